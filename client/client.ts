@@ -1,0 +1,26 @@
+/** The only road to the API server: one client per process, a typed `ResourceClient` per resource, undici underneath. */
+import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
+import type { ResourceClient } from './resource-client.ts';
+
+export interface ClientOptions {
+  /** `https://apiserver:6443` */
+  readonly server: string;
+  /** PEM of the authority that signed the server's certificate. */
+  readonly ca: string;
+  /** PEM certificate and key; without them the client is anonymous unless `token` is given. */
+  readonly certificate?: string;
+  readonly key?: string;
+  /** A bearer token, read anew for each request because projected tokens rotate. */
+  readonly token?: () => string;
+  /** `kubelet/worker-1`: what the server's logs and managedFields call this client. */
+  readonly userAgent: string;
+}
+
+export interface Client {
+  resource<T extends ApiObject>(type: ResourceType<T>): ResourceClient<T>;
+  /** GET of any path (`/readyz`, `/version`): the status and the text. */
+  getText(path: string): Promise<{ readonly statusCode: number; readonly text: string }>;
+  close(): Promise<void>;
+}
+
+export declare function createClient(options: ClientOptions): Client;

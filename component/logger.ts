@@ -1,0 +1,17 @@
+/** Structured logs, one JSON line per decision on standard output (pino). Pure code does not log. */
+import { type Logger as PinoLogger, pino } from 'pino';
+
+export type Logger = PinoLogger;
+
+/** `level` is one of pino's: `trace`, `debug`, `info`, `warn`, `error`, `fatal`, `silent`. */
+export function createLogger(component: string, level: string): Logger {
+  return pino({
+    level,
+    base: { component },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  });
+}
+
+/** For tests that do not look at logs. */
+export const silentLogger: Logger = pino({ level: 'silent' });
