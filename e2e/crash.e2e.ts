@@ -33,14 +33,11 @@ const services = [
   'kube-proxy-worker-2',
 ];
 
+/** SIGKILL from outside, as the kernel's OOM killer would: the engine's restart policy brings the process back. Needs root on the engine's host. */
 async function killService(service: string): Promise<void> {
   const id = (await compose('ps', '-q', service)).trim();
-  await docker('kill', '--signal=KILL', id);
-}
-
-/** `docker kill` counts as the user's wish to stop, so the engine's restart policy does not act: start it as a supervisor would. */
-async function startService(service: string): Promise<void> {
-  await compose('start', service);
+  const pid = Number(await docker('inspect', '--format', '{{.State.Pid}}', id));
+  process.kill(pid, 'SIGKILL');
 }
 
 async function podUids(namespace: string): Promise<readonly string[]> {
@@ -69,7 +66,6 @@ for (const service of services) {
     const containersBefore = await runningContainers(namespace);
     await scale(namespace, 5);
     await killService(service);
-    await startService(service);
     await eventually('five pods are ready', async () => {
       const deployment = await getJson('deployment', 'hello', '-n', namespace);
       return deployment.spec.replicas === 5 && deployment.status.readyReplicas === 5 && deployment.status.replicas === 5;
@@ -119,7 +115,6 @@ test('no acknowledged write is lost when the API server and etcd are killed unde
     const count = acknowledged.length;
     await eventually('writes are acknowledged', async () => acknowledged.length > count + 20);
     await killService(service);
-    await startService(service);
   }
   const count = acknowledged.length;
   await eventually('writes are acknowledged again', async () => acknowledged.length > count + 20);
