@@ -6,9 +6,25 @@ import type { ObjectKey } from '#api/meta/object-key.ts';
 import type { ApiObject, Draft, ResourceType } from '#api/meta/resource-type.ts';
 import type { PatchType } from './resource-client.ts';
 
+/** What people are told of a write's outcome, as an Event. The name of a created object and an error's text are only known afterwards. */
+export interface Announcement {
+  readonly regarding: ApiObject;
+  /** Recorded once the write went through; `{name}` stands for the object's name. */
+  readonly done?: { readonly reason: string; readonly message: string };
+  /** Recorded as a warning when the server refused; `{error}` stands for its message. */
+  readonly failed?: { readonly reason: string; readonly message: string };
+}
+
 export type Action =
-  | { readonly verb: 'create'; readonly type: ResourceType<ApiObject>; readonly object: Draft<ApiObject> }
-  | { readonly verb: 'update'; readonly type: ResourceType<ApiObject>; readonly object: ApiObject }
+  | { readonly verb: 'create'; readonly type: ResourceType<ApiObject>; readonly object: Draft<ApiObject>; readonly announce?: Announcement }
+  | {
+      readonly verb: 'update';
+      readonly type: ResourceType<ApiObject>;
+      readonly object: ApiObject;
+      /** `finalize` */
+      readonly subresource?: string;
+      readonly announce?: Announcement;
+    }
   | { readonly verb: 'updateStatus'; readonly type: ResourceType<ApiObject>; readonly object: ApiObject }
   | {
       readonly verb: 'patch';
@@ -24,6 +40,10 @@ export type Action =
       readonly key: ObjectKey;
       readonly uid: string;
       readonly gracePeriodSeconds?: number;
+      readonly propagationPolicy?: 'Foreground' | 'Background' | 'Orphan';
+      /** Deletes only this version of the object. */
+      readonly resourceVersion?: string;
+      readonly announce?: Announcement;
     }
   | {
       readonly verb: 'event';

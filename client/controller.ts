@@ -16,13 +16,21 @@ import type { Informer } from './informer.ts';
 /** Subscribes to something and calls `enqueue` with the keys it concerns; returns a function that unsubscribes. */
 export type Trigger = (enqueue: (key: ObjectKey) => void) => () => void;
 
+export interface ActionFailure {
+  readonly action: Action;
+  readonly message: string;
+}
+
 export interface ControllerDefinition<Snapshot> {
   readonly name: string;
   /** Every informer that `snapshot` reads: the first reconcile waits for them, and own writes are waited for in them. */
   readonly informers: readonly Informer<ApiObject>[];
   readonly triggers: readonly Trigger[];
-  /** What is known about the key now; undefined when there is nothing left to do for it. */
-  snapshot(key: ObjectKey): Snapshot | undefined;
+  /**
+   * What is known about the key now; undefined when there is nothing left to do for it. A promise where the server itself must be asked
+   * (does this owner still exist?). `lastFailure` is the first action that failed in the key's previous sync.
+   */
+  snapshot(key: ObjectKey, lastFailure: ActionFailure | undefined): Snapshot | undefined | Promise<Snapshot | undefined>;
   reconcile(snapshot: Snapshot): readonly Action[];
   /** How many keys may be reconciled at once; 1 if absent. */
   readonly workers?: number;
