@@ -11,15 +11,25 @@ import type { EventRecorder } from './event-recorder.ts';
 import { revisionOf } from './object-store.ts';
 import type { PatchType } from './resource-client.ts';
 
+/** What people are told of a write's outcome, as an Event. The name of a created object and an error's text are only known afterwards. */
+export interface Announcement {
+  readonly regarding: ApiObject;
+  /** Recorded once the write went through; `{name}` stands for the object's name. */
+  readonly done?: { readonly reason: string; readonly message: string };
+  /** Recorded as a warning when the server refused; `{error}` stands for its message. */
+  readonly failed?: { readonly reason: string; readonly message: string };
+}
+
 export type Action =
+  | { readonly verb: 'create'; readonly type: ResourceType<ApiObject>; readonly object: Draft<ApiObject>; readonly announce?: Announcement }
   | {
-      readonly verb: 'create';
+      readonly verb: 'update';
       readonly type: ResourceType<ApiObject>;
-      readonly object: Draft<ApiObject>;
-      /** The owner whose `SuccessfulCreate` or `FailedCreate` event tells of it; only the executor knows a generated name and the error. */
-      readonly onBehalfOf?: ApiObject;
+      readonly object: ApiObject;
+      /** `finalize` */
+      readonly subresource?: string;
+      readonly announce?: Announcement;
     }
-  | { readonly verb: 'update'; readonly type: ResourceType<ApiObject>; readonly object: ApiObject }
   | { readonly verb: 'updateStatus'; readonly type: ResourceType<ApiObject>; readonly object: ApiObject }
   | {
       readonly verb: 'patch';
@@ -36,8 +46,9 @@ export type Action =
       readonly uid: string;
       readonly gracePeriodSeconds?: number;
       readonly propagationPolicy?: 'Foreground' | 'Background' | 'Orphan';
-      /** As for `create`: `SuccessfulDelete`, `FailedDelete`. */
-      readonly onBehalfOf?: ApiObject;
+      /** Deletes only this version of the object. */
+      readonly resourceVersion?: string;
+      readonly announce?: Announcement;
     }
   | {
       readonly verb: 'event';
@@ -50,8 +61,8 @@ export type Action =
   | { readonly verb: 'requeue'; readonly afterMs: number };
 
 /** Typed makers: `create(pods, pod)` lets the compiler check the object against the resource. */
-export function create<T extends ApiObject>(type: ResourceType<T>, object: Draft<T>, onBehalfOf?: ApiObject): Action {
-  return { verb: 'create', type, object, ...(onBehalfOf === undefined ? {} : { onBehalfOf }) };
+export function create<T extends ApiObject>(type: ResourceType<T>, object: Draft<T>, announce?: Announcement): Action {
+  return { verb: 'create', type, object, ...(announce === undefined ? {} : { announce }) };
 }
 export function update<T extends ApiObject>(type: ResourceType<T>, object: T): Action {
   return { verb: 'update', type, object };
@@ -59,8 +70,8 @@ export function update<T extends ApiObject>(type: ResourceType<T>, object: T): A
 export function updateStatus<T extends ApiObject>(type: ResourceType<T>, object: T): Action {
   return { verb: 'updateStatus', type, object };
 }
-export function remove<T extends ApiObject>(type: ResourceType<T>, object: T, onBehalfOf?: ApiObject): Action {
-  return { verb: 'delete', type, key: keyOf(object), uid: object.metadata.uid, ...(onBehalfOf === undefined ? {} : { onBehalfOf }) };
+export function remove<T extends ApiObject>(type: ResourceType<T>, object: T, announce?: Announcement): Action {
+  return { verb: 'delete', type, key: keyOf(object), uid: object.metadata.uid, ...(announce === undefined ? {} : { announce }) };
 }
 
 /** What an action changed on the server: the revision it got, or the uid that is gone. */
@@ -71,27 +82,35 @@ export type Write = { readonly type: ResourceType<ApiObject>; readonly key: Obje
 
 export interface ActionResult {
   readonly writes: readonly Write[];
-  readonly failures: readonly unknown[];
+  readonly failures: readonly { readonly action: Action; readonly error: unknown }[];
   /** The earliest `requeue`. */
   readonly requeueAfterMs: number | undefined;
+}
+
+interface ActionDeps {
+  readonly client: Client;
+  readonly events: EventRecorder;
 }
 
 /** Creations or deletions next to each other go out together, first one, then twice as many, up to this many: upstream's slow start. */
 const BATCH_ACTIONS_MAX = 16;
 
 /** Does what was decided, in order, as far as it goes. Never rejects: what failed is in the result. */
-export async function applyActions(
-  actions: readonly Action[],
-  deps: { readonly client: Client; readonly events: EventRecorder },
-): Promise<ActionResult> {
+export async function applyActions(actions: readonly Action[], deps: ActionDeps): Promise<ActionResult> {
   const writes: Write[] = [];
-  const failures: unknown[] = [];
+  const failures: { action: Action; error: unknown }[] = [];
   for (const batch of batchActions(actions)) {
     const wanted = batch.filter((action) => failures.length === 0 || isDoneAfterFailure(action));
-    for (const outcome of await Promise.allSettled(wanted.map((action) => applyAction(action, deps)))) {
-      if (outcome.status === 'rejected') failures.push(outcome.reason);
-      else if (outcome.value !== undefined) writes.push(outcome.value);
-    }
+    const attempt = async (action: Action): Promise<void> => {
+      try {
+        const write = await applyAction(action, deps);
+        if (write !== undefined) writes.push(write);
+      } catch (error) {
+        failures.push({ action, error });
+        announceFailure(action, error, deps.events);
+      }
+    };
+    await Promise.all(wanted.map(attempt));
   }
   const delays = actions.flatMap((action) => (action.verb === 'requeue' ? [action.afterMs] : []));
   return { writes, failures, requeueAfterMs: delays.length === 0 ? undefined : Math.min(...delays) };
@@ -124,12 +143,15 @@ function isDoneAfterFailure(action: Action): boolean {
   return action.verb === 'updateStatus' || (action.verb === 'event' && action.type === 'Warning');
 }
 
-async function applyAction(action: Action, deps: { client: Client; events: EventRecorder }): Promise<Write | undefined> {
+async function applyAction(action: Action, deps: ActionDeps): Promise<Write | undefined> {
   switch (action.verb) {
     case 'create':
       return applyCreate(action, deps);
-    case 'update':
-      return written(action.type, await deps.client.resource(action.type).update(action.object));
+    case 'update': {
+      const updated = await deps.client.resource(action.type).update(action.object, action.subresource);
+      announceSuccess(action.announce, updated.metadata.name, deps.events);
+      return written(action.type, updated);
+    }
     case 'updateStatus':
       return written(action.type, await deps.client.resource(action.type).updateStatus(action.object));
     case 'patch': {
@@ -149,47 +171,61 @@ async function applyAction(action: Action, deps: { client: Client; events: Event
 type ActionOf<Verb extends Action['verb']> = Extract<Action, { readonly verb: Verb }>;
 
 /** `AlreadyExists` is done: a name that was derived from the owner was created by an earlier try that we did not hear back from. */
-async function applyCreate(action: ActionOf<'create'>, { client, events }: { client: Client; events: EventRecorder }) {
+async function applyCreate({ type, object, announce }: ActionOf<'create'>, { client, events }: ActionDeps): Promise<Write | undefined> {
   try {
-    const created = await client.resource(action.type).create(action.object);
-    if (action.onBehalfOf) {
-      events.record(action.onBehalfOf, 'Normal', 'SuccessfulCreate', `Created ${nounOf(action.type)}: ${created.metadata.name}`);
-    }
-    return written(action.type, created);
+    const created = await client.resource(type).create(object);
+    announceSuccess(announce, created.metadata.name, events);
+    return written(type, created);
   } catch (error) {
-    if (isReason(error, 'AlreadyExists') && action.object.metadata.name !== undefined) return undefined;
-    if (action.onBehalfOf) events.record(action.onBehalfOf, 'Warning', 'FailedCreate', `Error creating: ${messageOf(error)}`);
+    if (isReason(error, 'AlreadyExists') && object.metadata.name !== undefined) return undefined;
     throw error;
   }
 }
 
-/** `NotFound` is done. The uid keeps us from deleting another object that got the name meanwhile; that is done, too. */
-async function applyDelete(action: ActionOf<'delete'>, { client, events }: { client: Client; events: EventRecorder }) {
-  const { type, key, uid, gracePeriodSeconds } = action;
+/** `NotFound` is done. The uid keeps us from deleting another object that got the name meanwhile. */
+async function applyDelete(action: ActionOf<'delete'>, { client, events }: ActionDeps): Promise<Write> {
+  const { type, key, uid, gracePeriodSeconds, propagationPolicy, resourceVersion } = action;
+  const gone: Write = { outcome: 'deleted', type, key, uid };
   try {
     const remaining = await client.resource(type).delete(key, {
-      preconditions: { uid },
+      preconditions: { uid, ...(resourceVersion === undefined ? {} : { resourceVersion }) },
       ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
-      ...(action.propagationPolicy === undefined ? {} : { propagationPolicy: action.propagationPolicy }),
+      ...(propagationPolicy === undefined ? {} : { propagationPolicy }),
     });
-    if (action.onBehalfOf) events.record(action.onBehalfOf, 'Normal', 'SuccessfulDelete', `Deleted ${nounOf(type)}: ${key.name}`);
-    return remaining === undefined ? ({ outcome: 'deleted', type, key, uid } as const) : written(type, remaining);
+    announceSuccess(action.announce, key.name, events);
+    return remaining === undefined ? gone : written(type, remaining);
   } catch (error) {
-    if (isReason(error, 'NotFound')) return { outcome: 'deleted', type, key, uid } as const;
-    if (action.onBehalfOf) events.record(action.onBehalfOf, 'Warning', 'FailedDelete', `Error deleting: ${messageOf(error)}`);
+    if (isReason(error, 'NotFound')) return gone;
     throw error;
   }
+}
+
+function announceSuccess(announce: Announcement | undefined, name: string, events: EventRecorder): void {
+  if (announce?.done === undefined) return;
+  events.record(
+    announce.regarding,
+    'Normal',
+    announce.done.reason,
+    announce.done.message.replaceAll('{name}', () => name),
+  );
+}
+
+function announceFailure(action: Action, error: unknown, events: EventRecorder): void {
+  const announce = 'announce' in action ? action.announce : undefined;
+  if (announce?.failed === undefined) return;
+  const { reason, message } = announce.failed;
+  events.record(
+    announce.regarding,
+    'Warning',
+    reason,
+    message.replaceAll('{error}', () => messageOf(error)),
+  );
 }
 
 function written(type: ResourceType<ApiObject>, object: ApiObject): Write {
   return { outcome: 'written', type, key: keyOf(object), revision: revisionOf(object) };
 }
 
-/** `pod`, `job`: as upstream's events say it. */
-function nounOf(type: ResourceType<ApiObject>): string {
-  return type.kind.toLowerCase();
-}
-
-function messageOf(error: unknown): string {
+export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -9,7 +9,7 @@ import { isReason } from '#api/meta/status.ts';
 import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
 import type { Random } from '#component/random.ts';
-import { type Action, applyActions } from './apply-actions.ts';
+import { type Action, applyActions, messageOf } from './apply-actions.ts';
 import type { Client } from './client.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import type { Change, Informer } from './informer.ts';
@@ -19,13 +19,21 @@ import { createWorkQueue, type WorkQueue } from './work-queue.ts';
 /** Subscribes to something and calls `enqueue` with the keys it concerns; returns a function that unsubscribes. */
 export type Trigger = (enqueue: (key: ObjectKey) => void) => () => void;
 
+export interface ActionFailure {
+  readonly action: Action;
+  readonly message: string;
+}
+
 export interface ControllerDefinition<Snapshot> {
   readonly name: string;
   /** Every informer that `snapshot` reads: the first reconcile waits for them, and own writes are waited for in them. */
   readonly informers: readonly Informer<ApiObject>[];
   readonly triggers: readonly Trigger[];
-  /** What is known about the key now; undefined when there is nothing left to do for it. */
-  snapshot(key: ObjectKey): Snapshot | undefined;
+  /**
+   * What is known about the key now; undefined when there is nothing left to do for it. A promise where the server itself must be asked
+   * (does this owner still exist?). `lastFailure` is the first action that failed in the key's previous sync.
+   */
+  snapshot(key: ObjectKey, lastFailure: ActionFailure | undefined): Snapshot | undefined | Promise<Snapshot | undefined>;
   reconcile(snapshot: Snapshot): readonly Action[];
   /** How many keys may be reconciled at once; 1 if absent. */
   readonly workers?: number;
@@ -75,7 +83,7 @@ export async function runController<Snapshot>(
   try {
     await Promise.all(definition.informers.map((informer) => informer.whenSynced(signal)));
     log.info('caches are in sync; starting');
-    const controller: Controller<Snapshot> = { definition, deps, log, queue, ownWrites };
+    const controller: Controller<Snapshot> = { definition, deps, log, queue, ownWrites, lastFailures: new Map() };
     await Promise.all(Array.from({ length: definition.workers ?? 1 }, () => runWorker(controller, signal)));
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -92,6 +100,8 @@ interface Controller<Snapshot> {
   readonly log: Logger;
   readonly queue: WorkQueue;
   readonly ownWrites: OwnWrites;
+  /** The first action that failed, of the keys whose last sync failed. */
+  readonly lastFailures: Map<string, ActionFailure>;
 }
 
 async function runWorker<Snapshot>(controller: Controller<Snapshot>, signal: AbortSignal): Promise<void> {
@@ -111,14 +121,19 @@ async function runWorker<Snapshot>(controller: Controller<Snapshot>, signal: Abo
   }
 }
 
-async function reconcileKey<Snapshot>(key: string, { definition, deps, log, queue, ownWrites }: Controller<Snapshot>): Promise<void> {
-  const snapshot = definition.snapshot(parseKey(key));
-  if (snapshot === undefined) return queue.forget(key);
-  const actions = definition.reconcile(snapshot);
+async function reconcileKey<Snapshot>(key: string, controller: Controller<Snapshot>): Promise<void> {
+  const { definition, deps, log, queue, ownWrites, lastFailures } = controller;
+  const snapshot = await definition.snapshot(parseKey(key), lastFailures.get(key));
+  const actions = snapshot === undefined ? [] : definition.reconcile(snapshot);
   const { writes, failures, requeueAfterMs } = await applyActions(actions, deps);
   ownWrites.record(key, writes);
+  lastFailures.delete(key);
   if (actions.length > 0) log.debug({ key, actions: actions.map((action) => action.verb), failures: failures.length }, 'reconciled');
-  if (failures.length > 0) throw failures.length === 1 ? failures[0] : new AggregateError(failures, `${failures.length} actions failed`);
+  const [first] = failures;
+  if (first !== undefined) {
+    lastFailures.set(key, { action: first.action, message: messageOf(first.error) });
+    throw first.error;
+  }
   queue.forget(key);
   if (requeueAfterMs !== undefined) queue.addAfter(key, requeueAfterMs);
 }

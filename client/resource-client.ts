@@ -48,7 +48,7 @@ export interface ResourceClient<T extends ApiObject> {
   watch(options: WatchOptions, signal: AbortSignal): AsyncIterable<WatchEvent<T>>;
   create(object: Draft<T>): Promise<T>;
   /** Replaces the object; its `resourceVersion` must be the current one, else `Conflict`. */
-  update(object: T): Promise<T>;
+  update(object: T, subresource?: string): Promise<T>;
   updateStatus(object: T): Promise<T>;
   patch(key: ObjectKey, type: PatchType, patch: unknown, subresource?: string): Promise<T>;
   /** Resolves with the object when it goes on existing for a while (grace period, finalizers), with undefined when it is gone. */
@@ -83,7 +83,7 @@ export function createResourceClient<T extends ApiObject>(type: ResourceType<T>,
       const path = collectionPath(type, namespaceForCreate(type, object));
       return decodeObject(type, await transport.request({ method: 'POST', path, body: object }));
     },
-    update: (object) => replace(object),
+    update: replace,
     updateStatus: (object) => replace(object, 'status'),
     patch: async (key, patchType, patch, subresource) => {
       const path = objectPath(type, key, subresource);
