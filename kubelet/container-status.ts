@@ -2,7 +2,7 @@
  * The status of one container within its pod: what it is doing now, how its last run ended, how often it was restarted. Pure. A container
  * that is not there yet waits with the reason upstream gives; one that crashed and will be restarted waits in `CrashLoopBackOff`.
  */
-import type { Container, ContainerState as ApiContainerState, ContainerStatus, ContainerStateTerminated } from '#api/generated/types.ts';
+import type { ContainerState as ApiContainerState, Container, ContainerStateTerminated, ContainerStatus } from '#api/generated/types.ts';
 import { formatTime } from '#component/clock.ts';
 import { formatDelay, retryTimeMs } from './back-off.ts';
 import { isInitialized, isPodOver, mayRestart } from './pod-phase.ts';
@@ -13,8 +13,8 @@ import {
   isSidecar,
   isStarted,
   type PodSnapshot,
-  parseTime,
   type ProbeResults,
+  parseTime,
   statusOf,
   viewContainer,
 } from './pod-snapshot.ts';
@@ -100,7 +100,9 @@ function waiting({ reason, message }: { readonly reason: string; readonly messag
 /** An app container says so while init containers are at work. */
 function isHeldByInit(snapshot: PodSnapshot, container: Container): boolean {
   const initContainers = initContainersOf(snapshot.pod);
-  return initContainers.length > 0 && (initContainers.indexOf(container) > 0 || !initContainers.includes(container)) && !isInitialized(snapshot);
+  return (
+    initContainers.length > 0 && (initContainers.indexOf(container) > 0 || !initContainers.includes(container)) && !isInitialized(snapshot)
+  );
 }
 
 function terminatedState(snapshot: PodSnapshot, view: ContainerView): ContainerStateTerminated {
@@ -126,14 +128,20 @@ function toTerminated(
 }
 
 /** How the run before the present state ended: the present attempt's end while it waits to be restarted, else the attempt before it. */
-function lastStateOf(snapshot: PodSnapshot, container: Container, view: ContainerView | undefined, state: ApiContainerState): ApiContainerState {
+function lastStateOf(
+  snapshot: PodSnapshot,
+  container: Container,
+  view: ContainerView | undefined,
+  state: ApiContainerState,
+): ApiContainerState {
   if (view?.state.phase === 'exited' && state.waiting !== undefined) return { terminated: terminatedState(snapshot, view) };
   const before = attemptsOf(snapshot, container.name).at(-2);
   if (before?.state.phase === 'exited') {
     return { terminated: toTerminated(before.state, before.id, snapshot.terminationMessages.get(before.id)) };
   }
   const previous = statusOf(snapshot.pod, container.name);
-  if (view !== undefined && previous !== undefined && view.attempt > previous.restartCount) return previous.state?.terminated ? { terminated: previous.state.terminated } : (previous.lastState ?? {});
+  if (view !== undefined && previous !== undefined && view.attempt > previous.restartCount)
+    return previous.state?.terminated ? { terminated: previous.state.terminated } : (previous.lastState ?? {});
   return previous?.lastState ?? {};
 }
 
@@ -154,5 +162,9 @@ function imageIdOf(snapshot: PodSnapshot, container: Container, view: ContainerV
 
 /** For those who ask whether a container has ever run: `kubectl logs` of one that has not is refused. */
 export function hasRun(view: ContainerView | undefined): boolean {
-  return view !== undefined && view.state.phase !== 'created' && !(view.state.phase === 'exited' && parseTime(undefined) === view.state.startedAtMs);
+  return (
+    view !== undefined &&
+    view.state.phase !== 'created' &&
+    !(view.state.phase === 'exited' && parseTime(undefined) === view.state.startedAtMs)
+  );
 }

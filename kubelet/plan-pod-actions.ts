@@ -30,7 +30,13 @@ export type PodAction =
   | { readonly verb: 'ensure-image'; readonly container: Container; readonly attempt: number }
   | { readonly verb: 'create-container'; readonly container: Container; readonly attempt: number; readonly sandboxId: string }
   | { readonly verb: 'start-container'; readonly container: Container; readonly id: string }
-  | { readonly verb: 'stop-container'; readonly containerName: string; readonly id: string; readonly gracePeriodSeconds: number; readonly why: string }
+  | {
+      readonly verb: 'stop-container';
+      readonly containerName: string;
+      readonly id: string;
+      readonly gracePeriodSeconds: number;
+      readonly why: string;
+    }
   | { readonly verb: 'remove-container'; readonly id: string }
   | { readonly verb: 'remove-volumes' }
   | { readonly verb: 'delete-pod' }
@@ -195,7 +201,12 @@ function planContainer(snapshot: PodSnapshot, sandbox: RuntimeContainer | undefi
   return planCreate(snapshot, sandbox, container, view === undefined ? 0 : view.attempt + 1);
 }
 
-function planCreate(snapshot: PodSnapshot, sandbox: RuntimeContainer | undefined, container: Container, attempt: number): readonly PodAction[] {
+function planCreate(
+  snapshot: PodSnapshot,
+  sandbox: RuntimeContainer | undefined,
+  container: Container,
+  attempt: number,
+): readonly PodAction[] {
   const image = snapshot.images.get(container.name);
   if (image === undefined || image.attempt !== attempt) return [{ verb: 'ensure-image', container, attempt }];
   if (image.phase === 'failed') {
@@ -229,7 +240,8 @@ function planRunningContainer(snapshot: PodSnapshot, container: Container): read
 
 function reasonToRestart(container: Container, running: RuntimeContainer, { probes }: PodSnapshot): string | undefined {
   const results = probes.get(running.id);
-  if (container.image !== undefined && running.image !== container.image) return `Container ${container.name} definition changed, will be restarted`;
+  if (container.image !== undefined && running.image !== container.image)
+    return `Container ${container.name} definition changed, will be restarted`;
   if (results?.liveness === 'failure') return `Container ${container.name} failed liveness probe, will be restarted`;
   if (results?.startup === 'failure') return `Container ${container.name} failed startup probe, will be restarted`;
   return undefined;

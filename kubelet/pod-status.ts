@@ -72,7 +72,12 @@ function initializedState(snapshot: PodSnapshot, status: PodStatus): ConditionSt
   if (isInitialized(snapshot)) return { type, isTrue: true };
   const initContainers = initContainersOf(snapshot.pod);
   const incomplete = initContainers.filter(({ name }) => !isComplete(status, name)).map(({ name }) => name);
-  return { type, isTrue: false, reason: 'ContainersNotInitialized', message: `containers with incomplete status: [${incomplete.join(' ')}]` };
+  return {
+    type,
+    isTrue: false,
+    reason: 'ContainersNotInitialized',
+    message: `containers with incomplete status: [${incomplete.join(' ')}]`,
+  };
 }
 
 function isComplete(status: PodStatus, containerName: string): boolean {

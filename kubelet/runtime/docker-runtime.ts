@@ -113,7 +113,10 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
 
   return {
     getInfo: async () => {
-      const [info, version] = await Promise.all([call('info', () => docker.info(), 10_000), call('version', () => docker.version(), 10_000)]);
+      const [info, version] = await Promise.all([
+        call('info', () => docker.info(), 10_000),
+        call('version', () => docker.version(), 10_000),
+      ]);
       return {
         version: version.Version,
         kernelVersion: version.KernelVersion ?? '',
@@ -151,7 +154,10 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
       // The engine answers 200 and reports failure as the last line.
       let last = '';
       for await (const chunk of readBytes(stream)) last = (last + Buffer.from(chunk).toString('utf8')).slice(-EVENT_BYTES_MAX);
-      const failure = last.split('\n').map(pullErrorOf).find((message) => message !== undefined);
+      const failure = last
+        .split('\n')
+        .map(pullErrorOf)
+        .find((message) => message !== undefined);
       if (failure !== undefined) throw new RuntimeError('Refused', failure);
     },
 
@@ -308,7 +314,12 @@ function decodeImage(found: Docker.ImageInspectInfo): ImageInfo {
   return { id: found.Id, digest: found.RepoDigests?.[0] ?? found.Id, sizeBytes: found.Size, user: found.Config.User ?? '' };
 }
 
-const eventNames: Readonly<Record<string, RuntimeEvent['what']>> = { create: 'created', start: 'started', die: 'exited', destroy: 'removed' };
+const eventNames: Readonly<Record<string, RuntimeEvent['what']>> = {
+  create: 'created',
+  start: 'started',
+  die: 'exited',
+  destroy: 'removed',
+};
 
 function decodeEvent(line: string): RuntimeEvent | undefined {
   const event: unknown = JSON.parse(line);
