@@ -14,15 +14,15 @@ import {
   isStarted,
   type PodSnapshot,
   type ProbeResults,
-  parseTime,
   statusOf,
   viewContainer,
+  viewOf,
 } from './pod-snapshot.ts';
 import type { ContainerState } from './runtime/container-runtime.ts';
 
 export function buildContainerStatus(snapshot: PodSnapshot, container: Container): ContainerStatus {
   const { pod, probes } = snapshot;
-  const view = viewContainer(snapshot, container.name);
+  const view = visibleAttempt(snapshot, container);
   const previous = statusOf(pod, container.name);
   const results = probes.get(view?.id ?? '');
   const state = currentState(snapshot, container, view);
@@ -39,6 +39,13 @@ export function buildContainerStatus(snapshot: PodSnapshot, container: Container
     state,
     lastState: lastStateOf(snapshot, container, view, state),
   };
+}
+
+/** A restart shows once it runs: until then the attempt before it is what there is to see. */
+function visibleAttempt(snapshot: PodSnapshot, container: Container): ContainerView | undefined {
+  const view = viewContainer(snapshot, container.name);
+  const before = attemptsOf(snapshot, container.name).at(-2);
+  return view?.state.phase === 'created' && before !== undefined ? viewOf(before) : view;
 }
 
 /** An init container is ready once it has done its work, all others while they run and their probe agrees. */
@@ -75,7 +82,8 @@ function willRestart(snapshot: PodSnapshot, container: Container, exitCode: numb
 function waitsForBackOff(snapshot: PodSnapshot, container: Container, view: ContainerView): ApiContainerState | undefined {
   const backOff = snapshot.backOffs.get(container.name);
   if (backOff === undefined || view.state.phase !== 'exited') return undefined;
-  if (retryTimeMs(backOff, view.state.finishedAtMs) <= snapshot.nowMs) return undefined;
+  // Also in the moment between the end of the wait and the restart. A back-off that is forgotten asks for no wait.
+  if (retryTimeMs(backOff, view.state.finishedAtMs) <= view.state.finishedAtMs) return undefined;
   return { waiting: { reason: 'CrashLoopBackOff', message: crashLoopMessage(snapshot, container, backOff.delayMs) } };
 }
 
@@ -135,7 +143,7 @@ function lastStateOf(
   state: ApiContainerState,
 ): ApiContainerState {
   if (view?.state.phase === 'exited' && state.waiting !== undefined) return { terminated: terminatedState(snapshot, view) };
-  const before = attemptsOf(snapshot, container.name).at(-2);
+  const before = attemptsOf(snapshot, container.name).findLast(({ identity }) => identity.attempt < (view?.attempt ?? 0));
   if (before?.state.phase === 'exited') {
     return { terminated: toTerminated(before.state, before.id, snapshot.terminationMessages.get(before.id)) };
   }
@@ -146,7 +154,7 @@ function lastStateOf(
 }
 
 function containerIdOf(view: ContainerView | undefined, previous: ContainerStatus | undefined): { readonly containerID?: string } {
-  if (view?.id !== undefined) return { containerID: containerIdText(view.id) };
+  if (view?.id !== undefined && view.state.phase !== 'created') return { containerID: containerIdText(view.id) };
   return previous?.containerID === undefined ? {} : { containerID: previous.containerID };
 }
 
@@ -156,15 +164,7 @@ function containerIdText(id: string): string {
 
 function imageIdOf(snapshot: PodSnapshot, container: Container, view: ContainerView | undefined): string | undefined {
   const image = snapshot.images.get(container.name);
-  if (view === undefined) return undefined;
+  // A container that has not run yet is not worth a write of its own.
+  if (view === undefined || view.state.phase === 'created') return undefined;
   return image?.phase === 'present' && image.image.id === view.imageId ? image.image.digest : view.imageId;
-}
-
-/** For those who ask whether a container has ever run: `kubectl logs` of one that has not is refused. */
-export function hasRun(view: ContainerView | undefined): boolean {
-  return (
-    view !== undefined &&
-    view.state.phase !== 'created' &&
-    !(view.state.phase === 'exited' && parseTime(undefined) === view.state.startedAtMs)
-  );
 }

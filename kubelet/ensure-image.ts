@@ -68,12 +68,11 @@ async function pullImage(container: Container, attempt: number, memory: PodMemor
   }
 }
 
-function failPull(container: Container, attempt: number, why: string, memory: PodMemory, deps: ImageDeps): void {
+function failPull(container: Container, attempt: number, message: string, memory: PodMemory, deps: ImageDeps): void {
   const { name, image = '' } = container;
   const nowMs = deps.clock.now();
   const backOff = nextBackOff(memory.imageBackOffs.get(name), nowMs, nowMs);
   memory.imageBackOffs.set(name, backOff);
-  const message = `failed to pull and unpack image "${image}": ${why}`;
   deps.report('Warning', 'Failed', `Failed to pull image "${image}": ${message}`);
   deps.report('Warning', 'Failed', 'Error: ErrImagePull');
   const failure = { reason: 'ErrImagePull', message, retryAtMs: retryTimeMs(backOff, nowMs) };

@@ -101,11 +101,16 @@ export function statusOf(pod: Pod, containerName: string): ContainerStatus | und
   return [...containerStatuses, ...initContainerStatuses].find(({ name }) => name === containerName);
 }
 
-/** The newest attempt of a container; undefined when it has never been made. */
+/** The newest attempt of a container; undefined when it has never been made. The API may remember a newer one than the engine still has. */
 export function viewContainer(snapshot: PodSnapshot, containerName: string): ContainerView | undefined {
   const newest = attemptsOf(snapshot, containerName).at(-1);
-  if (newest !== undefined) return { ...newest, attempt: newest.identity.attempt };
-  return rememberedView(statusOf(snapshot.pod, containerName));
+  const remembered = rememberedView(statusOf(snapshot.pod, containerName));
+  if (newest === undefined || newest.identity.attempt < (remembered?.attempt ?? 0)) return remembered;
+  return viewOf(newest);
+}
+
+export function viewOf(container: RuntimeContainer): ContainerView {
+  return { ...container, attempt: container.identity.attempt };
 }
 
 /** A container the engine has lost, as the API remembers it: it has ended, whether or not anybody saw it end. */
@@ -121,7 +126,8 @@ function rememberedView(status: ContainerStatus | undefined): ContainerView | un
     startedAtMs,
     finishedAtMs: parseTime(terminated?.finishedAt) || startedAtMs,
   };
-  return { id: undefined, attempt: status.restartCount, image: status.image, imageId: status.imageID, createdAtMs: startedAtMs, state };
+  const id = (terminated?.containerID ?? status.containerID)?.replace(/^[a-z]+:\/\//, '');
+  return { id, attempt: status.restartCount, image: status.image, imageId: status.imageID, createdAtMs: startedAtMs, state };
 }
 
 /** 0 for no time. */

@@ -5,7 +5,7 @@
 import type { Container, Pod, PodCondition, PodStatus } from '#api/generated/types.ts';
 import { formatTime } from '#component/clock.ts';
 import { buildContainerStatus } from './container-status.ts';
-import { findPodEnd, isInitialized, phaseOf } from './pod-phase.ts';
+import { findPodEnd, isInitialized, isPodOver, phaseOf } from './pod-phase.ts';
 import { initContainersOf, newestSandbox, type PodSnapshot } from './pod-snapshot.ts';
 import { qosClassOf } from './qos-class.ts';
 
@@ -42,11 +42,13 @@ function withoutAddress({ podIP: _, podIPs: __, ...status }: PodStatus): PodStat
   return status;
 }
 
-/** The address of the running sandbox; a pod that has ended keeps the one it had. */
-function podIpOf({ network, pod, sandboxes, nodeIp }: PodSnapshot): string | undefined {
+/** The address of the running sandbox; a pod that has ended, or is going, keeps the one it had. */
+function podIpOf(snapshot: PodSnapshot): string | undefined {
+  const { network, pod, nodeIp } = snapshot;
   if (network.phase === 'up') return network.podIp;
   if (pod.spec.hostNetwork === true) return nodeIp;
-  return sandboxes.length === 0 && pod.status?.phase !== 'Pending' ? pod.status?.podIP : undefined;
+  const isEnding = pod.metadata.deletionTimestamp !== undefined || isPodOver(snapshot);
+  return isEnding ? pod.status?.podIP : undefined;
 }
 
 interface ConditionState {

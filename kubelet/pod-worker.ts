@@ -50,6 +50,7 @@ export function createPodWorker(
   let isAwake = false;
   let isWriting = false;
   let lastWrite: { readonly status: PodStatus; readonly resourceVersion: string } | undefined;
+  let hasToldEnd = false;
   let cancelTimer = (): void => {};
 
   function takeSnapshot(isStatusWritten: boolean): PodSnapshot {
@@ -89,12 +90,20 @@ export function createPodWorker(
     const snapshot = takeSnapshot(false);
     followProbes(snapshot);
     const status = buildPodStatus(snapshot);
-    const isStatusWritten = isWritten(status);
+    const isStatusWritten = isFinalTold(snapshot) || isWritten(status);
     if (!isStatusWritten && !isGone) void writeStatus(status);
     const actions = planPodActions({ ...snapshot, isStatusWritten });
     for (const action of actions) if (action.verb !== 'wake') void start(action);
     setTimer(actions.flatMap((action) => (action.verb === 'wake' ? [action.atMs] : [])));
     if (isGone && actions.length === 0 && memory.busy.size === 0 && memory.volumes.phase === 'removed') end();
+  }
+
+  /** How everything ended has been told: what is removed from now on is no news. */
+  function isFinalTold(snapshot: PodSnapshot): boolean {
+    if (pod.metadata.deletionTimestamp === undefined) return false;
+    const isQuiet = snapshot.containers.every(({ state }) => state.phase !== 'running') && memory.busy.size === 0;
+    hasToldEnd ||= isQuiet && isWritten(buildPodStatus(snapshot));
+    return hasToldEnd;
   }
 
   /** Also when the server stored it in other words: what it made of our last write is its answer, not a difference. */

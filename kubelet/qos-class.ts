@@ -27,7 +27,13 @@ function isGuaranteed({ resources }: Container): boolean {
   });
 }
 
-const GUARANTEED_OOM_SCORE = -997;
+/**
+ * Upstream goes down to -997. An engine that runs unprivileged (in a container, rootless) may not go below its own score, and refuses to start
+ * such a container at all; zero keeps the order between the three classes.
+ */
+const GUARANTEED_OOM_SCORE = 0;
+/** Upstream keeps burstable containers this far from guaranteed ones. */
+const BURSTABLE_OOM_SCORE_MIN = 3;
 const BEST_EFFORT_OOM_SCORE = 1000;
 
 /** The more memory a burstable container asks for, the later it is killed. */
@@ -38,5 +44,5 @@ export function oomScoreAdjustmentOf(pod: Pod, container: Container, nodeMemoryB
   const requested = amountOf(container.resources?.requests, 'memory');
   const score = Math.floor(1000 - (1000 * requested) / Math.max(nodeMemoryBytes, 1));
   // Never as safe as a guaranteed container, never as exposed as one that asked for nothing.
-  return Math.min(Math.max(score, 1000 + GUARANTEED_OOM_SCORE), BEST_EFFORT_OOM_SCORE - 1);
+  return Math.min(Math.max(score, BURSTABLE_OOM_SCORE_MIN), BEST_EFFORT_OOM_SCORE - 1);
 }

@@ -9,8 +9,6 @@ import type { ContainerSpec, Mount, SandboxSpec } from './container-runtime.ts';
 const logConfig = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '5' } };
 /** The period over which the CPU quota counts, upstream's default. */
 const CPU_PERIOD_MICROS = 100_000;
-/** A sandbox must be the last of its pod to be killed for memory. */
-const SANDBOX_OOM_SCORE_ADJUSTMENT = -998;
 /** An image's health check would start a process every 30 s that nobody asked for: Kubernetes has probes. */
 const noHealthCheck = { Test: ['NONE'] };
 
@@ -32,7 +30,6 @@ export function sandboxCreateOptions(spec: SandboxSpec, owner: Ownership) {
       Init: true,
       CapDrop: ['ALL'],
       SecurityOpt: ['no-new-privileges'],
-      OomScoreAdj: SANDBOX_OOM_SCORE_ADJUSTMENT,
       LogConfig: { Type: 'none', Config: {} },
       Sysctls: { ...spec.sysctls },
       ...mountOptions(spec.mounts),

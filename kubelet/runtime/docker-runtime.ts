@@ -360,12 +360,17 @@ function toRuntimeError(error: unknown): Error {
   if (error instanceof RuntimeError) return error;
   const statusCode = numberOf(error, 'statusCode');
   const json = typeof error === 'object' && error !== null ? Reflect.get(error, 'json') : undefined;
-  const message = textOf(json, 'message') || (error instanceof Error ? error.message : String(error));
+  const message = textOf(json, 'message') || withoutPrefix(error instanceof Error ? error.message : String(error));
   if (statusCode === 304) return new RuntimeError('Conflict', 'not modified', error);
   if (statusCode === 404) return new RuntimeError('NotFound', message, error);
   if (statusCode === 409) return new RuntimeError('Conflict', message, error);
   if (statusCode >= 400) return new RuntimeError('Refused', message, error);
   return new RuntimeError('Unavailable', message, error);
+}
+
+/** dockerode's own words before the engine's. */
+function withoutPrefix(message: string): string {
+  return message.replace(/^\(HTTP code \d+\) [^-]*- /, '').trim();
 }
 
 function isRuntimeReason(error: unknown, ...reasons: readonly RuntimeError['reason'][]): boolean {
