@@ -225,7 +225,7 @@ async function extraMounts(pod: Pod, container: Container, attempt: number, deps
   const { uid } = pod.metadata;
   const message = await deps.volumes.createMessageFile(uid, container.name, attempt);
   const target = container.terminationMessagePath ?? '/dev/termination-log';
-  return [...deps.volumes.etcMounts(uid), { source: message.onHost, target, isReadOnly: false, mustExist: true }];
+  return [...deps.volumes.etcMounts(uid), { source: message, target, isReadOnly: false, mustExist: true }];
 }
 
 async function startContainer(

@@ -2,7 +2,6 @@
  * The node agent put together: the node's registration and lease, its pods' workers, the engine's events, routes, and the HTTPS API. Built
  * from its dependencies, started by `run`, ended by its signal; the pods it looks after go on running without it.
  */
-import { readFile } from 'node:fs/promises';
 import { nodes, pods } from '#api/generated/resources.ts';
 import type { Node, Taint } from '#api/generated/types.ts';
 import type { Client } from '#client/client.ts';
@@ -71,7 +70,6 @@ export interface Kubelet {
 
 /** The version of the API whose behaviour this kubelet has. */
 export const KUBELET_VERSION = 'v1.36.0';
-const MESSAGE_BYTES_MAX = 4096;
 /** What of a log stands in for a message that was not written, when the container's policy says so. */
 const LOG_MESSAGE_BYTES_MAX = 2048;
 const LOG_MESSAGE_LINES_MAX = 80;
@@ -171,8 +169,8 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
 
   async function readTerminationMessage({ id, identity, state, hasTerminal }: RuntimeContainer): Promise<string> {
     const { podUid, containerName = '', attempt } = identity;
-    const text = await readFile(volumes.messagePath(podUid, containerName, attempt), 'utf8').catch(() => '');
-    if (text !== '' || state.phase !== 'exited' || state.exitCode === 0) return text.slice(0, MESSAGE_BYTES_MAX);
+    const text = await volumes.readMessage(podUid, containerName, attempt);
+    if (text !== '' || state.phase !== 'exited' || state.exitCode === 0) return text;
     const pod = podInformer.store.list(identity.podNamespace).find(({ metadata }) => metadata.uid === podUid);
     const container = [...(pod?.spec.initContainers ?? []), ...(pod?.spec.containers ?? [])].find(({ name }) => name === containerName);
     if (container?.terminationMessagePolicy !== 'FallbackToLogsOnError') return '';

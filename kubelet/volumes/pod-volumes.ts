@@ -6,7 +6,7 @@
  */
 
 import { mkdirSync, realpathSync } from 'node:fs';
-import { chmod, chown, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import type { Pod, Volume } from '#api/generated/types.ts';
 import type { VolumeSource } from '../container-spec.ts';
@@ -15,6 +15,9 @@ import { amountOf } from '../resource-amounts.ts';
 import type { ContainerRuntime, Mount } from '../runtime/container-runtime.ts';
 import { writeAtomically } from './atomic-writer.ts';
 import { renderVolumeFiles, type VolumeFilesContext } from './volume-files.ts';
+
+/** Upstream keeps no more of a termination message. */
+const MESSAGE_BYTES_MAX = 4096;
 
 export interface DataDirectory {
   /** As this process sees it. */
@@ -31,9 +34,10 @@ export interface PodVolumes {
   /** Writes `/etc/hosts` or `/etc/resolv.conf` of the pod, in place: running containers see the change. */
   writeEtcFile(podUid: string, name: 'hosts' | 'resolv.conf', text: string): Promise<void>;
   etcMounts(podUid: string): readonly Mount[];
-  /** An empty file for one attempt of a container to write its termination message to. */
-  createMessageFile(podUid: string, containerName: string, attempt: number): Promise<{ readonly local: string; readonly onHost: string }>;
-  messagePath(podUid: string, containerName: string, attempt: number): string;
+  /** An empty file for one attempt of a container to write its termination message to; its path on the engine's host. */
+  createMessageFile(podUid: string, containerName: string, attempt: number): Promise<string>;
+  /** What was written to it; empty when there is none. */
+  readMessage(podUid: string, containerName: string, attempt: number): Promise<string>;
   remove(podUid: string): Promise<void>;
   /** The pods that have anything here, known or not. */
   listPodUids(): Promise<readonly string[]>;
@@ -115,10 +119,13 @@ export function createPodVolumes(directory: DataDirectory, runtime: ContainerRun
       await writeFile(local(podUid, name), '', { flag: 'a' });
       // Whatever user the container runs as may write it.
       await chmod(local(podUid, name), 0o666);
-      return { local: local(podUid, name), onHost: onHost(podUid, name) };
+      return onHost(podUid, name);
     },
 
-    messagePath: (podUid, containerName, attempt) => local(podUid, messageName(containerName, attempt)),
+    readMessage: async (podUid, containerName, attempt) => {
+      const bytes = await readFile(local(podUid, messageName(containerName, attempt))).catch(() => Buffer.alloc(0));
+      return bytes.subarray(0, MESSAGE_BYTES_MAX).toString('utf8');
+    },
 
     remove: async (podUid) => {
       await Promise.all([runtime.removeMemoryVolumes(podUid), rm(local(podUid), { recursive: true, force: true })]);
