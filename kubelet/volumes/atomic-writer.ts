@@ -14,7 +14,8 @@ export async function writeAtomically(directory: string, files: readonly VolumeF
   await mkdir(directory, { recursive: true });
   const present = await readlink(join(directory, dataLink)).catch(() => undefined);
   if (present !== undefined && (await holds(join(directory, present), files))) return false;
-  const fresh = await mkdtemp(join(directory, '..'));
+  // Not `join`, which would take the two dots for the parent directory.
+  const fresh = await mkdtemp(`${directory}/..`);
   for (const file of files) await writeOne(fresh, file, groupId);
   await chmod(fresh, 0o755);
   await rm(join(directory, '..data_tmp'), { force: true });
