@@ -6,8 +6,8 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { endpointslices, nodes, services } from '#api/generated/resources.ts';
-import type { Client } from '#client/client.ts';
-import { createInformer } from '#client/informer.ts';
+import type { EndpointSlice, Node, Service } from '#api/generated/types.ts';
+import { createInformer, type Informer, type InformerDeps } from '#client/informer.ts';
 import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
 import { Counter, Gauge, Histogram, type Registry } from '#component/metrics.ts';
@@ -31,8 +31,24 @@ const NOT_OURS = 'service.kubernetes.io/service-proxy-name';
 const HEADLESS = 'service.kubernetes.io/headless';
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
 
+/** What the proxy watches. */
+export interface ProxyInformers {
+  readonly services: Informer<Service>;
+  readonly slices: Informer<EndpointSlice>;
+  /** This node alone, for its zone. */
+  readonly node: Informer<Node>;
+}
+
+export function createProxyInformers(nodeName: string, deps: InformerDeps): ProxyInformers {
+  return {
+    services: createInformer({ type: services, labelSelector: `!${NOT_OURS}` }, deps),
+    slices: createInformer({ type: endpointslices, labelSelector: `!${NOT_OURS},!${HEADLESS}` }, deps),
+    node: createInformer({ type: nodes, fieldSelector: `metadata.name=${nodeName}` }, deps),
+  };
+}
+
 export interface KubeProxyDeps {
-  readonly client: Client;
+  readonly informers: ProxyInformers;
   readonly nodeName: string;
   readonly podCidr: string;
   readonly serviceCidr: string;
@@ -56,11 +72,7 @@ interface Loaded {
 }
 
 export function createKubeProxy(deps: KubeProxyDeps): KubeProxy {
-  const watched = {
-    services: createInformer({ type: services, labelSelector: `!${NOT_OURS}` }, deps),
-    slices: createInformer({ type: endpointslices, labelSelector: `!${NOT_OURS},!${HEADLESS}` }, deps),
-    node: createInformer({ type: nodes, fieldSelector: `metadata.name=${deps.nodeName}` }, deps),
-  };
+  const watched = deps.informers;
   const informers = [watched.services, watched.slices, watched.node];
   const metrics = createMetrics(deps.registry);
   let loaded: Loaded | undefined;
@@ -121,8 +133,7 @@ export function createKubeProxy(deps: KubeProxyDeps): KubeProxy {
   async function syncOnChange(signal: AbortSignal): Promise<void> {
     await Promise.all(informers.map((informer) => informer.whenSynced(signal)));
     const changes = createBell();
-    for (const informer of [watched.services, watched.slices]) informer.onChange(changes.ring);
-    watched.node.onChange(changes.ring);
+    for (const informer of informers) informer.onChange(changes.ring);
     changes.ring();
     let failureCount = 0;
     while (!signal.aborted) {

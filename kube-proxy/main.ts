@@ -7,7 +7,7 @@ import { createLogger } from '#component/logger.ts';
 import { createRegistry } from '#component/metrics.ts';
 import { systemRandom } from '#component/random.ts';
 import { runProcess, runTogether } from '#component/shutdown.ts';
-import { createKubeProxy } from './kube-proxy.ts';
+import { createKubeProxy, createProxyInformers } from './kube-proxy.ts';
 import { createNft } from './nft.ts';
 
 const config = readConfig(process.env);
@@ -26,7 +26,7 @@ await runProcess(log, async (signal) => {
   const registry = createRegistry();
   const client = createClient({ server, ca, certificate, key, userAgent: `kube-proxy/${nodeName}` });
   const proxy = createKubeProxy({
-    client,
+    informers: createProxyInformers(nodeName, { client, clock: systemClock, random: systemRandom, log }),
     nodeName,
     podCidr,
     serviceCidr,
