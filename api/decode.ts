@@ -5,7 +5,7 @@
  * Messages are upstream's, whose clients show them as they are.
  */
 import { schemas } from './generated/schemas.ts';
-import { isJsonArray, isJsonObject, type Json, type JsonObject } from './meta/json.ts';
+import { isJsonArray, isJsonObject, isTooDeep, JSON_DEPTH_MAX, type Json, type JsonObject } from './meta/json.ts';
 import { canonicalQuantity, QuantityError } from './meta/quantity.ts';
 import type { ApiObject, ResourceType } from './meta/resource-type.ts';
 import { ApiError } from './meta/status.ts';
@@ -16,9 +16,6 @@ export interface Decoded<T> {
   /** `unknown field "spec.foo"`, in order of appearance: errors, warnings or nothing, as the request's `fieldValidation` says. */
   readonly unknownFields: readonly string[];
 }
-
-/** Deeper than any real object and far from the end of our stack; deeper bodies are refused. */
-const DECODE_DEPTH_MAX = 500;
 
 /** A client that sends this many unknown fields needs no more of them named. */
 const UNKNOWN_FIELDS_MAX = 100;
@@ -94,7 +91,7 @@ interface Place {
 }
 
 function decodeModel(model: Model, value: JsonObject, place: Place): JsonObject {
-  if (place.depth > DECODE_DEPTH_MAX) throw new DecodeError('json: exceeded max depth');
+  if (place.depth > JSON_DEPTH_MAX) throw new DecodeError('json: exceeded max depth');
   const members: [string, Json][] = [];
   for (const key of Object.keys(value)) {
     const fieldType = model.fields.get(key);
@@ -153,7 +150,7 @@ const INT32_MAX = 2 ** 31 - 1;
 const INT64_MAX = 2 ** 63;
 
 const scalars: ReadonlyMap<string, ScalarDecoder> = new Map<string, ScalarDecoder>([
-  ['any', (value, place) => checkDepth(value, place.depth)],
+  ['any', (value, { depth }) => (isTooDeep(value, depth) ? fail(new DecodeError('json: exceeded max depth')) : value)],
   ['string', (value, place, owner) => (typeof value === 'string' ? value : fail(mismatch(value, place, owner, 'string')))],
   ['boolean', (value, place, owner) => (typeof value === 'boolean' ? value : fail(mismatch(value, place, owner, 'bool')))],
   ['double', (value, place, owner) => (typeof value === 'number' ? value : fail(mismatch(value, place, owner, 'float64')))],
@@ -201,13 +198,6 @@ function decodeTime(value: Json, precision: 'time' | 'micro-time', place: Place,
   if (time !== undefined) return time;
   const layout = precision === 'time' ? '2006-01-02T15:04:05Z07:00' : '2006-01-02T15:04:05.000000Z07:00';
   throw new DecodeError(`parsing time ${JSON.stringify(value)} as "${layout}": cannot parse ${JSON.stringify(value)} as "2006"`);
-}
-
-function checkDepth(value: Json, depth: number): Json {
-  if (depth > DECODE_DEPTH_MAX) throw new DecodeError('json: exceeded max depth');
-  if (isJsonArray(value)) for (const inner of value) checkDepth(inner, depth + 1);
-  else if (isJsonObject(value)) for (const inner of Object.values(value)) checkDepth(inner, depth + 1);
-  return value;
 }
 
 function mismatch(value: Json, { goPath }: Place, owner: string, goType: string): DecodeError {
