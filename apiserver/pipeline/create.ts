@@ -56,15 +56,14 @@ async function storeNew(
 ): Promise<Pick<StoredItem, 'bytes'>> {
   const { type } = definition;
   const key = storageKey(type, object.metadata.namespace ?? '', object.metadata.name);
-  const reservation = await deps.serviceAddresses.reserve(object, undefined, isDryRun);
+  const addresses = deps.serviceAddresses.session(isDryRun);
   try {
-    if (isDryRun) {
-      if (await deps.storage.get(key)) throw new StorageError('exists', key);
-      return { bytes: Buffer.from(JSON.stringify(reservation.object)) };
-    }
-    return await deps.storage.create(key, reservation.object);
+    const complete = await addresses.reserve(object, undefined);
+    if (!isDryRun) return await deps.storage.create(key, complete);
+    if (await deps.storage.get(key)) throw new StorageError('exists', key);
+    return { bytes: Buffer.from(JSON.stringify(complete)) };
   } catch (error) {
-    await reservation.release();
+    await addresses.release();
     throw error;
   }
 }
