@@ -1,3 +1,4 @@
+/** Where a watch may start: positions, limits, resets of the event window. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createEventWindow } from './event-window.ts';

@@ -1,3 +1,4 @@
+/** The memory storage keeps the storage contract, and bounds its own history. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createMemoryStorage } from './memory-storage.ts';

@@ -1,3 +1,4 @@
+/** The splice of the resourceVersion, by example and by law. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';

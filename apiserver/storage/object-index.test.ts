@@ -1,3 +1,4 @@
+/** What a prefix lists, and what replacing and removing give back. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createObjectIndex } from './object-index.ts';

@@ -1,3 +1,4 @@
+/** Who shares a read and who must not. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { shareReads } from './shared-read.ts';

@@ -1,3 +1,4 @@
+/** The watch cache on a memory storage under a clock moved by hand: consistent reads, watches, and being told Expired. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { isReason } from '#api/meta/status.ts';
