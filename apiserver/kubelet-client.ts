@@ -67,7 +67,11 @@ async function reach<T>(nodeName: string, connect: () => Promise<T>): Promise<T>
     return await connect();
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new ApiError('InternalError', `Internal error occurred: the kubelet of node ${JSON.stringify(nodeName)} cannot be reached: ${why}`, { cause });
+    throw new ApiError(
+      'InternalError',
+      `Internal error occurred: the kubelet of node ${JSON.stringify(nodeName)} cannot be reached: ${why}`,
+      { cause },
+    );
   }
 }
 

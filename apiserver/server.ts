@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
-import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { type ApiError, toStatus } from '#api/meta/status.ts';
 import type { Registry } from '#component/metrics.ts';
 import type { DiscoveryDocuments } from './discovery/discovery.ts';
@@ -16,16 +16,15 @@ import type { ByteSink } from './pipeline/answer.ts';
 import { findRoute, methodNotAllowed, noSuchResource } from './pipeline/dispatch.ts';
 import type { ApiRequest, PipelineDeps } from './pipeline/request.ts';
 import { authenticate } from './request/authenticate.ts';
-import { type Authorizer, throwIfForbidden } from './request/authorize.ts';
-import { createRequestLifetimes, type RequestLifetime } from './request/request-lifetime.ts';
+import { throwIfForbidden } from './request/authorize.ts';
 import { parseRequestInfo, type RequestInfo } from './request/request-info.ts';
+import { createRequestLifetimes, type RequestLifetime } from './request/request-lifetime.ts';
 import type { RequestMetrics } from './request/request-metrics.ts';
 import { BODY_BYTES_MAX, toApiError } from './request/to-api-error.ts';
 import type { User } from './request/user.ts';
 import { versionInfo } from './version.ts';
 
 export interface ServerDeps extends PipelineDeps {
-  readonly authorizer: Authorizer;
   readonly discovery: DiscoveryDocuments;
   readonly openApi: OpenApiDocuments;
   readonly health: HealthChecks;
@@ -93,13 +92,17 @@ export function createServer(deps: ServerDeps): FastifyInstance {
 
   for (const kind of ['livez', 'readyz', 'healthz'] as const) {
     app.get(`/${kind}`, (request, reply) => sendHealth(kind, '', contextOf(request), reply));
-    app.get<{ Params: { check: string } }>(`/${kind}/:check`, (request, reply) => sendHealth(kind, request.params.check, contextOf(request), reply));
+    app.get<{ Params: { check: string } }>(`/${kind}/:check`, (request, reply) =>
+      sendHealth(kind, request.params.check, contextOf(request), reply),
+    );
   }
   app.get('/version', (request, reply) => sendValue(versionInfo, request, reply));
   app.get('/metrics', async (_request, reply) => reply.type(deps.registry.contentType).send(await deps.registry.metrics()));
   app.get('/openapi/v2', (request, reply) => sendEncoded(deps.openApi.v2(request.headers.accept), request, reply));
   app.get('/openapi/v3', (request, reply) => sendValue(deps.openApi.index(), request, reply));
-  app.get('/openapi/v3/*', (request, reply) => sendValue(deps.openApi.v3(contextOf(request).info.path) ?? fail(noSuchResource()), request, reply));
+  app.get('/openapi/v3/*', (request, reply) =>
+    sendValue(deps.openApi.v3(contextOf(request).info.path) ?? fail(noSuchResource()), request, reply),
+  );
   app.get('/', (request, reply) => sendValue({ paths: deps.discovery.paths() }, request, reply));
   for (const path of ['/api', '/apis', '/api/:version', '/apis/:group', '/apis/:group/:version']) {
     app.get(path, (request, reply) => {
@@ -147,7 +150,7 @@ export function createServer(deps: ServerDeps): FastifyInstance {
   ): Promise<FastifyReply> {
     reply.hijack();
     const { raw } = reply;
-    raw.writeHead(200, { ...reply.getHeaders(), 'content-type': answer.contentType, 'cache-control': 'no-cache, private' });
+    raw.writeHead(200, { 'content-type': answer.contentType, 'cache-control': 'no-cache, private' });
     raw.flushHeaders();
     try {
       await answer.run(sinkOf(raw), lifetime.connection);

@@ -6,17 +6,17 @@
  */
 import { ipaddresses, services } from '#api/generated/resources.ts';
 import type { Service } from '#api/generated/types.ts';
+import { invalidValue } from '#api/meta/field-path.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { ApiError, invalid } from '#api/meta/status.ts';
-import { invalidValue } from '#api/meta/field-path.ts';
 import { type Clock, formatTime } from '#component/clock.ts';
 import type { Random } from '#component/random.ts';
 import { isOfType, parseStored, parseStoredAs } from './encoding/json-value.ts';
 import { type AddressRange, addressAt, isInRange, parseRange, placesToTry } from './service-address-range.ts';
-import { clusterAddressOf, nodePortsOf, type ServicePlan, planService } from './service-plan.ts';
-import { storageKey, storagePrefix } from './storage-key.ts';
+import { clusterAddressOf, nodePortsOf, planService, type ServicePlan } from './service-plan.ts';
 import { type Storage, StorageError } from './storage/storage.ts';
 import type { WatchCache } from './storage/watch-cache.ts';
+import { storageKey, storagePrefix } from './storage-key.ts';
 
 export interface AddressSession {
   /** Gives the object with everything allocated that it needs; objects that are no Services come back as they are. May be called again. */
@@ -78,7 +78,12 @@ export function createServiceAddresses(deps: ServiceAddressDeps): ServiceAddress
   async function reservePort(service: Service, index: number, wanted: number | undefined, isDryRun: boolean): Promise<number> {
     if (wanted !== undefined) {
       if (!isInRange(ports, wanted)) {
-        throw portProblem(service, index, wanted, `provided port is not in the valid range. The range of valid ports is ${NODE_PORT_MIN}-${NODE_PORT_MAX}`);
+        throw portProblem(
+          service,
+          index,
+          wanted,
+          `provided port is not in the valid range. The range of valid ports is ${NODE_PORT_MIN}-${NODE_PORT_MAX}`,
+        );
       }
       if (await pool.take(portReservation(wanted, service, deps), isDryRun)) return wanted;
       throw portProblem(service, index, wanted, 'provided port is already allocated');
@@ -108,7 +113,8 @@ export function createServiceAddresses(deps: ServiceAddressDeps): ServiceAddress
       const chosen = new Map<number, number>();
       for (const [index, plan] of wantedPorts.entries()) {
         if (plan.state === 'settled') continue;
-        const shared = plan.sharedWith === undefined ? undefined : (chosen.get(plan.sharedWith) ?? filled.spec?.ports?.[plan.sharedWith]?.nodePort);
+        const shared =
+          plan.sharedWith === undefined ? undefined : (chosen.get(plan.sharedWith) ?? filled.spec?.ports?.[plan.sharedWith]?.nodePort);
         const port = shared ?? (await reservePort(service, index, plan.wanted, isDryRun));
         if (shared === undefined) reserved.push(portKey(port));
         chosen.set(index, port);
@@ -226,7 +232,10 @@ function addressReservation(address: string, service: Service, source: Source): 
 }
 
 function portReservation(port: number, service: Service, source: Source): Reservation {
-  return { key: portKey(port), object: { apiVersion: 'v1', kind: 'NodePortReservation', ...reservationParts(String(port), service, source, {}) } };
+  return {
+    key: portKey(port),
+    object: { apiVersion: 'v1', kind: 'NodePortReservation', ...reservationParts(String(port), service, source, {}) },
+  };
 }
 
 function reservationParts(name: string, service: Service, { clock, random }: Source, labels: Readonly<Record<string, string>>) {

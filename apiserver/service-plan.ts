@@ -59,7 +59,8 @@ function carryOver(wanted: Service, previous: Service | undefined): Service {
   const isAddressLeftOut = (spec?.clusterIP ?? '') === '' && (spec?.clusterIPs ?? []).length === 0;
   const { clusterIP = '', clusterIPs = [] } = previous.spec ?? {};
   const address = isAddressLeftOut && clusterIP !== '' ? { clusterIP, clusterIPs } : {};
-  const ports = usesNodePorts(wanted) && usesNodePorts(previous) ? { ports: carryOverPorts(spec?.ports ?? [], previous.spec?.ports ?? []) } : {};
+  const ports =
+    usesNodePorts(wanted) && usesNodePorts(previous) ? { ports: carryOverPorts(spec?.ports ?? [], previous.spec?.ports ?? []) } : {};
   return { ...wanted, spec: { ...spec, ...address, ...ports } };
 }
 

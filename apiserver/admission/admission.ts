@@ -51,4 +51,3 @@ export function createAdmissionChain(plugins: readonly AdmissionPlugin[]): Admis
 export function isMainResource({ info }: { readonly info: Pick<ResourceRequestInfo, 'subresource'> }): boolean {
   return info.subresource === '';
 }
-

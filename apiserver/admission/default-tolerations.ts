@@ -17,7 +17,9 @@ export const defaultTolerations: AdmissionPlugin = {
     const tolerations = pod.spec.tolerations ?? [];
     const missing = KEYS.filter(
       (key) =>
-        !tolerations.some(({ key: tolerated = '', effect = '' }) => (tolerated === '' || tolerated === key) && (effect === '' || effect === 'NoExecute')),
+        !tolerations.some(
+          ({ key: tolerated = '', effect = '' }) => (tolerated === '' || tolerated === key) && (effect === '' || effect === 'NoExecute'),
+        ),
     );
     if (missing.length === 0) return pod;
     const added = missing.map((key) => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: TOLERATION_SECONDS }));

@@ -5,9 +5,9 @@
 import { namespaces } from '#api/generated/resources.ts';
 import { ApiError, forbidden, notFound } from '#api/meta/status.ts';
 import { parseStored } from '../encoding/json-value.ts';
-import { storageKey } from '../storage-key.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { WatchCache } from '../storage/watch-cache.ts';
+import { storageKey } from '../storage-key.ts';
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts';
 
 const IMMORTAL: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public']);
@@ -20,10 +20,16 @@ export function namespaceLifecycle(deps: { readonly cache: WatchCache; readonly 
     name: 'NamespaceLifecycle',
     validate: async (request) => {
       const { operation, definition, info } = request;
-      if (operation === 'DELETE' && definition.type.plural === namespaces.plural && definition.type.group === '' && IMMORTAL.has(info.name)) {
+      if (
+        operation === 'DELETE' &&
+        definition.type.plural === namespaces.plural &&
+        definition.type.group === '' &&
+        IMMORTAL.has(info.name)
+      ) {
         throw forbidden(namespaces, info.name, 'this namespace may not be deleted');
       }
-      if (operation === 'CREATE' && definition.type.isNamespaced && definition.type.group !== ASKING_GROUP) await throwIfClosed(request, deps);
+      if (operation === 'CREATE' && definition.type.isNamespaced && definition.type.group !== ASKING_GROUP)
+        await throwIfClosed(request, deps);
     },
   };
 }

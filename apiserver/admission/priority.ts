@@ -2,12 +2,13 @@
  * Resolves a pod's priority class to the number the scheduler orders by; system classes are always there. Source: upstream's Priority plugin,
  * plugin/pkg/admission/priority/admission.go.
  */
-import type { Pod, PriorityClass } from '#api/generated/types.ts';
+
 import { pods, priorityclasses } from '#api/generated/resources.ts';
+import type { Pod, PriorityClass } from '#api/generated/types.ts';
 import { forbidden } from '#api/meta/status.ts';
 import { isOfType, parseStoredAs } from '../encoding/json-value.ts';
-import { storageKey, storagePrefix } from '../storage-key.ts';
 import type { WatchCache } from '../storage/watch-cache.ts';
+import { storageKey, storagePrefix } from '../storage-key.ts';
 import { type AdmissionPlugin, isMainResource } from './admission.ts';
 
 interface Priority {
@@ -63,7 +64,9 @@ function findClass(name: string, cache: WatchCache): Priority | undefined {
 /** Of several classes that call themselves the default, the lowest counts. */
 function defaultClass(cache: WatchCache): Priority | undefined {
   const classes = cache.list(storagePrefix(priorityclasses)).map(({ bytes }) => parseStoredAs(priorityclasses, bytes));
-  const defaults = classes.filter(({ globalDefault }) => globalDefault === true).sort((left, right) => (left.value ?? 0) - (right.value ?? 0));
+  const defaults = classes
+    .filter(({ globalDefault }) => globalDefault === true)
+    .sort((left, right) => (left.value ?? 0) - (right.value ?? 0));
   return defaults[0] === undefined ? undefined : toPriority(defaults[0]);
 }
 

@@ -54,7 +54,8 @@ export function createDiscovery(definitions: readonly ResourceDefinition<ApiObje
 
 function wantsAggregated(accept = ''): boolean {
   const clauses = accept.split(',').map((clause) => clause.replace(/\s/g, ''));
-  const isAggregated = (clause: string) => clause.includes('as=APIGroupDiscoveryList') && /;v=v2(;|$)/.test(clause) && clause.startsWith('application/json');
+  const isAggregated = (clause: string) =>
+    clause.includes('as=APIGroupDiscoveryList') && /;v=v2(;|$)/.test(clause) && clause.startsWith('application/json');
   const plain = clauses.findIndex((clause) => clause === 'application/json' || clause === '*/*');
   const wanted = clauses.findIndex(isAggregated);
   return wanted >= 0 && (plain < 0 || wanted < plain);
@@ -128,7 +129,10 @@ function aggregatedList(groups: readonly string[], all: readonly GroupVersion[])
   return { kind: 'APIGroupDiscoveryList', apiVersion: 'apidiscovery.k8s.io/v2', metadata: {}, items };
 }
 
-function aggregatedResource({ type, singular, shortNames, categories }: ResourceDefinition<ApiObject>, own: { group: string; version: string }): object {
+function aggregatedResource(
+  { type, singular, shortNames, categories }: ResourceDefinition<ApiObject>,
+  own: { group: string; version: string },
+): object {
   const subresources = type.subresources
     .filter(({ name }) => isServed(name))
     .map(({ name, kind, verbs }) => ({ subresource: name, responseKind: { ...own, ...foreignGroup(kind), kind }, verbs }));

@@ -44,7 +44,10 @@ function withType<T extends ApiObject>(value: unknown, type: ResourceType<T>, bo
   }
   if (kind !== '' && kind !== type.kind) {
     const version = apiVersion.split('/').at(-1) ?? '';
-    throw new ApiError('BadRequest', `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${type.kind}: the kinds are not the same`);
+    throw new ApiError(
+      'BadRequest',
+      `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${type.kind}: the kinds are not the same`,
+    );
   }
   if (apiVersion !== '' && apiVersion !== expected) {
     throw new ApiError('BadRequest', `the API version in the data (${apiVersion}) does not match the expected API version (${expected})`);

@@ -102,5 +102,10 @@ function listIn(definition: ResourceDefinition<ApiObject>, page: ListPage, optio
 }
 
 function tableOf(definition: ResourceDefinition<ApiObject>, objects: readonly ApiObject[], { form, query, nowMs }: EncodeOptions) {
-  return encodeTable(definition, objects, { metaVersion: form.metaVersion, nowMs, includeObject: parseIncludeObject(query), hasColumns: true });
+  return encodeTable(definition, objects, {
+    metaVersion: form.metaVersion,
+    nowMs,
+    includeObject: parseIncludeObject(query),
+    hasColumns: true,
+  });
 }

@@ -10,7 +10,7 @@ export function isJsonObject(value: unknown): value is JsonObject {
 
 /** Has the three parts every object has. What the metadata holds is validation's affair. */
 export function isApiObject(value: unknown): value is ApiObject {
-  return isJsonObject(value) && typeof value['kind'] === 'string' && typeof value['apiVersion'] === 'string' && isJsonObject(value['metadata']);
+  return isJsonObject(value) && typeof value.kind === 'string' && typeof value.apiVersion === 'string' && isJsonObject(value.metadata);
 }
 
 /** Is of this kind, and so, having been decoded or stored by this server, of this type. */

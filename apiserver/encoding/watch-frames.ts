@@ -5,12 +5,12 @@
 import type { Status } from '#api/generated/types.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { apiVersionOf } from '#api/meta/resource-type.ts';
+import { ApiError } from '#api/meta/status.ts';
 import type { Clock } from '#component/clock.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import type { CachedObject } from '../storage/watch-cache.ts';
 import { encodeTable } from './encode-table.ts';
 import { parseStored } from './json-value.ts';
-import { ApiError } from '#api/meta/status.ts';
 import type { ResponseForm } from './negotiate.ts';
 import { toPartialMetadata } from './partial-object-metadata.ts';
 
@@ -66,7 +66,11 @@ function frame(type: EventType | 'BOOKMARK' | 'ERROR', object: object): Buffer {
 }
 
 /** Undefined for the object as it is. */
-function transformOf(definition: ResourceDefinition<ApiObject>, form: ResponseForm, clock: Clock): ((object: ApiObject) => object) | undefined {
+function transformOf(
+  definition: ResourceDefinition<ApiObject>,
+  form: ResponseForm,
+  clock: Clock,
+): ((object: ApiObject) => object) | undefined {
   switch (form.representation) {
     case 'object':
       return undefined;
@@ -75,7 +79,12 @@ function transformOf(definition: ResourceDefinition<ApiObject>, form: ResponseFo
     case 'Table': {
       let isFirst = true;
       return (object) => {
-        const table = encodeTable(definition, [object], { metaVersion: form.metaVersion, nowMs: clock.now(), includeObject: 'Metadata', hasColumns: isFirst });
+        const table = encodeTable(definition, [object], {
+          metaVersion: form.metaVersion,
+          nowMs: clock.now(),
+          includeObject: 'Metadata',
+          hasColumns: isFirst,
+        });
         isFirst = false;
         return { ...table, metadata: { resourceVersion: object.metadata.resourceVersion } };
       };

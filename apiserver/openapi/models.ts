@@ -4,7 +4,7 @@
  */
 import { schemas } from '#api/generated/schemas.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
-import { isReplacedObject, listStrategy, retainsKeys } from '#api/patch/merge-keys.ts';
+import { isReplacedObject, listStrategy } from '#api/patch/merge-keys.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 
 export type Dialect = 'v2' | 'v3';
@@ -48,7 +48,10 @@ export function createModels(definitions: readonly ResourceDefinition<ApiObject>
     if (made[name] === undefined) {
       made[name] = {};
       const type = kinds.get(schemaName);
-      made[name] = { ...modelOf(schemaName, { dialect, ref }), ...(type === undefined ? {} : { 'x-kubernetes-group-version-kind': [gvkOf(type, type.kind)] }) };
+      made[name] = {
+        ...modelOf(schemaName, { dialect, ref }),
+        ...(type === undefined ? {} : { 'x-kubernetes-group-version-kind': [gvkOf(type, type.kind)] }),
+      };
     }
     return refTo(name);
   }
@@ -89,7 +92,11 @@ function packagesOf(definitions: readonly ResourceDefinition<ApiObject>[]): Read
     for (let schema = waiting.pop(); schema !== undefined; schema = waiting.pop()) {
       if (packages.has(schema)) continue;
       packages.set(schema, name);
-      waiting.push(...Object.values(schemas[schema] ?? {}).map(bareFormat).filter((format) => Object.hasOwn(schemas, format)));
+      waiting.push(
+        ...Object.values(schemas[schema] ?? {})
+          .map(bareFormat)
+          .filter((format) => Object.hasOwn(schemas, format)),
+      );
     }
   }
   return packages;
@@ -133,10 +140,13 @@ const scalars: Readonly<Record<string, Readonly<Record<Dialect, object>>>> = {
   any: { v2: { type: 'object' }, v3: {} },
 };
 
+/** Unions: when a patch sets another member, those it does not name are dropped. */
+const RETAINING_FIELDS: ReadonlySet<string> = new Set(['DeploymentSpec.strategy', 'PodSpec.volumes']);
+
 /** How a strategic merge patch treats the field; clients that make such patches read it here. */
 function patchHints(model: string, field: string): object {
   const strategy = listStrategy(model, field);
-  const retains = retainsKeys(model, field);
+  const retains = RETAINING_FIELDS.has(`${model}.${field}`);
   if (isReplacedObject(model, field)) return { 'x-kubernetes-patch-strategy': 'replace' };
   if (strategy.kind === 'replace') return retains ? { 'x-kubernetes-patch-strategy': 'retainKeys' } : {};
   const hints = { 'x-kubernetes-patch-strategy': retains ? 'merge,retainKeys' : 'merge' };

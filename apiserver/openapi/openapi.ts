@@ -32,7 +32,11 @@ export function createOpenApi(definitions: readonly ResourceDefinition<ApiObject
       whole ??= Buffer.from(JSON.stringify(documentV2(definitions)));
       return { statusCode: 200, contentType: 'application/json', pieces: [whole] };
     },
-    index: () => ({ paths: Object.fromEntries([...byPath].map(([path, members]) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hashOf(members)}` }])) }),
+    index: () => ({
+      paths: Object.fromEntries(
+        [...byPath].map(([path, members]) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hashOf(members)}` }]),
+      ),
+    }),
     v3: (fullPath) => {
       const path = fullPath.replace('/openapi/v3/', '');
       const members = byPath.get(path);

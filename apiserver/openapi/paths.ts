@@ -65,15 +65,30 @@ export function pathsOf(definitions: readonly ResourceDefinition<ApiObject>[], m
   );
 }
 
-function operationsOf(definition: ResourceDefinition<ApiObject>, operations: readonly Operation[], models: Models, dialect: Dialect): object {
+function operationsOf(
+  definition: ResourceDefinition<ApiObject>,
+  operations: readonly Operation[],
+  models: Models,
+  dialect: Dialect,
+): object {
   const { type } = definition;
   const served = operations.filter(({ verb }) => type.verbs.includes(verb));
   return Object.fromEntries(served.map((operation) => [operation.method, operationOf(definition, operation, models, dialect)]));
 }
 
-function operationOf(definition: ResourceDefinition<ApiObject>, { method, verb, action, query }: Operation, models: Models, dialect: Dialect): object {
+function operationOf(
+  definition: ResourceDefinition<ApiObject>,
+  { method, verb, action, query }: Operation,
+  models: Models,
+  dialect: Dialect,
+): object {
   const { type } = definition;
-  const answer = verb === 'list' ? models.listRef(definition) : verb === 'delete' || verb === 'deletecollection' ? models.ref('Status') : models.ref(type.schema);
+  const answer =
+    verb === 'list'
+      ? models.listRef(definition)
+      : verb === 'delete' || verb === 'deletecollection'
+        ? models.ref('Status')
+        : models.ref(type.schema);
   const hasBody = method === 'post' || method === 'put' || method === 'patch';
   const group = type.group === '' ? 'core' : type.group.replaceAll('.', '_');
   const shared = {
@@ -91,7 +106,9 @@ function operationOf(definition: ResourceDefinition<ApiObject>, { method, verb, 
   }
   const types = method === 'patch' ? PATCH_TYPES : ['application/json', 'application/yaml'];
   const content = Object.fromEntries(types.map((mediaType) => [mediaType, { schema: bodyRef }]));
-  const responses = { 200: { description: 'OK', content: { 'application/json': { schema: answer }, 'application/yaml': { schema: answer } } } };
+  const responses = {
+    200: { description: 'OK', content: { 'application/json': { schema: answer }, 'application/yaml': { schema: answer } } },
+  };
   return { ...shared, parameters, ...(hasBody ? { requestBody: { required: true, content } } : {}), responses };
 }
 

@@ -16,7 +16,12 @@ export interface ByteSink {
 
 export type Answer =
   /** One stored object. */
-  | { readonly type: 'object'; readonly statusCode: 200 | 201 | 202; readonly definition: ResourceDefinition<ApiObject>; readonly bytes: Buffer }
+  | {
+      readonly type: 'object';
+      readonly statusCode: 200 | 201 | 202;
+      readonly definition: ResourceDefinition<ApiObject>;
+      readonly bytes: Buffer;
+    }
   | { readonly type: 'list'; readonly definition: ResourceDefinition<ApiObject>; readonly page: ListPage }
   /** Something that is not a stored object: a Scale, a review, a Status. */
   | { readonly type: 'value'; readonly statusCode: number; readonly value: object }

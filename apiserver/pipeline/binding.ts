@@ -36,16 +36,19 @@ function throwIfMismatched({ metadata, target }: Binding, name: string): void {
   const kind = target?.kind ?? '';
   if (kind !== '' && kind !== 'Node') problems.push(notSupported('target.kind', kind, ['Node', '<empty>']));
   if ((target?.name ?? '') === '') problems.push(required('target.name'));
-  if (/[/%]/.test(target?.name ?? '')) problems.push(invalidValue('target.name', target.name, 'may not contain \'/\' or \'%\''));
+  if (/[/%]/.test(target?.name ?? '')) problems.push(invalidValue('target.name', target.name, "may not contain '/' or '%'"));
   if (problems.length > 0) throw invalid(bindings, name, problems);
 }
 
 function throwIfUnbindable({ metadata, spec }: Pod, binding: Binding): void {
   const refuse = (why: string) => conflict({ group: '', plural: 'pods/binding' }, metadata.name, why);
   const { uid = '', resourceVersion = '' } = binding.metadata;
-  if (uid !== '' && uid !== metadata.uid) throw refuse(`Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`);
+  if (uid !== '' && uid !== metadata.uid)
+    throw refuse(`Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`);
   if (resourceVersion !== '' && resourceVersion !== metadata.resourceVersion) {
-    throw refuse(`Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`);
+    throw refuse(
+      `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`,
+    );
   }
   if (metadata.deletionTimestamp !== undefined) throw refuse(`pod ${metadata.name} is being deleted, cannot be assigned to a host`);
   const nodeName = spec?.nodeName ?? '';

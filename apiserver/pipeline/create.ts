@@ -4,15 +4,15 @@
  * Source: k8s.io/apiserver, pkg/endpoints/handlers/create.go and pkg/registry/rest/create.go.
  */
 import type { ApiObject } from '#api/meta/resource-type.ts';
-import { alreadyExists, ApiError } from '#api/meta/status.ts';
+import { ApiError, alreadyExists } from '#api/meta/status.ts';
 import { formatTime } from '#component/clock.ts';
 import { randomSuffix } from '#component/random.ts';
 import { decodeBody } from '../encoding/decode-body.ts';
-import { storageKey } from '../storage-key.ts';
 import { StorageError, type StoredItem } from '../storage/storage.ts';
+import { storageKey } from '../storage-key.ts';
 import { type Answer, objectAnswer } from './answer.ts';
-import { withoutResourceVersion } from './resource-version.ts';
 import type { ApiRequest, PipelineDeps } from './request.ts';
+import { withoutResourceVersion } from './resource-version.ts';
 import { throwIfInvalid } from './throw-if-invalid.ts';
 import { parseWriteOptions, type WriteOptions } from './write-options.ts';
 
@@ -86,7 +86,13 @@ function withFreshMetadata(object: ApiObject, { clock, random }: PipelineDeps): 
     throw new ApiError('BadRequest', 'resourceVersion should not be set on objects to be created');
   }
   const bare = withoutResourceVersion(object);
-  const { deletionTimestamp: _time, deletionGracePeriodSeconds: _grace, selfLink: _link, managedFields: _managed, ...metadata } = bare.metadata;
+  const {
+    deletionTimestamp: _time,
+    deletionGracePeriodSeconds: _grace,
+    selfLink: _link,
+    managedFields: _managed,
+    ...metadata
+  } = bare.metadata;
   const fresh = { ...metadata, uid: random.uuid(), creationTimestamp: formatTime(clock.now()) };
   return { ...bare, metadata: fresh };
 }

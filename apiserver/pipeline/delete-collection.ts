@@ -1,8 +1,8 @@
 /** DELETE of a collection: everything that the selectors match, each as a deletion of its own. Answers with what was there. */
 import { isReason } from '#api/meta/status.ts';
 import type { Answer } from './answer.ts';
-import { parseDeleteOptions } from './delete-options.ts';
 import { deleteOne } from './delete.ts';
+import { parseDeleteOptions } from './delete-options.ts';
 import { readPage } from './list.ts';
 import type { ApiRequest, PipelineDeps } from './request.ts';
 

@@ -49,10 +49,10 @@ export function throwIfPreconditionFails(type: ApiRequest['definition']['type'],
 function optionsInBody({ body, contentType }: Pick<ApiRequest, 'body' | 'contentType'>): RawOptions {
   const { value } = parseBody(body, negotiateBody(contentType), 'DeleteOptions');
   if (!isJsonObject(value)) throw new ApiError('BadRequest', 'the body of a deletion must be DeleteOptions');
-  if (value['kind'] !== undefined && value['kind'] !== 'DeleteOptions') {
-    throw new ApiError('BadRequest', `decoded object cannot be converted to DeleteOptions: its kind is ${JSON.stringify(value['kind'])}`);
+  if (value.kind !== undefined && value.kind !== 'DeleteOptions') {
+    throw new ApiError('BadRequest', `decoded object cannot be converted to DeleteOptions: its kind is ${JSON.stringify(value.kind)}`);
   }
-  const dryRun = value['dryRun'];
+  const dryRun = value.dryRun;
   return rawOptions({ ...value, dryRun: Array.isArray(dryRun) ? dryRun : dryRun === undefined || dryRun === null ? [] : [dryRun] });
 }
 

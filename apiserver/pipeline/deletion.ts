@@ -3,10 +3,11 @@
  * by deletecollection, and by updates that take the last finalizer away.
  * Source: k8s.io/apiserver, pkg/registry/rest/delete.go and pkg/registry/generic/registry/store.go.
  */
-import { isOfType } from '../encoding/json-value.ts';
+
 import { namespaces } from '#api/generated/resources.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { formatTime } from '#component/clock.ts';
+import { isOfType } from '../encoding/json-value.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import type { Change } from './modify-stored.ts';
 
@@ -49,7 +50,11 @@ function decideNamespaceDeletion(object: ApiObject, nowMs: number): Change {
   const isHeld = (spec?.finalizers ?? []).length > 0 || (metadata.finalizers ?? []).length > 0;
   if (!isHeld) return { action: 'delete', object };
   if (metadata.deletionTimestamp !== undefined) return { action: 'write', object };
-  const marked = { ...object, metadata: { ...metadata, deletionTimestamp: formatTime(nowMs) }, status: { ...object.status, phase: 'Terminating' } };
+  const marked = {
+    ...object,
+    metadata: { ...metadata, deletionTimestamp: formatTime(nowMs) },
+    status: { ...object.status, phase: 'Terminating' },
+  };
   return { action: 'write', object: marked };
 }
 

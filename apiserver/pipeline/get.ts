@@ -15,7 +15,11 @@ export async function getObject(request: ApiRequest, deps: PipelineDeps): Promis
 }
 
 /** No version means the newest, 0 means whatever is here, anything else means at least that. */
-export async function waitForCache({ cache }: Pick<PipelineDeps, 'cache'>, atLeast: bigint | undefined, signal: AbortSignal): Promise<void> {
+export async function waitForCache(
+  { cache }: Pick<PipelineDeps, 'cache'>,
+  atLeast: bigint | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   if (atLeast === undefined) await cache.waitUntilCurrent(signal);
   else if (atLeast > 0n) await cache.waitFor(atLeast, signal);
 }

@@ -5,16 +5,19 @@
 import { forbiddenField, notSupported } from '#api/meta/field-path.ts';
 import type { FieldProblem } from '#api/meta/status.ts';
 import { ApiError } from '#api/meta/status.ts';
+import { isTrue } from '../request/request-info.ts';
 import { parseResourceVersion } from './resource-version.ts';
 import { invalidOptions } from './write-options.ts';
-import { isTrue } from '../request/request-info.ts';
 
 export interface ListOptions {
   /** 0 for no limit. */
   readonly limit: number;
   readonly continueText: string;
   /** How the state to list is chosen. */
-  readonly at: { readonly state: 'newest' } | { readonly state: 'any' } | { readonly state: 'atLeast' | 'exactly'; readonly revision: bigint };
+  readonly at:
+    | { readonly state: 'newest' }
+    | { readonly state: 'any' }
+    | { readonly state: 'atLeast' | 'exactly'; readonly revision: bigint };
 }
 
 export interface WatchOptions {
@@ -73,7 +76,8 @@ function watchProblems(match: string, sendsInitialEvents: boolean | undefined): 
   if (sendsInitialEvents !== undefined && match === '') {
     return [forbiddenField(field, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan')];
   }
-  if (match !== '' && sendsInitialEvents === undefined) return [forbiddenField(field, 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided')];
+  if (match !== '' && sendsInitialEvents === undefined)
+    return [forbiddenField(field, 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided')];
   if (match !== '' && match !== 'NotOlderThan') return [notSupported(field, match, ['NotOlderThan'])];
   return [];
 }

@@ -9,12 +9,12 @@ import { invalidValue } from '#api/meta/field-path.ts';
 import { ApiError, type FieldProblem, notFound } from '#api/meta/status.ts';
 import { parseStoredAs } from '../encoding/json-value.ts';
 import type { KubeletTarget } from '../kubelet-client.ts';
+import { isTrue } from '../request/request-info.ts';
 import { storageKey } from '../storage-key.ts';
 import type { Answer, ByteSink } from './answer.ts';
 import { waitForCache } from './get.ts';
 import type { ApiRequest, PipelineDeps } from './request.ts';
 import { invalidOptions } from './write-options.ts';
-import { isTrue } from '../request/request-info.ts';
 
 const KUBELET_PORT_DEFAULT = 10_250;
 
@@ -73,7 +73,11 @@ function parseLogOptions(query: URLSearchParams): URLSearchParams {
   }
   const sinceTime = query.get('sinceTime') ?? '';
   if (sinceTime !== '' && options.has('sinceSeconds')) {
-    problems.push({ type: 'FieldValueForbidden', field: '', message: 'Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified' });
+    problems.push({
+      type: 'FieldValueForbidden',
+      field: '',
+      message: 'Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified',
+    });
   }
   if (sinceTime !== '') options.set('sinceTime', sinceTime);
   if (problems.length > 0) throw invalidOptions('PodLogOptions', problems);
@@ -93,7 +97,10 @@ function containerOf({ spec, metadata }: Pod, wanted: string): string {
   if (main.includes(byAnnotation)) return byAnnotation;
   if (main.length === 1 && main[0] !== undefined) return main[0];
   const also = init.length === 0 ? '' : ` or one of the init containers: [${init.join(' ')}]`;
-  throw new ApiError('BadRequest', `a container name must be specified for pod ${metadata.name}, choose one of: [${main.join(' ')}]${also}`);
+  throw new ApiError(
+    'BadRequest',
+    `a container name must be specified for pod ${metadata.name}, choose one of: [${main.join(' ')}]${also}`,
+  );
 }
 
 function kubeletOf(nodeName: string, { cache }: PipelineDeps): Omit<KubeletTarget, 'path'> {
@@ -101,6 +108,7 @@ function kubeletOf(nodeName: string, { cache }: PipelineDeps): Omit<KubeletTarge
   if (stored === undefined) throw notFound(nodes, nodeName);
   const node: Node = parseStoredAs(nodes, stored.bytes);
   const address = node.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address;
-  if (address === undefined) throw new ApiError('InternalError', `Internal error occurred: no preferred addresses found; known addresses: []`);
+  if (address === undefined)
+    throw new ApiError('InternalError', `Internal error occurred: no preferred addresses found; known addresses: []`);
   return { nodeName, address, port: node.status?.daemonEndpoints?.kubeletEndpoint?.Port ?? KUBELET_PORT_DEFAULT };
 }

@@ -8,9 +8,9 @@ import { jsonEquals } from '#api/meta/json.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { notFound } from '#api/meta/status.ts';
 import { parseStored } from '../encoding/json-value.ts';
-import { storageKey } from '../storage-key.ts';
-import { StorageError } from '../storage/storage.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
+import { StorageError } from '../storage/storage.ts';
+import { storageKey } from '../storage-key.ts';
 import type { PipelineDeps } from './request.ts';
 import { withoutResourceVersion } from './resource-version.ts';
 

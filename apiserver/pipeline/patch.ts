@@ -3,13 +3,13 @@
  * takes the same road as one that was sent whole. Source: k8s.io/apiserver, pkg/endpoints/handlers/patch.go.
  */
 import { decodeObject } from '#api/decode.ts';
+import { invalidValue } from '#api/meta/field-path.ts';
 import { isJsonObject, type JsonObject } from '#api/meta/json.ts';
+import type { ApiObject } from '#api/meta/resource-type.ts';
+import { ApiError, invalid } from '#api/meta/status.ts';
 import { applyJsonPatch } from '#api/patch/json-patch.ts';
 import { applyMergePatch } from '#api/patch/merge-patch.ts';
 import { applyStrategicMergePatch } from '#api/patch/strategic-merge-patch.ts';
-import type { ApiObject } from '#api/meta/resource-type.ts';
-import { ApiError, invalid } from '#api/meta/status.ts';
-import { invalidValue } from '#api/meta/field-path.ts';
 import { unsupportedMediaType } from '../encoding/negotiate.ts';
 import { parseBody } from '../encoding/parse-body.ts';
 import type { Answer } from './answer.ts';
@@ -55,7 +55,7 @@ export function parsePatch(request: Pick<ApiRequest, 'body' | 'contentType'>, sc
 /** Patches may put anything anywhere: the result is decoded like a body, and has to keep its name, kind and version. */
 function decodePatched(patched: JsonObject, request: ApiRequest, fieldValidation: FieldValidation): ApiObject {
   const { type } = request.definition;
-  const { object, unknownFields } = decodeObject(type, { ...patched, metadata: patched['metadata'] ?? {} });
+  const { object, unknownFields } = decodeObject(type, { ...patched, metadata: patched.metadata ?? {} });
   throwIfRetyped(object, request);
   throwIfMisplaced(object, request);
   if (unknownFields.length > 0 && fieldValidation === 'Strict') {
@@ -70,5 +70,8 @@ function decodePatched(patched: JsonObject, request: ApiRequest, fieldValidation
 function throwIfRetyped({ kind, apiVersion }: ApiObject, { definition: { type } }: ApiRequest): void {
   const expected = type.group === '' ? type.version : `${type.group}/${type.version}`;
   if (kind === type.kind && apiVersion === expected) return;
-  throw new ApiError('BadRequest', `${kind} in version ${JSON.stringify(apiVersion)} cannot be handled as a ${type.kind}: a patch cannot change the kind`);
+  throw new ApiError(
+    'BadRequest',
+    `${kind} in version ${JSON.stringify(apiVersion)} cannot be handled as a ${type.kind}: a patch cannot change the kind`,
+  );
 }

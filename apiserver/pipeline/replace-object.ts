@@ -5,8 +5,8 @@
  */
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { ApiError, conflict } from '#api/meta/status.ts';
-import { isDeletable } from './deletion.ts';
 import { type Answer, objectAnswer } from './answer.ts';
+import { isDeletable } from './deletion.ts';
 import { type Modified, modifyStored } from './modify-stored.ts';
 import type { ApiRequest, PipelineDeps } from './request.ts';
 import { throwIfInvalid } from './throw-if-invalid.ts';
@@ -36,7 +36,10 @@ export async function replaceObject(
 }
 
 /** Keeps what was reserved if the write went through, gives it back if not. */
-async function settle(reservations: { keep(): Promise<void>; release(): Promise<void> }, write: () => Promise<Modified>): Promise<Modified> {
+async function settle(
+  reservations: { keep(): Promise<void>; release(): Promise<void> },
+  write: () => Promise<Modified>,
+): Promise<Modified> {
   try {
     const modified = await write();
     await reservations.keep();

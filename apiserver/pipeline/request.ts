@@ -7,6 +7,7 @@ import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
 import type { Random } from '#component/random.ts';
 import type { AdmissionChain } from '../admission/admission.ts';
+import type { RbacAuthorizer } from '../authorization/rbac-authorizer.ts';
 import type { ResponseForm } from '../encoding/negotiate.ts';
 import type { KubeletClient } from '../kubelet-client.ts';
 import type { ResourceRequestInfo } from '../request/request-info.ts';
@@ -39,6 +40,7 @@ export interface PipelineDeps {
   readonly admission: AdmissionChain;
   readonly serviceAddresses: ServiceAddresses;
   readonly kubelets: KubeletClient;
+  readonly authorizer: Pick<RbacAuthorizer, 'authorize' | 'policy'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;

@@ -15,7 +15,10 @@ export function withoutResourceVersion<T extends ApiObject>(object: T): T {
 export function parseResourceVersion(text: string | null | undefined): bigint | undefined {
   if (text === null || text === undefined || text === '') return undefined;
   if (!/^\d{1,19}$/.test(text)) {
-    throw new ApiError('BadRequest', `Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
+    throw new ApiError(
+      'BadRequest',
+      `Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+    );
   }
   return BigInt(text);
 }

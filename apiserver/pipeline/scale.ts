@@ -4,11 +4,11 @@
  */
 import { decodeObject } from '#api/decode.ts';
 import type { LabelSelector, Scale } from '#api/generated/types.ts';
+import { invalidValue } from '#api/meta/field-path.ts';
 import { isJsonObject, type JsonObject } from '#api/meta/json.ts';
 import { formatRequirements, requirementsOf } from '#api/meta/label-selector.ts';
 import { type ApiObject, resourceType } from '#api/meta/resource-type.ts';
 import { ApiError, conflict, invalid, notFound } from '#api/meta/status.ts';
-import { invalidValue } from '#api/meta/field-path.ts';
 import { decodeBodyAs } from '../encoding/decode-body.ts';
 import { isOfType, parseStored } from '../encoding/json-value.ts';
 import { storageKey } from '../storage-key.ts';
@@ -52,37 +52,51 @@ export async function patchScale(request: ApiRequest, deps: PipelineDeps): Promi
   return writeScale(request, deps, options.isDryRun, (current) => decodeObject(scales, patch(current)).object);
 }
 
-async function writeScale(request: ApiRequest, deps: PipelineDeps, isDryRun: boolean, next: (current: Scale & ApiObject) => Scale & ApiObject): Promise<Answer> {
+async function writeScale(
+  request: ApiRequest,
+  deps: PipelineDeps,
+  isDryRun: boolean,
+  next: (current: Scale & ApiObject) => Scale & ApiObject,
+): Promise<Answer> {
   const { definition, info, signal } = request;
-  const modified = await modifyStored({ definition, namespace: info.namespace, name: info.name, isDryRun, signal }, deps, async (current) => {
-    const wanted = next(scaleOf(current));
-    throwIfMismatched(wanted, current, request);
-    const replicas = wanted.spec?.replicas ?? 0;
-    if (replicas < 0) throw invalid(scales, info.name, [invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0')]);
-    const scaled = definition.prepareForUpdate(withReplicas(current, replicas), current);
-    throwIfInvalid(definition, info.name, [...definition.validate(scaled), ...definition.validateUpdate(scaled, current)]);
-    await deps.admission.validate({ operation: 'UPDATE', ...request, isDryRun, object: scaled, previous: current });
-    return { action: 'write', object: scaled };
-  });
+  const modified = await modifyStored(
+    { definition, namespace: info.namespace, name: info.name, isDryRun, signal },
+    deps,
+    async (current) => {
+      const wanted = next(scaleOf(current));
+      throwIfMismatched(wanted, current, request);
+      const replicas = wanted.spec?.replicas ?? 0;
+      if (replicas < 0) throw invalid(scales, info.name, [invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0')]);
+      const scaled = definition.prepareForUpdate(withReplicas(current, replicas), current);
+      throwIfInvalid(definition, info.name, [...definition.validate(scaled), ...definition.validateUpdate(scaled, current)]);
+      await deps.admission.validate({ operation: 'UPDATE', ...request, isDryRun, object: scaled, previous: current });
+      return { action: 'write', object: scaled };
+    },
+  );
   return { type: 'value', statusCode: 200, value: scaleOf(parseStored(modified.bytes)) };
 }
 
 function throwIfMismatched({ metadata }: Scale & ApiObject, current: ApiObject, { definition, info }: ApiRequest): void {
   const { name = '', resourceVersion = '', uid = '' } = metadata;
-  if (name !== info.name) throw new ApiError('BadRequest', `the name of the object (${name}) does not match the name on the URL (${info.name})`);
+  if (name !== info.name)
+    throw new ApiError('BadRequest', `the name of the object (${name}) does not match the name on the URL (${info.name})`);
   if (uid !== '' && uid !== current.metadata.uid) {
     const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid}`;
     throw conflict(definition.type, info.name, why);
   }
   if (resourceVersion !== '' && resourceVersion !== current.metadata.resourceVersion) {
-    throw conflict(definition.type, info.name, 'the object has been modified; please apply your changes to the latest version and try again');
+    throw conflict(
+      definition.type,
+      info.name,
+      'the object has been modified; please apply your changes to the latest version and try again',
+    );
   }
 }
 
 function scaleOf(object: ApiObject): Scale & ApiObject {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const replicas = numberAt(object, 'spec', 'replicas');
-  const selector = selectorOf(partOf(object, 'spec')['selector']);
+  const selector = selectorOf(partOf(object, 'spec').selector);
   const status = { replicas: numberAt(object, 'status', 'replicas'), ...(selector === '' ? {} : { selector }) };
   const metadata = { name, ...(namespace === undefined ? {} : { namespace }), uid, resourceVersion, creationTimestamp };
   const scale = { kind: 'Scale', apiVersion: 'autoscaling/v1', metadata, spec: { replicas }, status };

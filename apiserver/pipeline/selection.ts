@@ -2,11 +2,17 @@
  * Which objects a list or watch is about: the namespace, the label selector and the field selector, compiled once per distinct text. Works on what
  * the cache knows of an object, so that nothing is parsed to be left out.
  */
-import { type FieldRequirement, matchesFields, parseFieldSelector, requiredFieldValue, unsupportedFields } from '#api/meta/field-selector.ts';
+import {
+  type FieldRequirement,
+  matchesFields,
+  parseFieldSelector,
+  requiredFieldValue,
+  unsupportedFields,
+} from '#api/meta/field-selector.ts';
 import { type LabelMatcher, parseLabelSelector, SelectorError } from '#api/meta/label-selector.ts';
 import { ApiError } from '#api/meta/status.ts';
-import { storageKey, storagePrefix } from '../storage-key.ts';
 import type { CachedObject } from '../storage/watch-cache.ts';
+import { storageKey, storagePrefix } from '../storage-key.ts';
 import type { ApiRequest } from './request.ts';
 import { selectableFieldsOf } from './selectable-fields.ts';
 

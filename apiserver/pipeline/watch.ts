@@ -70,17 +70,39 @@ function durationMs({ timeoutSeconds }: WatchOptions, { random }: PipelineDeps):
   return timeoutSeconds !== undefined && timeoutSeconds > 0 ? timeoutSeconds * 1000 : WATCH_MS_MIN * (1 + random.next());
 }
 
-async function writeInitial({ frames, options, since }: Stream, objects: readonly CachedObject[], sink: ByteSink, signal: AbortSignal): Promise<void> {
+async function writeInitial(
+  { frames, options, since }: Stream,
+  objects: readonly CachedObject[],
+  sink: ByteSink,
+  signal: AbortSignal,
+): Promise<void> {
   const closing = options.sendsInitialEvents === true && options.sendsBookmarks ? [frames.bookmark(since, { isEndOfInitial: true })] : [];
-  await writeFrames(objects.map((object) => () => frames.of('ADDED', object)), sink, signal);
-  await writeFrames(closing.map((frame) => () => frame), sink, signal);
+  await writeFrames(
+    objects.map((object) => () => frames.of('ADDED', object)),
+    sink,
+    signal,
+  );
+  await writeFrames(
+    closing.map((frame) => () => frame),
+    sink,
+    signal,
+  );
 }
 
-async function writeChanges({ watch, selection, frames, options }: Stream, { clock }: PipelineDeps, sink: ByteSink, signal: AbortSignal): Promise<void> {
+async function writeChanges(
+  { watch, selection, frames, options }: Stream,
+  { clock }: PipelineDeps,
+  sink: ByteSink,
+  signal: AbortSignal,
+): Promise<void> {
   let bookmarkedAt = clock.monotonic();
   while (!signal.aborted) {
     const { events, revision } = await watch.next(signal);
-    await writeFrames(events.flatMap((event) => frameOf(event, selection, frames) ?? []), sink, signal);
+    await writeFrames(
+      events.flatMap((event) => frameOf(event, selection, frames) ?? []),
+      sink,
+      signal,
+    );
     if (options.sendsBookmarks && clock.monotonic() - bookmarkedAt >= BOOKMARK_INTERVAL_MS) {
       bookmarkedAt = clock.monotonic();
       sink.write(frames.bookmark(revision, { isEndOfInitial: false }));
@@ -113,4 +135,3 @@ async function writeFrames(frames: readonly (() => Buffer)[], sink: ByteSink, si
     if (signal.aborted) return;
   }
 }
-

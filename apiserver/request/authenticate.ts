@@ -3,8 +3,9 @@
  * a connection without one is anonymous, which authorization lets see no more than the health endpoints. Tokens are not there yet.
  * Source: k8s.io/apiserver, pkg/authentication/request/x509 and pkg/authentication/group.
  */
-import { TLSSocket } from 'node:tls';
+
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { ApiError } from '#api/meta/status.ts';
 import { anonymousUser, type User } from './user.ts';
 

@@ -3,17 +3,12 @@
  * refusal are upstream's (k8s.io/apiserver, pkg/endpoints/handlers/responsewriters/errors.go).
  */
 import { ApiError } from '#api/meta/status.ts';
+import type { RbacAuthorizer } from '../authorization/rbac-authorizer.ts';
 import type { RequestInfo } from './request-info.ts';
 import type { User } from './user.ts';
 
-export type AuthorizationDecision = { readonly allowed: true } | { readonly allowed: false; readonly reason: string };
-
-export interface Authorizer {
-  authorize(user: User, info: RequestInfo): AuthorizationDecision;
-}
-
 /** Throws Forbidden. */
-export function throwIfForbidden(authorizer: Authorizer, user: User, info: RequestInfo): void {
+export function throwIfForbidden(authorizer: Pick<RbacAuthorizer, 'authorize'>, user: User, info: RequestInfo): void {
   const decision = authorizer.authorize(user, info);
   if (!decision.allowed) throw forbiddenRequest(user, info, decision.reason);
 }

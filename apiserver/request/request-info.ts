@@ -44,7 +44,10 @@ const NAMESPACE_SUBRESOURCES: ReadonlySet<string> = new Set(['status', 'finalize
 
 /** Takes the method, the raw path (still percent-encoded) and the query. Throws BadRequest when the path is not valid percent-encoding. */
 export function parseRequestInfo(method: string, rawPath: string, query: URLSearchParams): RequestInfo {
-  const segments = rawPath.split('/').filter((segment) => segment !== '').map(decodeSegment);
+  const segments = rawPath
+    .split('/')
+    .filter((segment) => segment !== '')
+    .map(decodeSegment);
   const parts = apiPartsOf(segments);
   if (parts === undefined) return { isResource: false, verb: method.toLowerCase(), path: decodeSegment(rawPath) };
   const { group, version } = parts;

@@ -35,7 +35,8 @@ export function createRequestMetrics(registry: Registry): RequestMetrics {
 
 /** Paths and resources that do not exist share one set of labels: clients must not be able to make up time series. */
 function labelsOf(info: RequestInfo | undefined, statusCode: number) {
-  if (info === undefined || !info.isResource || statusCode === 404) return { verb: '', group: '', version: '', resource: '', subresource: '' };
+  if (info === undefined || !info.isResource || statusCode === 404)
+    return { verb: '', group: '', version: '', resource: '', subresource: '' };
   const { verb, group, version, resource, subresource } = info;
   return { verb: verb.toUpperCase(), group, version, resource, subresource };
 }

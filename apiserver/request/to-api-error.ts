@@ -16,7 +16,10 @@ export function toApiError(error: unknown): ApiError {
   }
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     const accepted = 'application/json, application/yaml';
-    return new ApiError('UnsupportedMediaType', `the body of the request was in an unknown format - accepted media types include: ${accepted}`);
+    return new ApiError(
+      'UnsupportedMediaType',
+      `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
+    );
   }
   const message = error instanceof Error ? error.message : String(error);
   if (code?.startsWith('FST_ERR_')) return new ApiError('BadRequest', message, { cause: error });
@@ -24,7 +27,8 @@ export function toApiError(error: unknown): ApiError {
 }
 
 function storageFailure(error: StorageError): ApiError {
-  if (error.reason === 'compacted') return new ApiError('Expired', 'The resourceVersion for the provided list is too old.', { cause: error });
+  if (error.reason === 'compacted')
+    return new ApiError('Expired', 'The resourceVersion for the provided list is too old.', { cause: error });
   return new ApiError('Conflict', `Operation cannot be fulfilled: ${error.message}`, { cause: error });
 }
 
