@@ -1,7 +1,7 @@
 /** A node and what runs there, as plugins see it for the length of one cycle. Never changed: a newer state is another value. */
 import type { Node } from '#api/generated/types.ts';
 import type { PodInfo } from './pod-info.ts';
-import { addAmounts, parseAmounts, type ResourceAmounts } from './resource-amounts.ts';
+import { addAmounts, amountsOf, type ResourceAmounts } from './resource-amounts.ts';
 
 export interface NodeInfo {
   readonly name: string;
@@ -18,7 +18,7 @@ export function nodeInfoOf(node: Node, pods: readonly PodInfo[]): NodeInfo {
     name: node.metadata.name,
     node,
     pods,
-    allocatable: parseAmounts(node.status?.allocatable),
+    allocatable: amountsOf(node.status?.allocatable),
     requested: pods.map((pod) => pod.requests).reduce(addAmounts, new Map()),
     scoredRequested: pods.map((pod) => pod.scoredRequests).reduce(addAmounts, new Map()),
   };

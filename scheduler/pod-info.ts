@@ -1,6 +1,7 @@
 /** A Pod with what the plugins need of it, worked out once. */
+import { isSidecar } from '#api/core/v1/container.ts';
 import type { Pod } from '#api/generated/types.ts';
-import { podRequests, type ResourceAmounts, scoredPodRequests } from './resource-amounts.ts';
+import { type ResourceAmounts, requestedAmounts, scoredAmounts } from './resource-amounts.ts';
 
 export interface HostPort {
   readonly hostIP: string;
@@ -19,15 +20,15 @@ export interface PodInfo {
 export function podInfoOf(pod: Pod): PodInfo {
   return {
     pod,
-    requests: podRequests(pod.spec),
-    scoredRequests: scoredPodRequests(pod.spec),
+    requests: requestedAmounts(pod),
+    scoredRequests: scoredAmounts(pod),
     hostPorts: hostPortsOf(pod),
   };
 }
 
 /** Sidecars hold their ports as long as the pod lives; other init containers give theirs back. */
 function hostPortsOf({ spec }: Pod): readonly HostPort[] {
-  const sidecars = (spec.initContainers ?? []).filter((container) => container.restartPolicy === 'Always');
+  const sidecars = (spec.initContainers ?? []).filter(isSidecar);
   return [...sidecars, ...spec.containers]
     .flatMap((container) => container.ports ?? [])
     .flatMap(({ hostIP = '', protocol = 'TCP', hostPort = 0 }) =>

@@ -2,28 +2,18 @@
  * Amounts of resources as plain numbers, which is what the scheduler adds and compares thousands of times a second: processor time in
  * thousandths, everything else in whole units. Quantities are parsed once, when an object is first seen. Pure.
  */
-import type { Container, PodSpec } from '#api/generated/types.ts';
-import { parseQuantity, quantityToMilli, quantityToNumber } from '#api/meta/quantity.ts';
+import { podRequests } from '#api/core/v1/pod-requests.ts';
+import { type Amounts, parseAmounts, type ResourceList } from '#api/core/v1/resource-list.ts';
+import type { Container, Pod } from '#api/generated/types.ts';
+import { quantityToMilli, quantityToNumber } from '#api/meta/quantity.ts';
 
 export type ResourceAmounts = ReadonlyMap<string, number>;
 
-type ResourceList = Readonly<Record<string, string>>;
-
 /** What a container without requests counts for when nodes are compared, so that many of them still spread: upstream's figures. */
-const DEFAULT_SCORED_REQUESTS: ResourceAmounts = new Map([
-  ['cpu', 100],
-  ['memory', 200 * 1024 * 1024],
-]);
+const DEFAULT_SCORED_REQUESTS: ResourceList = { cpu: '100m', memory: '200Mi' };
 
-const none: ResourceAmounts = new Map();
-
-export function parseAmounts(list: ResourceList | undefined): ResourceAmounts {
-  return new Map(
-    Object.entries(list ?? {}).map(([name, text]) => {
-      const quantity = parseQuantity(text);
-      return [name, name === 'cpu' ? quantityToMilli(quantity) : quantityToNumber(quantity)];
-    }),
-  );
+export function amountsOf(list: ResourceList | undefined): ResourceAmounts {
+  return toNumbers(parseAmounts(list));
 }
 
 export function addAmounts(left: ResourceAmounts, right: ResourceAmounts): ResourceAmounts {
@@ -32,36 +22,24 @@ export function addAmounts(left: ResourceAmounts, right: ResourceAmounts): Resou
   return sum;
 }
 
-function maxAmounts(left: ResourceAmounts, right: ResourceAmounts): ResourceAmounts {
-  const max = new Map(left);
-  for (const [name, amount] of right) max.set(name, Math.max(max.get(name) ?? 0, amount));
-  return max;
-}
-
 /** What a node must have free for the pod. */
-export function podRequests(spec: PodSpec): ResourceAmounts {
-  return sumPod(spec, none);
+export function requestedAmounts(pod: Pod): ResourceAmounts {
+  return toNumbers(podRequests(pod));
 }
 
 /** The same with upstream's minimum for containers that ask for nothing; only for comparing nodes. */
-export function scoredPodRequests(spec: PodSpec): ResourceAmounts {
-  return sumPod(spec, DEFAULT_SCORED_REQUESTS);
+export function scoredAmounts(pod: Pod): ResourceAmounts {
+  const { spec } = pod;
+  const containers = spec.containers.map(withScoredRequests);
+  const initContainers = (spec.initContainers ?? []).map(withScoredRequests);
+  return toNumbers(podRequests({ ...pod, spec: { ...spec, containers, initContainers } }));
 }
 
-/**
- * Containers run together, init containers one after the other beside the restartable ones started before them: the pod needs the larger of
- * the two peaks, plus overhead. Requests of the pod as a whole take the place of the sum.
- */
-function sumPod(spec: PodSpec, defaults: ResourceAmounts): ResourceAmounts {
-  const requestsOf = (container: Container) => new Map([...defaults, ...parseAmounts(container.resources?.requests)]);
-  let sidecars = none;
-  let initPeak = none;
-  for (const container of spec.initContainers ?? []) {
-    const together = addAmounts(sidecars, requestsOf(container));
-    initPeak = maxAmounts(initPeak, together);
-    if (container.restartPolicy === 'Always') sidecars = together;
-  }
-  const running = spec.containers.map(requestsOf).reduce(addAmounts, sidecars);
-  const wholePod = new Map([...maxAmounts(running, initPeak), ...parseAmounts(spec.resources?.requests)]);
-  return addAmounts(wholePod, parseAmounts(spec.overhead));
+function withScoredRequests(container: Container): Container {
+  const requests = { ...DEFAULT_SCORED_REQUESTS, ...container.resources?.requests };
+  return { ...container, resources: { ...container.resources, requests } };
+}
+
+function toNumbers(amounts: Amounts): ResourceAmounts {
+  return new Map([...amounts].map(([name, amount]) => [name, name === 'cpu' ? quantityToMilli(amount) : quantityToNumber(amount)]));
 }

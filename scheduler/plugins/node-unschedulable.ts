@@ -1,6 +1,6 @@
 /** Keeps pods off cordoned nodes, unless they tolerate the taint that stands for it. */
+import { tolerates } from '#api/core/v1/taint.ts';
 import { doesNotFit, fits, type SchedulerPlugin } from '../plugin.ts';
-import { isTolerated } from '../toleration.ts';
 
 const cordonTaint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
 
@@ -9,7 +9,7 @@ export const nodeUnschedulable: SchedulerPlugin = {
   weight: 0,
   wakeOn: ['node-changed'],
   prepare: ({ pod }) =>
-    isTolerated(cordonTaint, pod.spec.tolerations)
+    (pod.spec.tolerations ?? []).some((toleration) => tolerates(toleration, cordonTaint))
       ? {}
       : { filter: ({ node }) => (node.spec?.unschedulable ? doesNotFit('node(s) were unschedulable') : fits) },
 };

@@ -2,16 +2,17 @@
  * Spreads pods that belong together over hosts, zones and whatever else labels tell apart. A pod's own constraints are rules or wishes, as
  * `whenUnsatisfiable` says; a pod without any, that a Service or workload selects, gets upstream's two default wishes.
  */
+import { matchesRequiredNodes } from '#api/core/v1/node-selector.ts';
+import { findUntolerated } from '#api/core/v1/taint.ts';
 import type { Pod, TopologySpreadConstraint } from '#api/generated/types.ts';
 import { compileLabelSelector, type LabelMatcher } from '#api/meta/label-selector.ts';
 import { labelsOf, type NodeInfo } from '../node-info.ts';
-import { matchesRequiredNodes } from '../node-selector.ts';
 import { doesNotFit, fits, SCORE_MAX, type SchedulerPlugin, type Scorer, type Verdict } from '../plugin.ts';
 import type { PodInfo } from '../pod-info.ts';
-import { isTolerated } from '../toleration.ts';
 
 const HOSTNAME = 'kubernetes.io/hostname';
 const ZONE = 'topology.kubernetes.io/zone';
+const HARD_TAINT_EFFECTS = ['NoSchedule', 'NoExecute'];
 const NO_MATCH = "node(s) didn't match pod topology spread constraints";
 
 interface SpreadConstraint {
@@ -71,11 +72,9 @@ function compileConstraint(constraint: TopologySpreadConstraint, { metadata }: P
 }
 
 /** Whether a node's pods count at all for a constraint. */
-function isIncluded(constraint: SpreadConstraint, { pod }: PodInfo, info: NodeInfo): boolean {
-  if (constraint.honoursAffinity && !matchesRequiredNodes(pod, info)) return false;
-  if (!constraint.honoursTaints) return true;
-  const hard = (info.node.spec?.taints ?? []).filter(({ effect }) => effect === 'NoSchedule' || effect === 'NoExecute');
-  return hard.every((taint) => isTolerated(taint, pod.spec.tolerations));
+function isIncluded(constraint: SpreadConstraint, { pod }: PodInfo, { node }: NodeInfo): boolean {
+  if (constraint.honoursAffinity && !matchesRequiredNodes(pod, node)) return false;
+  return !constraint.honoursTaints || findUntolerated(node.spec?.taints, pod.spec.tolerations, HARD_TAINT_EFFECTS) === undefined;
 }
 
 function hasAllKeys(constraints: readonly SpreadConstraint[], info: NodeInfo): boolean {

@@ -1,25 +1,25 @@
 /**
  * Whether a node is one that a pod may or would rather run on, by `nodeSelector` and node affinity. Terms are alternatives, the
- * requirements of one term must all hold; an empty term matches nothing.
+ * requirements of one term must all hold; an empty term matches nothing. Used by the scheduler, and by whoever places pods without it.
+ * Source: https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/
  */
-import type { NodeSelectorRequirement, NodeSelectorTerm, Pod } from '#api/generated/types.ts';
-import type { NodeInfo } from './node-info.ts';
+import type { Node, NodeSelectorRequirement, NodeSelectorTerm, Pod } from '../../generated/types.ts';
 
 /** The node selector and the required affinity together. */
-export function matchesRequiredNodes({ spec }: Pod, { node, name }: Pick<NodeInfo, 'node' | 'name'>): boolean {
+export function matchesRequiredNodes({ spec }: Pick<Pod, 'spec'>, node: Node): boolean {
   const labels = node.metadata.labels ?? {};
   const selected = Object.entries(spec.nodeSelector ?? {}).every(([key, value]) => labels[key] === value);
   const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  return selected && (required === undefined || required.nodeSelectorTerms.some((term) => matchesNodeTerm(term, { node, name })));
+  return selected && (required === undefined || required.nodeSelectorTerms.some((term) => matchesNodeTerm(term, node)));
 }
 
-export function matchesNodeTerm(term: NodeSelectorTerm, { node, name }: Pick<NodeInfo, 'node' | 'name'>): boolean {
+export function matchesNodeTerm(term: NodeSelectorTerm, { metadata }: Node): boolean {
   const { matchExpressions = [], matchFields = [] } = term;
   if (matchExpressions.length === 0 && matchFields.length === 0) return false;
-  const labels = node.metadata.labels ?? {};
+  const labels = metadata.labels ?? {};
   return (
     matchExpressions.every((requirement) => matchesRequirement(requirement, labels[requirement.key])) &&
-    matchFields.every((requirement) => matchesRequirement(requirement, requirement.key === 'metadata.name' ? name : undefined))
+    matchFields.every((requirement) => matchesRequirement(requirement, requirement.key === 'metadata.name' ? metadata.name : undefined))
   );
 }
 
