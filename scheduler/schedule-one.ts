@@ -2,7 +2,6 @@
  * One scheduling cycle: the next pod, a snapshot, a choice, an assumption; then the binding, which the next cycle does not wait for. A
  * pod that got no node says so in its `PodScheduled` condition and an event, and goes back to the queue.
  */
-import { setImmediate as yieldToEvents } from 'node:timers/promises';
 import { pods } from '#api/generated/resources.ts';
 import type { Pod, PodCondition } from '#api/generated/types.ts';
 import { findCondition } from '#api/meta/condition.ts';
@@ -60,7 +59,7 @@ export async function scheduleOne(deps: CycleDeps, state: CycleState, signal: Ab
   const { pod } = await deps.queue.take(signal);
   keepTrack(state, decide(pod, deps, state));
   // A full queue must not keep the process from reading and writing: deciding is all computation.
-  await yieldToEvents();
+  await new Promise((resolve) => setImmediate(resolve));
   if (state.writes.size >= WRITES_MAX) await Promise.race(state.writes);
 }
 

@@ -1,7 +1,7 @@
 /** The whole scheduler against the API server in memory: what users see of it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { events, nodes, pods, replicasets } from '#api/generated/resources.ts';
+import { events, nodes, pods } from '#api/generated/resources.ts';
 import { findCondition } from '#api/meta/condition.ts';
 import { ApiError } from '#api/meta/status.ts';
 import { createFakeClient, type FakeRequest } from '#client/testing/fake-client.ts';
@@ -34,12 +34,6 @@ async function setUp(nodeDrafts: readonly ReturnType<typeof aNodeDraft>[], onReq
 test('pods are spread over the nodes, and an event says where each went', async () => {
   const { clock, client, end, podsByName, messages } = await setUp([aNodeDraft({ name: 'worker-1' }), aNodeDraft({ name: 'worker-2' })]);
   const labels = { app: 'web' };
-  await client.resource(replicasets).create({
-    apiVersion: 'apps/v1',
-    kind: 'ReplicaSet',
-    metadata: { name: 'web', namespace: 'default' },
-    spec: { selector: { matchLabels: labels } },
-  });
   for (let index = 0; index < 6; index++) {
     await client.resource(pods).create(aPodDraft({ name: `web-${index}`, labels, owner: { kind: 'ReplicaSet', name: 'web' } }));
   }

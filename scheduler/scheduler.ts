@@ -2,7 +2,7 @@
  * The scheduler put together: informers feed the cache and the queue, cycles empty the queue while this process leads. Built by `main.ts` and
  * by tests; nothing runs before `run`.
  */
-import { nodes, pods, replicasets, replicationcontrollers, services, statefulsets } from '#api/generated/resources.ts';
+import { nodes, pods, services } from '#api/generated/resources.ts';
 import type { Node, Pod } from '#api/generated/types.ts';
 import { jsonEquals } from '#api/meta/json.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
@@ -16,7 +16,7 @@ import type { Random } from '#component/random.ts';
 import { runTogether } from '#component/shutdown.ts';
 import { type ClusterCache, createClusterCache } from './cluster-cache.ts';
 import { createDefaultPlugins } from './plugins/index.ts';
-import { findPodSelector } from './pod-selector.ts';
+import { findLikePods } from './pod-likeness.ts';
 import { runSchedulingCycles } from './schedule-one.ts';
 import { createSchedulingQueue, type SchedulingQueue } from './scheduling-queue.ts';
 
@@ -43,24 +43,10 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   const nodeInformer = createInformer({ type: nodes }, deps);
   const podInformer = createInformer({ type: pods, fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed' }, deps);
   const serviceInformer = createInformer({ type: services }, deps);
-  const replicaSetInformer = createInformer({ type: replicasets }, deps);
-  const replicationControllerInformer = createInformer({ type: replicationcontrollers }, deps);
-  const statefulSetInformer = createInformer({ type: statefulsets }, deps);
-  const informers: readonly Informer<ApiObject>[] = [
-    nodeInformer,
-    podInformer,
-    serviceInformer,
-    replicaSetInformer,
-    replicationControllerInformer,
-    statefulSetInformer,
-  ];
-  const stores = {
-    services: serviceInformer.store,
-    replicaSets: replicaSetInformer.store,
-    replicationControllers: replicationControllerInformer.store,
-    statefulSets: statefulSetInformer.store,
-  };
-  const plugins = createDefaultPlugins({ findSelector: (pod) => findPodSelector(pod, stores) });
+  const informers: readonly Informer<ApiObject>[] = [nodeInformer, podInformer, serviceInformer];
+  const plugins = createDefaultPlugins({
+    findLike: (pod) => findLikePods(pod, serviceInformer.store.list(pod.metadata.namespace)),
+  });
   const cache = createClusterCache();
   const queue = createSchedulingQueue(clock, isRelevantChange);
   const events = createEventRecorder({ component: SCHEDULER_NAME }, { client, clock, random, log });

@@ -1,7 +1,7 @@
 /** The plugins, in the order in which they are asked: the cheap and the final first. */
 import type { Pod } from '#api/generated/types.ts';
-import type { LabelMatcher } from '#api/meta/label-selector.ts';
 import type { SchedulerPlugin } from '../plugin.ts';
+import type { PodMatcher } from '../pod-likeness.ts';
 import { balancedAllocation } from './balanced-allocation.ts';
 import { nodeAffinity } from './node-affinity.ts';
 import { nodeName } from './node-name.ts';
@@ -12,11 +12,11 @@ import { createPodTopologySpread } from './pod-topology-spread.ts';
 import { taintToleration } from './taint-toleration.ts';
 
 export interface PluginLookups {
-  /** What a Service or workload selects the pod by; undefined when none does. */
-  readonly findSelector: (pod: Pod) => LabelMatcher | undefined;
+  /** Which pods are of a kind with the pod; undefined when it is on its own. */
+  readonly findLike: (pod: Pod) => PodMatcher | undefined;
 }
 
-export function createDefaultPlugins({ findSelector }: PluginLookups): readonly SchedulerPlugin[] {
+export function createDefaultPlugins({ findLike }: PluginLookups): readonly SchedulerPlugin[] {
   return [
     nodeUnschedulable,
     nodeName,
@@ -24,7 +24,7 @@ export function createDefaultPlugins({ findSelector }: PluginLookups): readonly 
     nodeAffinity,
     nodePorts,
     nodeResourcesFit,
-    createPodTopologySpread(findSelector),
+    createPodTopologySpread(findLike),
     balancedAllocation,
   ];
 }

@@ -1,7 +1,6 @@
 /** Every plugin as a table: one pod, one node, whether it fits and what a user is told, or how nodes compare. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compileLabelSelector } from '#api/meta/label-selector.ts';
 import type { NodeInfo } from '../node-info.ts';
 import { fits, type SchedulerPlugin } from '../plugin.ts';
 import type { PodInfo } from '../pod-info.ts';
@@ -225,18 +224,18 @@ test('NodeResourcesBalancedAllocation prefers a node used in like measure, and h
 });
 
 const web = { app: 'web' };
-const spread = createPodTopologySpread(() => compileLabelSelector({ matchLabels: web }));
+const spread = createPodTopologySpread(() => (other) => other.metadata.labels?.app === 'web');
 const constraint = (whenUnsatisfiable: string, topologyKey = 'zone') => ({
   topologySpreadConstraints: [{ maxSkew: 1, topologyKey, whenUnsatisfiable, labelSelector: { matchLabels: web } }],
 });
 
-test('PodTopologySpread prefers the host with fewer of its like, for any pod that something selects', () => {
+test('PodTopologySpread prefers the host with fewer of its like, for any pod that is one of several', () => {
   const nodes = [aNodeInfo({ name: 'a' }, [{ labels: web }]), aNodeInfo({ name: 'b' }, [{ labels: { app: 'other' } }])];
   const [taken = 0, free = 0] = scoreAll(spread, aPodInfo({ labels: web }), nodes) ?? [];
   assert.ok(free > taken, `${free} > ${taken}`);
 });
 
-test('PodTopologySpread has no opinion on a pod that nothing selects', () => {
+test('PodTopologySpread has no opinion on a pod that is on its own', () => {
   assert.equal(
     scoreAll(
       createPodTopologySpread(() => undefined),

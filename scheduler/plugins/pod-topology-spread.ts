@@ -1,14 +1,15 @@
 /**
  * Spreads pods that belong together over hosts, zones and whatever else labels tell apart. A pod's own constraints are rules or wishes, as
- * `whenUnsatisfiable` says; a pod without any, that a Service or workload selects, gets upstream's two default wishes.
+ * `whenUnsatisfiable` says; a pod without any, that is one of several of a kind, gets upstream's two default wishes.
  */
 import { matchesRequiredNodes } from '#api/core/v1/node-selector.ts';
 import { findUntolerated } from '#api/core/v1/taint.ts';
 import type { Pod, TopologySpreadConstraint } from '#api/generated/types.ts';
-import { compileLabelSelector, type LabelMatcher } from '#api/meta/label-selector.ts';
+import { compileLabelSelector } from '#api/meta/label-selector.ts';
 import { labelsOf, type NodeInfo } from '../node-info.ts';
 import { doesNotFit, fits, SCORE_MAX, type SchedulerPlugin, type Scorer, type Verdict } from '../plugin.ts';
 import type { PodInfo } from '../pod-info.ts';
+import type { PodMatcher } from '../pod-likeness.ts';
 
 const HOSTNAME = 'kubernetes.io/hostname';
 const ZONE = 'topology.kubernetes.io/zone';
@@ -20,13 +21,13 @@ interface SpreadConstraint {
   readonly maxSkew: number;
   readonly minDomains: number;
   /** Which pods of the namespace count. */
-  readonly counts: LabelMatcher;
+  readonly counts: PodMatcher;
   readonly honoursAffinity: boolean;
   readonly honoursTaints: boolean;
 }
 
-/** `findSelector` tells what a Service or workload selects the pod by; undefined when none does. */
-export function createPodTopologySpread(findSelector: (pod: Pod) => LabelMatcher | undefined): SchedulerPlugin {
+/** `findLike` tells which pods are of a kind with a pod; undefined when it is on its own. */
+export function createPodTopologySpread(findLike: (pod: Pod) => PodMatcher | undefined): SchedulerPlugin {
   return {
     name: 'PodTopologySpread',
     weight: 2,
@@ -39,7 +40,7 @@ export function createPodTopologySpread(findSelector: (pod: Pod) => LabelMatcher
       return {
         ...(hard.length === 0 ? {} : { filter: createFilter(hard, pod, nodes) }),
         prepareScore: (feasible) => {
-          const soft = own.length > 0 ? compile('ScheduleAnyway') : defaultConstraints(findSelector(pod.pod));
+          const soft = own.length > 0 ? compile('ScheduleAnyway') : defaultConstraints(findLike(pod.pod));
           return soft.length === 0 ? undefined : createScorer(soft, pod, nodes, feasible, own.length > 0);
         },
       };
@@ -48,7 +49,7 @@ export function createPodTopologySpread(findSelector: (pod: Pod) => LabelMatcher
 }
 
 /** Upstream's defaults: hosts may differ by 3, zones by 5, before it counts for much. */
-function defaultConstraints(counts: LabelMatcher | undefined): readonly SpreadConstraint[] {
+function defaultConstraints(counts: PodMatcher | undefined): readonly SpreadConstraint[] {
   if (counts === undefined) return [];
   const common = { minDomains: 1, counts, honoursAffinity: true, honoursTaints: false };
   return [
@@ -57,15 +58,15 @@ function defaultConstraints(counts: LabelMatcher | undefined): readonly SpreadCo
   ];
 }
 
-function compileConstraint(constraint: TopologySpreadConstraint, { metadata }: Pod): SpreadConstraint {
+function compileConstraint(constraint: TopologySpreadConstraint, { metadata: own }: Pod): SpreadConstraint {
   const { topologyKey, maxSkew, minDomains = 1, labelSelector, matchLabelKeys = [] } = constraint;
   const matches = labelSelector === undefined ? () => false : compileLabelSelector(labelSelector);
-  const ownValues = matchLabelKeys.filter((key) => metadata.labels?.[key] !== undefined);
+  const ownValues = matchLabelKeys.filter((key) => own.labels?.[key] !== undefined);
   return {
     topologyKey,
     maxSkew,
     minDomains,
-    counts: (labels) => matches(labels) && ownValues.every((key) => labels?.[key] === metadata.labels?.[key]),
+    counts: ({ metadata: { labels } }) => matches(labels) && ownValues.every((key) => labels?.[key] === own.labels?.[key]),
     honoursAffinity: (constraint.nodeAffinityPolicy ?? 'Honor') === 'Honor',
     honoursTaints: constraint.nodeTaintsPolicy === 'Honor',
   };
@@ -81,10 +82,11 @@ function hasAllKeys(constraints: readonly SpreadConstraint[], info: NodeInfo): b
   return constraints.every(({ topologyKey }) => Object.hasOwn(labelsOf(info), topologyKey));
 }
 
+/** Pods that are ending no longer count: they are about to make room. */
 function countPods({ counts }: SpreadConstraint, { pod }: PodInfo, { pods }: NodeInfo): number {
   const { namespace } = pod.metadata;
   return pods.filter(
-    ({ pod: { metadata } }) => metadata.namespace === namespace && metadata.deletionTimestamp === undefined && counts(metadata.labels),
+    ({ pod: other }) => other.metadata.namespace === namespace && other.metadata.deletionTimestamp === undefined && counts(other),
   ).length;
 }
 
@@ -105,7 +107,7 @@ function createFilter(constraints: readonly SpreadConstraint[], pod: PodInfo, no
     const domains = countDomains(constraint, pod, eligible);
     // With fewer domains than asked for, the missing ones count as empty.
     const least = domains.size < constraint.minDomains ? 0 : Math.min(...domains.values());
-    return { constraint, domains, least, own: constraint.counts(pod.pod.metadata.labels) ? 1 : 0 };
+    return { constraint, domains, least, own: constraint.counts(pod.pod) ? 1 : 0 };
   });
   return (node) => {
     for (const { constraint, domains, least, own } of counted) {
