@@ -6,7 +6,7 @@ import { failureMessage } from './failure-message.ts';
 import { createDefaultPlugins } from './plugins/index.ts';
 import { aNodeInfo, aPodInfo } from './testing/builders.ts';
 
-const deps = { plugins: createDefaultPlugins({ findLike: () => undefined }), random: seededRandom(1) };
+const deps = { plugins: createDefaultPlugins({ findLike: () => undefined, namespaceLabels: () => undefined }), random: seededRandom(1) };
 const controlPlane = { key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' };
 
 test('a pod that fits nowhere is told how many nodes refused it and why, and what may help', () => {

@@ -2,7 +2,7 @@
  * The scheduler put together: informers feed the cache and the queue, cycles empty the queue while this process leads. Built by `main.ts` and
  * by tests; nothing runs before `run`.
  */
-import { nodes, pods, services } from '#api/generated/resources.ts';
+import { namespaces, nodes, pods, services } from '#api/generated/resources.ts';
 import type { Node, Pod } from '#api/generated/types.ts';
 import { jsonEquals } from '#api/meta/json.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
@@ -43,9 +43,11 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   const nodeInformer = createInformer({ type: nodes }, deps);
   const podInformer = createInformer({ type: pods, fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed' }, deps);
   const serviceInformer = createInformer({ type: services }, deps);
-  const informers: readonly Informer<ApiObject>[] = [nodeInformer, podInformer, serviceInformer];
+  const namespaceInformer = createInformer({ type: namespaces }, deps);
+  const informers: readonly Informer<ApiObject>[] = [nodeInformer, podInformer, serviceInformer, namespaceInformer];
   const plugins = createDefaultPlugins({
     findLike: (pod) => findLikePods(pod, serviceInformer.store.list(pod.metadata.namespace)),
+    namespaceLabels: (name) => namespaceInformer.store.find({ namespace: '', name })?.metadata.labels,
   });
   const cache = createClusterCache();
   const queue = createSchedulingQueue(clock, isRelevantChange);

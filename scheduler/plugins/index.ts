@@ -3,6 +3,7 @@ import type { Pod } from '#api/generated/types.ts';
 import type { SchedulerPlugin } from '../plugin.ts';
 import type { PodMatcher } from '../pod-likeness.ts';
 import { balancedAllocation } from './balanced-allocation.ts';
+import { createInterPodAffinity, type NamespaceLabels } from './inter-pod-affinity.ts';
 import { nodeAffinity } from './node-affinity.ts';
 import { nodeName } from './node-name.ts';
 import { nodePorts } from './node-ports.ts';
@@ -14,9 +15,10 @@ import { taintToleration } from './taint-toleration.ts';
 export interface PluginLookups {
   /** Which pods are of a kind with the pod; undefined when it is on its own. */
   readonly findLike: (pod: Pod) => PodMatcher | undefined;
+  readonly namespaceLabels: NamespaceLabels;
 }
 
-export function createDefaultPlugins({ findLike }: PluginLookups): readonly SchedulerPlugin[] {
+export function createDefaultPlugins({ findLike, namespaceLabels }: PluginLookups): readonly SchedulerPlugin[] {
   return [
     nodeUnschedulable,
     nodeName,
@@ -25,6 +27,7 @@ export function createDefaultPlugins({ findLike }: PluginLookups): readonly Sche
     nodePorts,
     nodeResourcesFit,
     createPodTopologySpread(findLike),
+    createInterPodAffinity(namespaceLabels),
     balancedAllocation,
   ];
 }
