@@ -5,7 +5,7 @@
  * Upstream: pkg/controller/controller_ref_manager.go.
  */
 import type { LabelSelector } from '#api/generated/types.ts';
-import { matchesLabelSelector } from '#api/meta/label-selector.ts';
+import { compileLabelSelector, type LabelMatcher } from '#api/meta/label-selector.ts';
 import { keyOf } from '#api/meta/object-key.ts';
 import { controllerOf, controllerReference } from '#api/meta/owner-reference.ts';
 import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
@@ -13,6 +13,7 @@ import type { Action } from '#client/apply-actions.ts';
 
 export interface Claim<T extends ApiObject> {
   readonly owner: ApiObject;
+  readonly ownerType: ResourceType<ApiObject>;
   readonly selector: LabelSelector;
   readonly type: ResourceType<T>;
   readonly candidates: readonly T[];
@@ -26,36 +27,34 @@ export interface ClaimResult<T extends ApiObject> {
   readonly actions: readonly Action[];
 }
 
-export function claimObjects<T extends ApiObject>({ owner, selector, type, candidates, mayAdopt }: Claim<T>): ClaimResult<T> {
+export function claimObjects<T extends ApiObject>({ owner, ownerType, selector, type, candidates, mayAdopt }: Claim<T>): ClaimResult<T> {
+  const matches = compileLabelSelector(selector);
   const claimed: T[] = [];
   const actions: Action[] = [];
   const ownerIsGoing = owner.metadata.deletionTimestamp !== undefined;
   for (const object of candidates) {
     const controller = controllerOf(object);
-    const isMatch = matchesLabelSelector(selector, object.metadata.labels);
+    const isMatch = matches(object.metadata.labels);
     if (controller?.uid === owner.metadata.uid) {
       if (isMatch) claimed.push(object);
       else if (!ownerIsGoing) actions.push(release(type, object, owner));
-    } else if (isAdoptable(owner, object, selector) && mayAdopt) {
-      actions.push(adopt(type, object, owner));
+    } else if (isAdoptable(owner, object, matches) && mayAdopt) {
+      const reference = controllerReference(owner, ownerType);
+      actions.push(patchOwners(type, object, [...(object.metadata.ownerReferences ?? []), reference]));
     }
   }
   return { claimed, actions };
 }
 
 /** Whether this object has no controller and the owner would take it. */
-export function isAdoptable(owner: ApiObject, object: ApiObject, selector: LabelSelector): boolean {
+export function isAdoptable(owner: ApiObject, object: ApiObject, matches: LabelMatcher): boolean {
   return (
     controllerOf(object) === undefined &&
     owner.metadata.deletionTimestamp === undefined &&
     object.metadata.deletionTimestamp === undefined &&
     owner.metadata.namespace === object.metadata.namespace &&
-    matchesLabelSelector(selector, object.metadata.labels)
+    matches(object.metadata.labels)
   );
-}
-
-function adopt<T extends ApiObject>(type: ResourceType<T>, object: T, owner: ApiObject): Action {
-  return patchOwners(type, object, [...(object.metadata.ownerReferences ?? []), controllerReference(owner)]);
 }
 
 function release<T extends ApiObject>(type: ResourceType<T>, object: T, owner: ApiObject): Action {

@@ -6,7 +6,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { deployments, replicasets } from '#api/generated/resources.ts';
 import type { Deployment, DeploymentStatus, Pod, ReplicaSet } from '#api/generated/types.ts';
-import { matchesLabelSelector } from '#api/meta/label-selector.ts';
+import { compileLabelSelector } from '#api/meta/label-selector.ts';
 import { keyOf, type ObjectKey } from '#api/meta/object-key.ts';
 import { controllerOf } from '#api/meta/owner-reference.ts';
 import { type Action, remove, updateStatus } from '#client/apply-actions.ts';
@@ -70,7 +70,8 @@ export async function snapshotDeployment(
   const deployment = caches.deployments.store.find(key);
   if (deployment === undefined) return undefined;
   const candidates = controlledBy(caches.replicaSets, deployment);
-  const hasOrphans = candidates.some((replicaSet) => isAdoptable(deployment, replicaSet, deployment.spec.selector));
+  const matches = compileLabelSelector(deployment.spec.selector);
+  const hasOrphans = candidates.some((replicaSet) => isAdoptable(deployment, replicaSet, matches));
   const failedCreate = lastFailure?.action.verb === 'create' ? lastFailure.message : undefined;
   return {
     deployment,
@@ -89,7 +90,7 @@ export function reconcileDeployment(snapshot: DeploymentSnapshot): readonly Acti
   const { deployment, candidates, mayAdopt } = snapshot;
   if (selectsEverything(deployment)) return refuseToSelectAll(deployment);
   const { selector } = deployment.spec;
-  const { claimed, actions } = claimObjects({ owner: deployment, selector, type: replicasets, candidates, mayAdopt });
+  const { claimed, actions } = claimObjects({ owner: deployment, ownerType: deployments, selector, type: replicasets, candidates, mayAdopt });
   // What was adopted or released has a new version, which the next sync works with.
   if (actions.length > 0) return actions;
   const observed = observeRollout(deployment, claimed);
@@ -191,7 +192,7 @@ function adopters(caches: SharedCaches, replicaSet: ReplicaSet): readonly Object
   if (controllerOf(replicaSet) !== undefined) return [];
   return caches.deployments.store
     .list(replicaSet.metadata.namespace)
-    .filter(({ spec }) => matchesLabelSelector(spec.selector, replicaSet.metadata.labels))
+    .filter(({ spec }) => compileLabelSelector(spec.selector)(replicaSet.metadata.labels))
     .map(keyOf);
 }
 

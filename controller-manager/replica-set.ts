@@ -6,11 +6,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { pods, replicasets } from '#api/generated/resources.ts';
 import type { Pod, ReplicaSet } from '#api/generated/types.ts';
-import { matchesLabelSelector } from '#api/meta/label-selector.ts';
+import { compileLabelSelector } from '#api/meta/label-selector.ts';
 import { keyOf, type ObjectKey } from '#api/meta/object-key.ts';
 import { controllerOf, controllerReference } from '#api/meta/owner-reference.ts';
 import type { Draft } from '#api/meta/resource-type.ts';
-import { type Action, remove, updateStatus } from '#client/apply-actions.ts';
+import { type Action, create, remove, updateStatus } from '#client/apply-actions.ts';
 import { type ActionFailure, type ControllerDefinition, onChange, onOwnedChange, onRelatedChange } from '#client/controller.ts';
 import { randomSuffix } from '#component/random.ts';
 import { claimObjects, isAdoptable } from './claim-objects.ts';
@@ -60,7 +60,8 @@ export async function snapshotReplicaSet(
   const replicaSet = caches.replicaSets.store.find(key);
   if (replicaSet === undefined) return undefined;
   const candidates = controlledBy(caches.pods, replicaSet);
-  const hasOrphans = candidates.some((pod) => isActive(pod) && isAdoptable(replicaSet, pod, replicaSet.spec.selector));
+  const matches = compileLabelSelector(replicaSet.spec.selector);
+  const hasOrphans = candidates.some((pod) => isActive(pod) && isAdoptable(replicaSet, pod, matches));
   return {
     replicaSet,
     candidates,
@@ -76,7 +77,7 @@ export function reconcileReplicaSet(snapshot: ReplicaSetSnapshot): readonly Acti
   const { replicaSet, candidates, mayAdopt, nowMs, failure } = snapshot;
   const { selector, minReadySeconds = 0 } = replicaSet.spec;
   const living = candidates.filter((pod) => isActive(pod) || controllerOf(pod)?.uid === replicaSet.metadata.uid);
-  const { claimed, actions } = claimObjects({ owner: replicaSet, selector, type: pods, candidates: living, mayAdopt });
+  const { claimed, actions } = claimObjects({ owner: replicaSet, ownerType: replicasets, selector, type: pods, candidates: living, mayAdopt });
   // What was adopted or released shows in the caches first; counting it now would make or delete a pod too many.
   if (actions.length > 0) return actions;
   const active = claimed.filter(isActive);
@@ -106,27 +107,19 @@ function scale(snapshot: ReplicaSetSnapshot, active: readonly Pod[]): readonly A
 }
 
 function createPod(replicaSet: ReplicaSet, suffix: string): Action {
-  return {
-    verb: 'create',
-    type: pods,
-    object: podFromTemplate(replicaSet, suffix),
-    announce: {
-      regarding: replicaSet,
-      done: { reason: 'SuccessfulCreate', message: 'Created pod: {name}' },
-      failed: { reason: 'FailedCreate', message: 'Error creating: {error}' },
-    },
-  };
+  return create(pods, podFromTemplate(replicaSet, suffix), {
+    regarding: replicaSet,
+    done: { reason: 'SuccessfulCreate', message: 'Created pod: {name}' },
+    failed: { reason: 'FailedCreate', message: 'Error creating: {error}' },
+  });
 }
 
 function deletePod(replicaSet: ReplicaSet, pod: Pod): Action {
-  return {
-    ...remove(pods, pod),
-    announce: {
-      regarding: replicaSet,
-      done: { reason: 'SuccessfulDelete', message: 'Deleted pod: {name}' },
-      failed: { reason: 'FailedDelete', message: 'Error deleting: {error}' },
-    },
-  };
+  return remove(pods, pod, {
+    regarding: replicaSet,
+    done: { reason: 'SuccessfulDelete', message: 'Deleted pod: {name}' },
+    failed: { reason: 'FailedDelete', message: 'Error deleting: {error}' },
+  });
 }
 
 /** The name is chosen here, where a retry after a lost answer can meet it again as `AlreadyExists`. */
@@ -143,7 +136,7 @@ function podFromTemplate(replicaSet: ReplicaSet, suffix: string): Draft<Pod> {
       ...(labels === undefined ? {} : { labels }),
       ...(annotations === undefined ? {} : { annotations }),
       ...(finalizers === undefined ? {} : { finalizers }),
-      ownerReferences: [controllerReference(replicaSet)],
+      ownerReferences: [controllerReference(replicaSet, replicasets)],
     },
     spec,
   };
@@ -172,6 +165,6 @@ function adopters(caches: SharedCaches, pod: Pod): readonly ObjectKey[] {
   if (controllerOf(pod) !== undefined) return [];
   return caches.replicaSets.store
     .list(pod.metadata.namespace)
-    .filter(({ spec }) => matchesLabelSelector(spec.selector, pod.metadata.labels))
+    .filter(({ spec }) => compileLabelSelector(spec.selector)(pod.metadata.labels))
     .map(keyOf);
 }

@@ -3,6 +3,7 @@
  * its transition time. Upstream: pkg/controller/deployment/util (SetDeploymentCondition).
  */
 import type { DeploymentCondition } from '#api/generated/types.ts';
+import { findCondition, withoutCondition } from '#api/meta/condition.ts';
 import { formatTime } from '#component/clock.ts';
 
 export type Conditions = readonly DeploymentCondition[];
@@ -12,10 +13,6 @@ export interface NewCondition {
   readonly status: 'True' | 'False' | 'Unknown';
   readonly reason: string;
   readonly message: string;
-}
-
-export function findCondition(conditions: Conditions, type: NewCondition['type']): DeploymentCondition | undefined {
-  return conditions.find((condition) => condition.type === type);
 }
 
 export function setCondition(conditions: Conditions, condition: NewCondition, nowMs: number): Conditions {
@@ -30,8 +27,4 @@ export function renewCondition(conditions: Conditions, condition: NewCondition, 
   const now = formatTime(nowMs);
   const lastTransitionTime = previous?.status === condition.status ? (previous.lastTransitionTime ?? now) : now;
   return [...withoutCondition(conditions, condition.type), { ...condition, lastUpdateTime: now, lastTransitionTime }];
-}
-
-export function withoutCondition(conditions: Conditions, type: NewCondition['type']): Conditions {
-  return conditions.filter((condition) => condition.type !== type);
 }

@@ -3,7 +3,8 @@
  * stuck. `kubectl rollout status` decides by these fields and reasons. Upstream: pkg/controller/deployment/sync.go and progress.go.
  */
 import type { Deployment, DeploymentStatus } from '#api/generated/types.ts';
-import { type Conditions, findCondition, renewCondition, setCondition, withoutCondition } from './conditions.ts';
+import { findCondition, withoutCondition } from '#api/meta/condition.ts';
+import { type Conditions, renewCondition, setCondition } from './conditions.ts';
 import { revisionOf, REVISION_HISTORY } from './deployment-annotations.ts';
 import { maxUnavailable } from './fence-posts.ts';
 import { allReplicaSets, type Rollout, replicasOf, totalInStatus, totalReplicas } from './rollout.ts';

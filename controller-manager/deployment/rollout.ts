@@ -3,11 +3,11 @@
  * steps (`roll.ts`, `scale.ts`, `status.ts`) replace and `rolloutActions` compares with what the caches hold. One write per ReplicaSet and sync.
  * Upstream: pkg/controller/deployment/sync.go.
  */
-import { replicasets } from '#api/generated/resources.ts';
+import { deployments, replicasets } from '#api/generated/resources.ts';
 import type { Deployment, ReplicaSet } from '#api/generated/types.ts';
 import { controllerReference } from '#api/meta/owner-reference.ts';
 import type { Draft } from '#api/meta/resource-type.ts';
-import type { Action } from '#client/apply-actions.ts';
+import { type Action, create } from '#client/apply-actions.ts';
 import {
   inheritedAnnotations,
   maxRevision,
@@ -91,7 +91,7 @@ export function draftReplicaSet({ deployment, old }: Rollout, replicas: number):
         [REVISION]: String(maxRevision(old) + 1),
         ...replicasAnnotations(deployment),
       },
-      ownerReferences: [controllerReference(deployment)],
+      ownerReferences: [controllerReference(deployment, deployments)],
     },
     spec: {
       replicas,
@@ -109,16 +109,11 @@ export function replicaSetName(deployment: Deployment): string {
 export function createReplicaSet(deployment: Deployment, draft: Draft<ReplicaSet>): Action {
   const replicas = draft.spec.replicas ?? 0;
   const message = `Scaled up replica set ${draft.metadata.name} from 0 to ${replicas}`;
-  return {
-    verb: 'create',
-    type: replicasets,
-    object: draft,
-    announce: {
-      regarding: deployment,
-      ...(replicas === 0 ? {} : { done: { reason: 'ScalingReplicaSet', message } }),
-      failed: { reason: 'ReplicaSetCreateError', message: `Failed to create new replica set "${draft.metadata.name}": {error}` },
-    },
-  };
+  return create(replicasets, draft, {
+    regarding: deployment,
+    ...(replicas === 0 ? {} : { done: { reason: 'ScalingReplicaSet', message } }),
+    failed: { reason: 'ReplicaSetCreateError', message: `Failed to create new replica set "${draft.metadata.name}": {error}` },
+  });
 }
 
 function updateReplicaSet(deployment: Deployment, replicaSet: ReplicaSet, previous: ReplicaSet): Action {
