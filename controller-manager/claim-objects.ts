@@ -58,7 +58,11 @@ export function isAdoptable(owner: ApiObject, object: ApiObject, matches: LabelM
 }
 
 function release<T extends ApiObject>(type: ResourceType<T>, object: T, owner: ApiObject): Action {
-  return patchOwners(type, object, (object.metadata.ownerReferences ?? []).filter(({ uid }) => uid !== owner.metadata.uid));
+  return patchOwners(
+    type,
+    object,
+    (object.metadata.ownerReferences ?? []).filter(({ uid }) => uid !== owner.metadata.uid),
+  );
 }
 
 /** A merge patch replaces the whole list, hence the version: nobody else's owner may get lost. */

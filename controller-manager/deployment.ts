@@ -90,7 +90,14 @@ export function reconcileDeployment(snapshot: DeploymentSnapshot): readonly Acti
   const { deployment, candidates, mayAdopt } = snapshot;
   if (selectsEverything(deployment)) return refuseToSelectAll(deployment);
   const { selector } = deployment.spec;
-  const { claimed, actions } = claimObjects({ owner: deployment, ownerType: deployments, selector, type: replicasets, candidates, mayAdopt });
+  const { claimed, actions } = claimObjects({
+    owner: deployment,
+    ownerType: deployments,
+    selector,
+    type: replicasets,
+    candidates,
+    mayAdopt,
+  });
   // What was adopted or released has a new version, which the next sync works with.
   if (actions.length > 0) return actions;
   const observed = observeRollout(deployment, claimed);
@@ -126,7 +133,11 @@ function introduce(snapshot: DeploymentSnapshot, rollout: Rollout, claimed: read
   }
   const draft = draftReplicaSet(rollout, replicas);
   const status = describeRollout({ ...snapshot, rollout, replicasInCreation: replicas });
-  return [createReplicaSet(deployment, draft), ...rolloutActions(rollout, claimed), ...statusActions(snapshot, pauseNoted(snapshot, status))];
+  return [
+    createReplicaSet(deployment, draft),
+    ...rolloutActions(rollout, claimed),
+    ...statusActions(snapshot, pauseNoted(snapshot, status)),
+  ];
 }
 
 function conclude(snapshot: DeploymentSnapshot, rollout: Rollout, claimed: readonly ReplicaSet[]): readonly Action[] {

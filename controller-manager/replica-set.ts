@@ -77,7 +77,14 @@ export function reconcileReplicaSet(snapshot: ReplicaSetSnapshot): readonly Acti
   const { replicaSet, candidates, mayAdopt, nowMs, failure } = snapshot;
   const { selector, minReadySeconds = 0 } = replicaSet.spec;
   const living = candidates.filter((pod) => isActive(pod) || controllerOf(pod)?.uid === replicaSet.metadata.uid);
-  const { claimed, actions } = claimObjects({ owner: replicaSet, ownerType: replicasets, selector, type: pods, candidates: living, mayAdopt });
+  const { claimed, actions } = claimObjects({
+    owner: replicaSet,
+    ownerType: replicasets,
+    selector,
+    type: pods,
+    candidates: living,
+    mayAdopt,
+  });
   // What was adopted or released shows in the caches first; counting it now would make or delete a pod too many.
   if (actions.length > 0) return actions;
   const active = claimed.filter(isActive);

@@ -1,9 +1,19 @@
 /**
  * The caches that the controllers share: one informer per resource for the whole process, with the indexes that any of them needs. Resources
- * that only the garbage collector looks at are added as it finds them. `createSharedCaches` starts nothing; `run` keeps all copies current.
+ * that only the garbage collector looks at are added as discovery finds them. `createSharedCaches` starts nothing; `all.run` does.
  */
-import { deployments, endpointslices, leases, namespaces, nodes, pods, replicasets, services } from '#api/generated/resources.ts';
-import type { Deployment, EndpointSlice, Lease, Namespace, Node, Pod, ReplicaSet, Service } from '#api/generated/types.ts';
+import {
+  deployments,
+  endpoints,
+  endpointslices,
+  leases,
+  namespaces,
+  nodes,
+  pods,
+  replicasets,
+  services,
+} from '#api/generated/resources.ts';
+import type { Deployment, EndpointSlice, Endpoints, Lease, Namespace, Node, Pod, ReplicaSet, Service } from '#api/generated/types.ts';
 import { keyOf } from '#api/meta/object-key.ts';
 import { controllerOf } from '#api/meta/owner-reference.ts';
 import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
@@ -12,16 +22,20 @@ import type { Client } from '#client/client.ts';
 import { createInformer, type Informer, type InformerDeps } from '#client/informer.ts';
 import type { Clock } from '#component/clock.ts';
 import type { Random } from '#component/random.ts';
+import { createResourceCaches, type ResourceCaches } from './resource-caches.ts';
 
 /** Index: the uid of the controlling owner, or `orphan/<namespace>` for objects that have none. */
 export const CONTROLLER = 'controller';
 /** Index of pods: the node they are bound to, empty while unscheduled. */
 export const NODE = 'node';
+/** Index of pods: `true` for those that ran to their end. */
+export const FINISHED = 'finished';
+/** Index of everything: the uids of all owners. */
+export const OWNER = 'owner';
 /** Index of EndpointSlices: `namespace/name` of their Service. */
 export const SERVICE = 'service';
 
 export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
-const NODE_LEASE_NAMESPACE = 'kube-node-lease';
 
 export interface SharedCaches {
   readonly client: Client;
@@ -34,29 +48,29 @@ export interface SharedCaches {
   readonly endpointSlices: Informer<EndpointSlice>;
   readonly namespaces: Informer<Namespace>;
   readonly nodes: Informer<Node>;
-  readonly nodeLeases: Informer<Lease>;
-}
-
-/** All informers of `caches`, to be run side by side. */
-export function informersOf(caches: SharedCaches): readonly Informer<ApiObject>[] {
-  const { deployments, replicaSets, pods, services, endpointSlices, namespaces, nodes, nodeLeases } = caches;
-  return [deployments, replicaSets, pods, services, endpointSlices, namespaces, nodes, nodeLeases];
+  readonly leases: Informer<Lease>;
+  readonly endpoints: Informer<Endpoints>;
+  /** Every resource that may own or be owned, the ones above included; running it keeps all copies current. */
+  readonly all: ResourceCaches;
 }
 
 export function createSharedCaches(deps: InformerDeps): SharedCaches {
-  return {
-    client: deps.client,
-    clock: deps.clock,
-    random: deps.random,
-    deployments: createInformer({ type: deployments }, deps),
-    replicaSets: createInformer({ type: replicasets, indexes: { [CONTROLLER]: controllerIndex } }, deps),
-    pods: createInformer({ type: pods, indexes: { [CONTROLLER]: controllerIndex, [NODE]: (pod) => [pod.spec.nodeName ?? ''] } }, deps),
-    services: createInformer({ type: services }, deps),
-    endpointSlices: createInformer({ type: endpointslices, indexes: { [SERVICE]: serviceIndex } }, deps),
-    namespaces: createInformer({ type: namespaces }, deps),
-    nodes: createInformer({ type: nodes }, deps),
-    nodeLeases: createInformer({ type: leases, namespace: NODE_LEASE_NAMESPACE }, deps),
+  const indexes = { [OWNER]: ownerIndex };
+  const podIndexes = { ...indexes, [CONTROLLER]: controllerIndex, [NODE]: nodeIndex, [FINISHED]: finishedIndex };
+  const caches = {
+    deployments: createInformer({ type: deployments, indexes }, deps),
+    replicaSets: createInformer({ type: replicasets, indexes: { ...indexes, [CONTROLLER]: controllerIndex } }, deps),
+    pods: createInformer({ type: pods, indexes: podIndexes }, deps),
+    services: createInformer({ type: services, indexes }, deps),
+    endpointSlices: createInformer({ type: endpointslices, indexes: { ...indexes, [SERVICE]: serviceIndex } }, deps),
+    endpoints: createInformer({ type: endpoints, indexes }, deps),
+    namespaces: createInformer({ type: namespaces, indexes }, deps),
+    nodes: createInformer({ type: nodes, indexes }, deps),
+    leases: createInformer({ type: leases, indexes }, deps),
   };
+  const all = createResourceCaches(Object.values(caches), (type) => createInformer({ type, indexes }, deps), deps);
+  const { client, clock, random } = deps;
+  return { client, clock, random, ...caches, all };
 }
 
 /** What the owner controls, and what nobody controls in its namespace. */
@@ -78,6 +92,18 @@ export async function isStillThere<T extends ApiObject>(client: Client, type: Re
 
 function controllerIndex(object: ApiObject): readonly string[] {
   return [controllerOf(object)?.uid ?? `orphan/${object.metadata.namespace ?? ''}`];
+}
+
+function ownerIndex({ metadata }: ApiObject): readonly string[] {
+  return (metadata.ownerReferences ?? []).map(({ uid }) => uid);
+}
+
+function nodeIndex({ spec }: Pod): readonly string[] {
+  return [spec.nodeName ?? ''];
+}
+
+function finishedIndex({ status }: Pod): readonly string[] {
+  return status?.phase === 'Succeeded' || status?.phase === 'Failed' ? ['true'] : [];
 }
 
 function serviceIndex({ metadata }: EndpointSlice): readonly string[] {

@@ -5,7 +5,7 @@
 import type { Deployment, DeploymentStatus } from '#api/generated/types.ts';
 import { findCondition, withoutCondition } from '#api/meta/condition.ts';
 import { type Conditions, renewCondition, setCondition } from './conditions.ts';
-import { revisionOf, REVISION_HISTORY } from './deployment-annotations.ts';
+import { REVISION_HISTORY, revisionOf } from './deployment-annotations.ts';
 import { maxUnavailable } from './fence-posts.ts';
 import { allReplicaSets, type Rollout, replicasOf, totalInStatus, totalReplicas } from './rollout.ts';
 
@@ -108,7 +108,11 @@ function noteNewReplicaSet(conditions: Conditions, { rollout, nowMs, createFailu
   if (!hasProgressDeadline(deployment)) return withoutCondition(conditions, 'Progressing');
   if (current === undefined) {
     if (createFailure === undefined) return conditions;
-    return setCondition(conditions, { type: 'Progressing', status: 'False', reason: 'ReplicaSetCreateError', message: createFailure }, nowMs);
+    return setCondition(
+      conditions,
+      { type: 'Progressing', status: 'False', reason: 'ReplicaSetCreateError', message: createFailure },
+      nowMs,
+    );
   }
   const isRollback = current.metadata.annotations?.[REVISION_HISTORY] !== undefined;
   const isFirstSight = revisionOf(deployment) !== revisionOf(current);
@@ -136,7 +140,8 @@ function judgeProgress(conditions: Conditions, status: DeploymentStatus, { rollo
     const message = `${subject} is progressing.`;
     return renewCondition(conditions, { type: 'Progressing', status: 'True', reason: 'ReplicaSetUpdated', message }, nowMs);
   }
-  if (condition === undefined || isSettled(condition.reason) || nowMs <= deadlineMs(deployment, condition.lastUpdateTime)) return conditions;
+  if (condition === undefined || isSettled(condition.reason) || nowMs <= deadlineMs(deployment, condition.lastUpdateTime))
+    return conditions;
   const message = `${subject} has timed out progressing.`;
   return setCondition(conditions, { type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded', message }, nowMs);
 }

@@ -56,7 +56,9 @@ function shrinkOld(rollout: Rollout, current: ReplicaSet): ReadonlyMap<string, n
   shrinkInTurn(activeReplicaSets(old), sizes, removable, unhealthyIn);
   const spare = totalInStatus(all, 'availableReplicas') - minAvailable;
   shrinkInTurn(activeReplicaSets(old), sizes, spare, (replicaSet) => sizes.get(replicaSet.metadata.uid) ?? 0);
-  return new Map([...sizes].filter(([uid, size]) => old.some((replicaSet) => replicaSet.metadata.uid === uid && replicasOf(replicaSet) !== size)));
+  return new Map(
+    [...sizes].filter(([uid, size]) => old.some((replicaSet) => replicaSet.metadata.uid === uid && replicasOf(replicaSet) !== size)),
+  );
 }
 
 /** Takes up to `budget` pods away, oldest ReplicaSet first, from each at most what `shareOf` says. */

@@ -65,7 +65,5 @@ function fractionOf(replicaSet: ReplicaSet, deployment: Deployment): number {
 
 function isSaturated(deployment: Deployment, current: ReplicaSet): boolean {
   const wanted = replicasOf(deployment);
-  return (
-    replicasOf(current) === wanted && desiredReplicasOf(current) === wanted && (current.status?.availableReplicas ?? 0) === wanted
-  );
+  return replicasOf(current) === wanted && desiredReplicasOf(current) === wanted && (current.status?.availableReplicas ?? 0) === wanted;
 }

@@ -26,7 +26,8 @@ export function summarizePods(replicaSet: ReplicaSet, claimed: readonly Pod[], {
     fullyLabeledReplicas: active.filter((pod) => hasTemplateLabels(replicaSet, pod)).length,
     readyReplicas: readyFor.length,
     availableReplicas: readyFor.filter((since) => minReadyMs === 0 || since + minReadyMs <= nowMs).length,
-    terminatingReplicas: claimed.filter(({ metadata, status }) => metadata.deletionTimestamp !== undefined && !isOver(status?.phase)).length,
+    terminatingReplicas: claimed.filter(({ metadata, status }) => metadata.deletionTimestamp !== undefined && !isOver(status?.phase))
+      .length,
   };
   const conditions = noteFailure(replicaSet.status?.conditions ?? [], failure, nowMs);
   return {
@@ -48,7 +49,11 @@ export function availabilityCheckAfterMs(active: readonly Pod[], minReadySeconds
   return minReadySeconds === 0 || waits.length === 0 ? undefined : Math.min(...waits);
 }
 
-function noteFailure(conditions: readonly ReplicaSetCondition[], failure: Circumstances['failure'], nowMs: number): readonly ReplicaSetCondition[] {
+function noteFailure(
+  conditions: readonly ReplicaSetCondition[],
+  failure: Circumstances['failure'],
+  nowMs: number,
+): readonly ReplicaSetCondition[] {
   const others = conditions.filter(({ type }) => type !== 'ReplicaFailure');
   if (failure === undefined) return others;
   if (others.length < conditions.length) return conditions;
