@@ -5,7 +5,7 @@
  * Messages are upstream's, whose clients show them as they are.
  */
 import { schemas } from './generated/schemas.ts';
-import { isJsonArray, isJsonObject, type Json, type JsonObject } from './meta/json.ts';
+import { isJsonArray, isJsonObject, isTooDeep, JSON_DEPTH_MAX, type Json, type JsonObject } from './meta/json.ts';
 import { canonicalQuantity, QuantityError } from './meta/quantity.ts';
 import type { ApiObject, ResourceType } from './meta/resource-type.ts';
 import { ApiError } from './meta/status.ts';
@@ -16,9 +16,6 @@ export interface Decoded<T> {
   /** `unknown field "spec.foo"`, in order of appearance: errors, warnings or nothing, as the request's `fieldValidation` says. */
   readonly unknownFields: readonly string[];
 }
-
-/** Deeper than any real object and far from the end of our stack; deeper bodies are refused. */
-const DECODE_DEPTH_MAX = 500;
 
 /** A client that sends this many unknown fields needs no more of them named. */
 const UNKNOWN_FIELDS_MAX = 100;
@@ -64,6 +61,8 @@ interface FieldType {
 interface Model {
   readonly name: string;
   readonly fields: ReadonlyMap<string, FieldType>;
+  /** What an object of this model always has; an author who leaves it out gets the empty value of its type. */
+  readonly required: readonly string[];
 }
 
 const models = new Map<string, Model>();
@@ -74,7 +73,10 @@ function modelOf(name: string): Model {
   const schema = Object.hasOwn(schemas, name) ? schemas[name] : undefined;
   if (schema === undefined) throw new Error(`there is no schema called ${name}`);
   const fields = Object.entries(schema).map(([field, text]) => [field, parseFieldType(text.replace(/!$/, ''))] as const);
-  const model = { name, fields: new Map(fields) };
+  const isKind = ['apiVersion', 'kind', 'metadata'].every((field) => Object.hasOwn(schema, field));
+  const isRequired = (field: string, text: string) => text.endsWith('!') || (isKind && (field === 'metadata' || field === 'spec'));
+  const required = Object.entries(schema).filter(([field, text]) => isRequired(field, text));
+  const model = { name, fields: new Map(fields), required: required.map(([field]) => field) };
   models.set(name, model);
   return model;
 }
@@ -94,7 +96,7 @@ interface Place {
 }
 
 function decodeModel(model: Model, value: JsonObject, place: Place): JsonObject {
-  if (place.depth > DECODE_DEPTH_MAX) throw new DecodeError('json: exceeded max depth');
+  if (place.depth > JSON_DEPTH_MAX) throw new DecodeError('json: exceeded max depth');
   const members: [string, Json][] = [];
   for (const key of Object.keys(value)) {
     const fieldType = model.fields.get(key);
@@ -109,7 +111,17 @@ function decodeModel(model: Model, value: JsonObject, place: Place): JsonObject 
     const next = { path, goPath, depth: place.depth + 1, unknownFields: place.unknownFields };
     members.push([key, decodeValue(fieldType, inner, next, model.name)]);
   }
-  return Object.fromEntries(members);
+  return Object.fromEntries([...members, ...missingMembers(model, value, place)]);
+}
+
+/** Types promise required fields, and code behind this border relies on it; validation says which of them may not be empty. */
+function missingMembers(model: Model, value: JsonObject, place: Place): readonly [string, Json][] {
+  return model.required.flatMap((field): readonly [string, Json][] => {
+    const type = model.fields.get(field);
+    const isPresent = Object.hasOwn(value, field) && value[field] !== null && value[field] !== undefined;
+    if (isPresent || type === undefined || type.name === 'time' || type.name === 'micro-time' || type.name === 'any') return [];
+    return [[field, decodeValue(type, emptyOf(type), { ...place, depth: place.depth + 1 }, model.name)]];
+  });
 }
 
 function decodeValue(type: FieldType, value: Json, place: Place, owner: string): Json {
@@ -143,9 +155,19 @@ function decodeMap(item: FieldType, type: FieldType, value: Json, place: Place, 
 function emptyOf(type: FieldType): Json {
   if (type.container === 'list') return [];
   if (type.container === 'map') return {};
-  const empties: Readonly<Record<string, Json>> = { string: '', bytes: '', quantity: '0', boolean: false, int32: 0, int64: 0, any: null };
-  return Object.hasOwn(empties, type.name) ? (empties[type.name] ?? null) : {};
+  return empties.get(type.name) ?? (scalars.has(type.name) ? null : {});
 }
+
+const empties: ReadonlyMap<string, Json> = new Map<string, Json>([
+  ['string', ''],
+  ['bytes', ''],
+  ['quantity', '0'],
+  ['boolean', false],
+  ['int32', 0],
+  ['int64', 0],
+  ['double', 0],
+  ['int-or-string', 0],
+]);
 
 type ScalarDecoder = (value: Json, place: Place, owner: string) => Json;
 
@@ -153,7 +175,7 @@ const INT32_MAX = 2 ** 31 - 1;
 const INT64_MAX = 2 ** 63;
 
 const scalars: ReadonlyMap<string, ScalarDecoder> = new Map<string, ScalarDecoder>([
-  ['any', (value, place) => checkDepth(value, place.depth)],
+  ['any', (value, { depth }) => (isTooDeep(value, depth) ? fail(new DecodeError('json: exceeded max depth')) : value)],
   ['string', (value, place, owner) => (typeof value === 'string' ? value : fail(mismatch(value, place, owner, 'string')))],
   ['boolean', (value, place, owner) => (typeof value === 'boolean' ? value : fail(mismatch(value, place, owner, 'bool')))],
   ['double', (value, place, owner) => (typeof value === 'number' ? value : fail(mismatch(value, place, owner, 'float64')))],
@@ -201,13 +223,6 @@ function decodeTime(value: Json, precision: 'time' | 'micro-time', place: Place,
   if (time !== undefined) return time;
   const layout = precision === 'time' ? '2006-01-02T15:04:05Z07:00' : '2006-01-02T15:04:05.000000Z07:00';
   throw new DecodeError(`parsing time ${JSON.stringify(value)} as "${layout}": cannot parse ${JSON.stringify(value)} as "2006"`);
-}
-
-function checkDepth(value: Json, depth: number): Json {
-  if (depth > DECODE_DEPTH_MAX) throw new DecodeError('json: exceeded max depth');
-  if (isJsonArray(value)) for (const inner of value) checkDepth(inner, depth + 1);
-  else if (isJsonObject(value)) for (const inner of Object.values(value)) checkDepth(inner, depth + 1);
-  return value;
 }
 
 function mismatch(value: Json, { goPath }: Place, owner: string, goType: string): DecodeError {

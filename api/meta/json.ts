@@ -33,3 +33,12 @@ export function jsonEquals(left: unknown, right: unknown): boolean {
   const others = Object.keys(right).filter((key) => right[key] !== undefined);
   return keys.length === others.length && keys.every((key) => Object.hasOwn(right, key) && jsonEquals(left[key], right[key]));
 }
+
+/** Deeper than any real object and far from the end of our stack; whatever walks a client's JSON refuses deeper ones first. */
+export const JSON_DEPTH_MAX = 500;
+
+/** Whether a value nests deeper than `JSON_DEPTH_MAX`, counted from `depth`; itself never goes deeper than that. */
+export function isTooDeep(value: unknown, depth = 0): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return depth >= JSON_DEPTH_MAX || Object.values(value).some((inner) => isTooDeep(inner, depth + 1));
+}
