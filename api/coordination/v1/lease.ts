@@ -7,12 +7,11 @@ import { parseTime } from '../../meta/time.ts';
 import { validateNotNegative, validateObjectMeta } from '../../meta/validation.ts';
 
 export function validateLease(lease: Lease): readonly FieldProblem[] {
-  const { leaseDurationSeconds: duration, leaseTransitions, holderIdentity } = lease.spec;
+  const { leaseDurationSeconds: duration, leaseTransitions } = lease.spec;
   const problems = [...validateObjectMeta(lease.metadata, { isNamespaced: true, nameRule: dns1123SubdomainProblems })];
   if (duration !== undefined && duration <= 0) {
     problems.push(invalidValue('spec.leaseDurationSeconds', duration, 'must be greater than 0'));
   }
-  if (holderIdentity === '') problems.push(invalidValue('spec.holderIdentity', holderIdentity, 'must not be empty'));
   return [...problems, ...validateNotNegative(leaseTransitions ?? 0, 'spec.leaseTransitions')];
 }
 
