@@ -22,6 +22,7 @@ import { createPostStart } from './post-start.ts';
 import { createRequestMetrics } from './request/request-metrics.ts';
 import { createResourceRegistry, type ResourceRegistry } from './resource-registry.ts';
 import type { ResourceDefinition } from './resources/resource-definition.ts';
+import { reviewDefinitions } from './review-definitions.ts';
 import { createServer } from './server.ts';
 import { addressAt, parseRange } from './service-address-range.ts';
 import { createServiceAddresses } from './service-addresses.ts';
@@ -40,7 +41,7 @@ export interface ApiServerOptions {
   /** Where to listen. Port 0 takes a free one, which tests do. */
   readonly listen: { readonly address: string; readonly port: number };
   /** Where pods and nodes reach this server; what the `kubernetes` Service leads to. */
-  readonly advertiseAddress: string;
+  readonly advertise: { readonly address: string; readonly port: number };
   readonly serviceCidr: string;
   readonly tls: { readonly certificate: string; readonly key: string; readonly clientCa: string };
   readonly kubelet: KubeletCredentials;
@@ -55,7 +56,8 @@ export interface ApiServer {
 }
 
 export function createApiServer(options: ApiServerOptions): ApiServer {
-  const { storage, clock, random, log, definitions } = options;
+  const { storage, clock, random, log } = options;
+  const definitions = [...options.definitions, ...reviewDefinitions];
   const stopping = new AbortController();
   const resources = createResourceRegistry(definitions);
   const cache = createWatchCache({ storage, fieldsOf: fieldsBy(resources), clock, log });
@@ -77,8 +79,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     stopping: stopping.signal,
   };
   const postStart = createPostStart(deps, {
-    advertiseAddress: options.advertiseAddress,
-    port: options.listen.port,
+    ...options.advertise,
     serviceAddress: addressAt(parseRange(options.serviceCidr).first),
   });
   const health = createHealthChecks([
@@ -90,7 +91,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const registry = options.registry ?? createRegistry();
   const app = createServer({
     ...deps,
-    discovery: createDiscovery(definitions, `${options.advertiseAddress}:${options.listen.port}`),
+    discovery: createDiscovery(definitions, `${options.advertise.address}:${options.advertise.port}`),
     openApi: createOpenApi(definitions),
     health,
     registry,

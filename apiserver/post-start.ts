@@ -13,10 +13,11 @@ import { createObject } from './pipeline/create.ts';
 import { patchObject } from './pipeline/patch.ts';
 import type { ApiRequest, PipelineDeps } from './pipeline/request.ts';
 import type { User } from './request/user.ts';
+import { storageKey } from './storage-key.ts';
 
 export interface PostStartOptions {
   /** Where pods and nodes reach this server. */
-  readonly advertiseAddress: string;
+  readonly address: string;
   readonly port: number;
   /** The first address of the service CIDR. */
   readonly serviceAddress: string;
@@ -111,7 +112,7 @@ async function createPriorityClasses(write: Writer): Promise<void> {
   for (const { name, ...fields } of PRIORITY_CLASSES) await write.ensure(priorityclasses, { metadata: { name }, ...fields });
 }
 
-async function createOwnService(write: Writer, { advertiseAddress, port, serviceAddress }: PostStartOptions): Promise<void> {
+async function createOwnService(write: Writer, { address, port, serviceAddress }: PostStartOptions): Promise<void> {
   const labels = { component: 'apiserver', provider: 'kubernetes' };
   const metadata = { name: NAME, namespace: 'default' };
   const ports = [{ name: 'https', port: 443, protocol: 'TCP', targetPort: port }];
@@ -121,11 +122,11 @@ async function createOwnService(write: Writer, { advertiseAddress, port, service
   });
   const endpointPorts = [{ name: 'https', port, protocol: 'TCP' }];
   const mirrored = { ...metadata, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } };
-  await write.enforce(endpoints, { metadata: mirrored, subsets: [{ addresses: [{ ip: advertiseAddress }], ports: endpointPorts }] });
+  await write.enforce(endpoints, { metadata: mirrored, subsets: [{ addresses: [{ ip: address }], ports: endpointPorts }] });
   await write.enforce(endpointslices, {
     metadata: { ...metadata, labels: { 'kubernetes.io/service-name': NAME } },
     addressType: 'IPv4',
-    endpoints: [{ addresses: [advertiseAddress], conditions: { ready: true } }],
+    endpoints: [{ addresses: [address], conditions: { ready: true } }],
     ports: endpointPorts,
   });
 }
@@ -160,6 +161,8 @@ function createWriter(deps: PipelineDeps): Writer {
     warn: () => {},
   });
   const create = async <T extends ApiObject>(type: ResourceType<T>, object: Parts): Promise<boolean> => {
+    const { namespace = '', name } = object.metadata;
+    if (await deps.storage.get(storageKey(type, namespace, name))) return false;
     try {
       await createObject(request('create', type, object, { apiVersion: apiVersionOf(type), kind: type.kind, ...object }), deps);
       return true;

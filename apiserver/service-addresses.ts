@@ -103,7 +103,7 @@ export function createServiceAddresses(deps: ServiceAddressDeps): ServiceAddress
       reserved = [];
       if (!isDryRun) await pool.giveBack(keys, owner);
     };
-    const complete = async ({ service, address, ports: wantedPorts }: ServicePlan): Promise<Service> => {
+    const complete = async (service: Service, { address, ports: wantedPorts }: ServicePlan): Promise<Service> => {
       let filled = service;
       if (address.state === 'needed') {
         const ip = await reserveAddress(service, address.wanted, isDryRun);
@@ -114,13 +114,13 @@ export function createServiceAddresses(deps: ServiceAddressDeps): ServiceAddress
       for (const [index, plan] of wantedPorts.entries()) {
         if (plan.state === 'settled') continue;
         const shared =
-          plan.sharedWith === undefined ? undefined : (chosen.get(plan.sharedWith) ?? filled.spec?.ports?.[plan.sharedWith]?.nodePort);
+          plan.sharedWith === undefined ? undefined : (chosen.get(plan.sharedWith) ?? filled.spec.ports?.[plan.sharedWith]?.nodePort);
         const port = shared ?? (await reservePort(service, index, plan.wanted, isDryRun));
         if (shared === undefined) reserved.push(portKey(port));
         chosen.set(index, port);
       }
       if (chosen.size === 0) return filled;
-      const withPorts = (filled.spec?.ports ?? []).map((port, index) => ({ ...port, nodePort: chosen.get(index) ?? port.nodePort ?? 0 }));
+      const withPorts = (filled.spec.ports ?? []).map((port, index) => ({ ...port, nodePort: chosen.get(index) ?? port.nodePort ?? 0 }));
       return { ...filled, spec: { ...filled.spec, ports: withPorts } };
     };
     return {
@@ -130,7 +130,7 @@ export function createServiceAddresses(deps: ServiceAddressDeps): ServiceAddress
         owner.namespace = object.metadata.namespace ?? '';
         owner.name = object.metadata.name;
         const before = previous !== undefined && isOfType(services, previous) ? previous : undefined;
-        const service = await complete(planService(object, before));
+        const service = await complete(object, planService(object, before));
         const stillUsed = new Set(keysOf(service));
         abandoned = before === undefined ? [] : keysOf(before).filter((key) => !stillUsed.has(key));
         return service;
@@ -166,16 +166,25 @@ interface Owner {
 }
 
 function createReservationPool({ storage, cache, clock }: ServiceAddressDeps) {
-  /** False when somebody else has it. The owner's own earlier reservation counts as taken now. */
+  /** False when somebody else has it. What a crash left behind under the same name may be taken over once it is surely nobody's. */
   async function take({ key, object }: Reservation, isDryRun: boolean): Promise<boolean> {
-    if (isDryRun) return (await storage.get(key)) === undefined;
+    const owner = ownerOf(object);
     try {
-      await storage.create(key, object);
-      return true;
+      if (!isDryRun) await storage.create(key, object);
+      return !isDryRun || (await storage.get(key)) === undefined;
     } catch (error) {
-      if (error instanceof StorageError && error.reason === 'exists') return false;
-      throw error;
+      if (!(error instanceof StorageError && error.reason === 'exists')) throw error;
+      const item = await storage.get(key);
+      const present = item && parseStored(item.bytes);
+      return present !== undefined && owner !== undefined && isOwnedBy(present, owner) && isOld(present) && !(await isInUse(key, owner));
     }
+  }
+
+  const isOld = ({ metadata }: ApiObject) => clock.now() - Date.parse(metadata.creationTimestamp) >= ABANDONED_AFTER_MS;
+
+  async function isInUse(key: string, { namespace, name }: Owner): Promise<boolean> {
+    const item = await storage.get(storageKey(services, namespace, name));
+    return item !== undefined && keysOf(parseStoredAs(services, item.bytes)).includes(key);
   }
 
   /** Without asking the database for what the cache knows to be taken. */
@@ -187,6 +196,8 @@ function createReservationPool({ storage, cache, clock }: ServiceAddressDeps) {
     for (const key of keys) {
       const item = await storage.get(key);
       if (item === undefined || !isOwnedBy(parseStored(item.bytes), owner)) continue;
+      // Two creations of one name: the other one may have succeeded with this very address.
+      if (await isInUse(key, owner)) continue;
       await removeUnlessChanged(key, item.revision);
     }
   }
@@ -204,9 +215,7 @@ function createReservationPool({ storage, cache, clock }: ServiceAddressDeps) {
     for (const { key, bytes, revision } of all) {
       const reservation = parseStored(bytes);
       const owner = ownerOf(reservation);
-      if (owner === undefined || clock.now() - Date.parse(reservation.metadata.creationTimestamp) < ABANDONED_AFTER_MS) continue;
-      const item = await storage.get(storageKey(services, owner.namespace, owner.name));
-      if (item && keysOf(parseStoredAs(services, item.bytes)).includes(key)) continue;
+      if (owner === undefined || !isOld(reservation) || (await isInUse(key, owner))) continue;
       await removeUnlessChanged(key, revision);
     }
   }

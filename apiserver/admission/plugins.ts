@@ -8,6 +8,7 @@ import { defaultTolerations } from './default-tolerations.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { noEscalation } from './no-escalation.ts';
 import { priority } from './priority.ts';
+import { serviceTypeChange } from './service-type-change.ts';
 import { taintNewNodes } from './taint-new-nodes.ts';
 
 export interface AdmissionDeps {
@@ -17,5 +18,5 @@ export interface AdmissionDeps {
 }
 
 export function admissionPlugins(deps: AdmissionDeps): readonly AdmissionPlugin[] {
-  return [namespaceLifecycle(deps), taintNewNodes, priority(deps), defaultTolerations, noEscalation(deps)];
+  return [namespaceLifecycle(deps), taintNewNodes, priority(deps), defaultTolerations, serviceTypeChange, noEscalation(deps)];
 }

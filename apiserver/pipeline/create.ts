@@ -30,10 +30,11 @@ export async function createObject(request: ApiRequest, deps: PipelineDeps): Pro
   const defaulted = definition.applyDefaults(placed);
   const admission = { operation: 'CREATE', ...request, isDryRun: options.isDryRun, previous: undefined } as const;
   const mutated = await deps.admission.mutate({ ...admission, object: defaulted });
-  const prepared = definition.prepareForCreate(definition.applyDefaults(withFreshMetadata(mutated, deps)));
+  const fresh = withFreshMetadata(mutated, deps);
 
   for (let attempt = 1; ; attempt++) {
-    const named = withName(prepared, deps);
+    // Defaults once more: for what admission added, and for kinds that derive something from their name.
+    const named = definition.prepareForCreate(definition.applyDefaults(withName(fresh, deps)));
     throwIfInvalid(definition, named.metadata.name, definition.validate(named));
     await deps.admission.validate({ ...admission, object: named });
     try {
@@ -41,7 +42,7 @@ export async function createObject(request: ApiRequest, deps: PipelineDeps): Pro
       return objectAnswer(definition, stored.bytes, 201);
     } catch (error) {
       if (!(error instanceof StorageError && error.reason === 'exists')) throw error;
-      const mayTryAgain = isNameGenerated(prepared) && attempt < GENERATED_NAME_ATTEMPTS_MAX;
+      const mayTryAgain = isNameGenerated(fresh) && attempt < GENERATED_NAME_ATTEMPTS_MAX;
       if (!mayTryAgain) throw alreadyExists(definition.type, named.metadata.name);
     }
   }

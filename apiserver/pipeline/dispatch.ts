@@ -7,6 +7,7 @@ import { ApiError } from '#api/meta/status.ts';
 import type { ResourceRequestInfo } from '../request/request-info.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
+import { isReview } from '../review-definitions.ts';
 import type { Answer } from './answer.ts';
 import { bindPod } from './binding.ts';
 import { createObject } from './create.ts';
@@ -17,6 +18,7 @@ import { listObjects } from './list.ts';
 import { readLog } from './log.ts';
 import { patchObject } from './patch.ts';
 import type { ApiRequest, PipelineDeps } from './request.ts';
+import { answerReview } from './review.ts';
 import { getScale, patchScale, updateScale } from './scale.ts';
 import { updateObject } from './update.ts';
 import { watchObjects } from './watch.ts';
@@ -75,7 +77,7 @@ function verbHandler({ type }: ResourceDefinition<ApiObject>, { verb, namespace 
   const isCollectionOfAll = type.isNamespaced && namespace === '' && (verb === 'create' || verb === 'deletecollection');
   const handler = Object.hasOwn(verbs, verb) && type.verbs.includes(verb) && !isCollectionOfAll ? verbs[verb] : undefined;
   if (handler === undefined) throw methodNotAllowed();
-  return handler;
+  return isReview(type) ? answerReview : handler;
 }
 
 function subresourceHandler({ type }: ResourceDefinition<ApiObject>, { subresource, verb, rest }: ResourceRequestInfo): Handler {

@@ -5,6 +5,7 @@
  */
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { ApiError, conflict } from '#api/meta/status.ts';
+import { validateObjectMetaUpdate } from '#api/meta/validation.ts';
 import { type Answer, objectAnswer } from './answer.ts';
 import { isDeletable } from './deletion.ts';
 import { type Modified, modifyStored } from './modify-stored.ts';
@@ -62,7 +63,11 @@ async function changeOf(
   const admission = { operation: 'UPDATE', ...request, isDryRun, previous: current } as const;
   const mutated = definition.applyDefaults(await deps.admission.mutate({ ...admission, object: defaulted }));
   const prepared = prepareFor(request, mutated, current);
-  const problems = [...definition.validate(prepared), ...definition.validateUpdate(prepared, current)];
+  const problems = [
+    ...validateObjectMetaUpdate(prepared.metadata, current.metadata),
+    ...definition.validate(prepared),
+    ...definition.validateUpdate(prepared, current),
+  ];
   throwIfInvalid(definition, prepared.metadata.name, problems);
   await deps.admission.validate({ ...admission, object: prepared });
   return prepared;

@@ -33,6 +33,9 @@ export interface TestApiServerOptions {
   readonly serviceCidr?: string;
 }
 
+/** An address of documentation: nobody dials it, and an Endpoints object may not hold a loopback address. */
+const ADVERTISED = { address: '192.0.2.1', port: 6443 };
+
 const READY_MS_MAX = 20_000;
 const READY_LOOK_MS = 5;
 
@@ -49,7 +52,7 @@ export async function createTestApiServer(options: TestApiServerOptions = {}): P
     random: options.random ?? systemRandom,
     log: options.log ?? silentLogger,
     listen: { address: '127.0.0.1', port: 0 },
-    advertiseAddress: '127.0.0.1',
+    advertise: ADVERTISED,
     serviceCidr: options.serviceCidr ?? '10.96.0.0/16',
     tls: { certificate: serving.certificate, key: serving.key, clientCa: authority.certificate },
     kubelet: { ca: authority.certificate, ...(await authority.client('kube-apiserver-kubelet-client')) },
