@@ -25,7 +25,17 @@ function snapshotOf(
   more: Partial<DeploymentSnapshot> = {},
 ): DeploymentSnapshot {
   const namesake = replicaSets.find(({ metadata }) => metadata.name === replicaSetName(deployment));
-  return { deployment, candidates: replicaSets, namesake, pods: [], mayAdopt: true, nowMs: NOW_MS, createFailure: undefined, ...more };
+  return {
+    deployment,
+    candidates: replicaSets,
+    namesake,
+    pods: [],
+    mayAdopt: true,
+    mayCreate: true,
+    nowMs: NOW_MS,
+    createFailure: undefined,
+    ...more,
+  };
 }
 
 /**

@@ -28,7 +28,7 @@ import {
   rolloutActions,
 } from './deployment/rollout.ts';
 import { isScalingEvent, scaleRollout } from './deployment/scale.ts';
-import { CONTROLLER, controlledBy, isStillThere, type SharedCaches } from './shared-caches.ts';
+import { CONTROLLER, controlledBy, isNamespaceGoing, isStillThere, type SharedCaches } from './shared-caches.ts';
 
 /** Deployments synced at once, as upstream's --concurrent-deployment-syncs. */
 const WORKERS = 5;
@@ -42,6 +42,8 @@ export interface DeploymentSnapshot {
   /** Pods of its ReplicaSets, terminating ones included; only looked at by Recreate. */
   readonly pods: readonly Pod[];
   readonly mayAdopt: boolean;
+  /** The server refuses a new ReplicaSet in a namespace that is being deleted. */
+  readonly mayCreate: boolean;
   readonly nowMs: number;
   readonly createFailure: string | undefined;
 }
@@ -49,7 +51,7 @@ export interface DeploymentSnapshot {
 export function deploymentController(caches: SharedCaches): ControllerDefinition<DeploymentSnapshot> {
   return {
     name: 'deployment',
-    informers: [caches.deployments, caches.replicaSets, caches.pods],
+    informers: [caches.deployments, caches.replicaSets, caches.pods, caches.namespaces],
     triggers: [
       onChange(caches.deployments),
       onOwnedChange(caches.replicaSets, 'Deployment'),
@@ -81,6 +83,7 @@ export async function snapshotDeployment(
       .filter((replicaSet) => controllerOf(replicaSet) !== undefined)
       .flatMap((replicaSet) => caches.pods.store.listByIndex(CONTROLLER, replicaSet.metadata.uid)),
     mayAdopt: hasOrphans && (await isStillThere(caches.client, deployments, deployment)),
+    mayCreate: !isNamespaceGoing(caches, deployment),
     nowMs: caches.clock.now(),
     createFailure: failedCreate && `Failed to create new replica set "${replicaSetName(deployment)}": ${failedCreate}`,
   };
@@ -126,7 +129,8 @@ function recreate(snapshot: DeploymentSnapshot, observed: Rollout, claimed: read
 
 /** Creates the current template's ReplicaSet, or makes room for another name when its name is taken. */
 function introduce(snapshot: DeploymentSnapshot, rollout: Rollout, claimed: readonly ReplicaSet[], replicas: number): readonly Action[] {
-  const { deployment, namesake } = snapshot;
+  const { deployment, namesake, mayCreate } = snapshot;
+  if (!mayCreate) return conclude(snapshot, rollout, claimed);
   if (namesake !== undefined && !isOurs(deployment, namesake)) {
     const collisionCount = (deployment.status?.collisionCount ?? 0) + 1;
     return [updateStatus(deployments, { ...deployment, status: { ...deployment.status, collisionCount } })];

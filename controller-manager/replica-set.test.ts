@@ -12,7 +12,17 @@ const settled: ReplicaSet = { ...replicaSet, status: { replicas: 2, fullyLabeled
 function snapshotOf(owner: ReplicaSet, candidates: readonly Pod[], more: Partial<ReplicaSetSnapshot> = {}): ReplicaSetSnapshot {
   let count = 0;
   const suffix = () => `x${count++}`;
-  return { replicaSet: owner, candidates, siblings: candidates, mayAdopt: true, nowMs: NOW_MS, suffix, failure: undefined, ...more };
+  return {
+    replicaSet: owner,
+    candidates,
+    siblings: candidates,
+    mayAdopt: true,
+    mayCreate: true,
+    nowMs: NOW_MS,
+    suffix,
+    failure: undefined,
+    ...more,
+  };
 }
 
 const one = aPod('one', { owner: replicaSet });
@@ -41,6 +51,11 @@ const cases: readonly { it: string; given: ReplicaSetSnapshot; actions: readonly
   { it: 'adopts a pod before it counts', given: snapshotOf(settled, [one, orphan]), actions: ['patch pods orphan'] },
   { it: 'adopts nothing when it may be dead itself', given: snapshotOf(settled, [one, two, orphan], { mayAdopt: false }), actions: [] },
   { it: 'releases a pod that was relabelled', given: snapshotOf(settled, [one, two, strayed]), actions: ['patch pods strayed'] },
+  {
+    it: 'makes no pods while its namespace is being deleted',
+    given: snapshotOf(settled, [], { mayCreate: false }),
+    actions: ['updateStatus replicasets web-abc'],
+  },
   { it: 'makes no pods while it is being deleted', given: snapshotOf(dying, []), actions: ['updateStatus replicasets web-abc'] },
 ];
 for (const { it, given, actions } of cases) {

@@ -16,7 +16,7 @@ import { randomSuffix } from '#component/random.ts';
 import { claimObjects, isAdoptable } from './claim-objects.ts';
 import { orderForDeletion } from './replica-set/deletion-order.ts';
 import { availabilityCheckAfterMs, isActive, summarizePods } from './replica-set/replica-set-status.ts';
-import { CONTROLLER, controlledBy, isStillThere, type SharedCaches } from './shared-caches.ts';
+import { CONTROLLER, controlledBy, isNamespaceGoing, isStillThere, type SharedCaches } from './shared-caches.ts';
 
 /** Pods created or deleted in one sync, upstream's burst: a typo in `replicas` must not occupy the server for minutes. */
 const PODS_PER_SYNC_MAX = 500;
@@ -30,6 +30,8 @@ export interface ReplicaSetSnapshot {
   /** Active pods of all ReplicaSets of the same owner: of these, nodes that have many lose theirs first. */
   readonly siblings: readonly Pod[];
   readonly mayAdopt: boolean;
+  /** The server refuses new pods in a namespace that is being deleted. */
+  readonly mayCreate: boolean;
   readonly nowMs: number;
   /** Makes the end of a pod's name. */
   readonly suffix: () => string;
@@ -40,7 +42,7 @@ export interface ReplicaSetSnapshot {
 export function replicaSetController(caches: SharedCaches): ControllerDefinition<ReplicaSetSnapshot> {
   return {
     name: 'replicaset',
-    informers: [caches.replicaSets, caches.pods],
+    informers: [caches.replicaSets, caches.pods, caches.namespaces],
     triggers: [
       onChange(caches.replicaSets),
       onOwnedChange(caches.pods, 'ReplicaSet'),
@@ -67,6 +69,7 @@ export async function snapshotReplicaSet(
     candidates,
     siblings: siblingPods(replicaSet, caches),
     mayAdopt: hasOrphans && (await isStillThere(caches.client, replicasets, replicaSet)),
+    mayCreate: !isNamespaceGoing(caches, replicaSet),
     nowMs: caches.clock.now(),
     suffix: () => randomSuffix(caches.random),
     failure: describeFailure(lastFailure),
@@ -103,6 +106,7 @@ function scale(snapshot: ReplicaSetSnapshot, active: readonly Pod[]): readonly A
   const { replicaSet, siblings, nowMs } = snapshot;
   const missing = (replicaSet.spec.replicas ?? 1) - active.length;
   if (missing > 0) {
+    if (!snapshot.mayCreate) return [];
     return Array.from({ length: Math.min(missing, PODS_PER_SYNC_MAX) }, () => createPod(replicaSet, snapshot.suffix()));
   }
   const surplus = Math.min(-missing, PODS_PER_SYNC_MAX);

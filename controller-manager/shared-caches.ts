@@ -73,6 +73,11 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
   return { client, clock, random, ...caches, all };
 }
 
+/** Whether the object's namespace is being emptied: the server refuses anything new in it, so nobody should try. */
+export function isNamespaceGoing(caches: SharedCaches, { metadata }: ApiObject): boolean {
+  return caches.namespaces.store.find({ namespace: '', name: metadata.namespace ?? '' })?.metadata.deletionTimestamp !== undefined;
+}
+
 /** What the owner controls, and what nobody controls in its namespace. */
 export function controlledBy<T extends ApiObject>(informer: Informer<T>, owner: ApiObject): readonly T[] {
   const own = informer.store.listByIndex(CONTROLLER, owner.metadata.uid);
