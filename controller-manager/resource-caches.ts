@@ -6,7 +6,7 @@
 import { apiservices, customresourcedefinitions } from '#api/generated/resources.ts';
 import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
 import type { Change, Informer, InformerDeps } from '#client/informer.ts';
-import { createWorkQueue } from '#client/work-queue.ts';
+import { createWorkQueue, type WorkQueue } from '#client/work-queue.ts';
 import { type Discovery, discoverResources, resourceId } from './discovery.ts';
 
 export type ResourceChangeHandler = (type: ResourceType<ApiObject>, change: Change<ApiObject>) => void;
@@ -85,39 +85,47 @@ export function createResourceCaches(
         running.add(run);
       };
       for (const entry of entries.values()) start(entry);
+      const update = async () => {
+        const discovery = await discoverResources(deps.client);
+        for (const type of added(discovery, entries)) start(add(createInformerFor(type)));
+        for (const [id, entry] of removed(discovery, entries, shared)) {
+          entry.stop.abort();
+          entry.unsubscribe();
+          entries.delete(id);
+        }
+        isDiscovered = true;
+        discovered.resolve();
+        if (discovery.failedGroups.length > 0) deps.log.warn({ groups: discovery.failedGroups }, 'groups do not answer');
+      };
       const queue = createWorkQueue(deps.clock);
       rediscover = () => queue.add(DISCOVERY);
-      rediscover();
-      try {
-        while (!signal.aborted) {
-          const key = await queue.take(signal);
-          try {
-            const discovery = await discoverResources(deps.client);
-            for (const type of added(discovery, entries)) start(add(createInformerFor(type)));
-            for (const [id, entry] of removed(discovery, entries, shared)) {
-              entry.stop.abort();
-              entry.unsubscribe();
-              entries.delete(id);
-            }
-            isDiscovered = true;
-            discovered.resolve();
-            queue.forget(key);
-            if (discovery.failedGroups.length > 0) deps.log.warn({ groups: discovery.failedGroups }, 'groups do not answer');
-          } catch (error) {
-            const delayMs = queue.addAfterFailure(key);
-            deps.log.warn({ err: error, delayMs }, 'asking what the server serves failed; trying again');
-          } finally {
-            queue.done(key);
-          }
-        }
-      } catch (error) {
-        if (!signal.aborted) throw error;
-      } finally {
-        queue.close();
-        await Promise.allSettled(running);
-      }
+      await runWheneverAdded(queue, update, deps, signal);
+      await Promise.allSettled(running);
     },
   };
+}
+
+/** Runs `update` at once and then each time the queue is told to, again with back-off when it fails; one at a time, until aborted. */
+async function runWheneverAdded(queue: WorkQueue, update: () => Promise<void>, { log }: InformerDeps, signal: AbortSignal): Promise<void> {
+  queue.add(DISCOVERY);
+  try {
+    for (;;) {
+      const key = await queue.take(signal);
+      try {
+        await update();
+        queue.forget(key);
+      } catch (error) {
+        const delayMs = queue.addAfterFailure(key);
+        log.warn({ err: error, delayMs }, 'asking what the server serves failed; trying again');
+      } finally {
+        queue.done(key);
+      }
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    queue.close();
+  }
 }
 
 function added({ types }: Discovery, entries: ReadonlyMap<string, Entry>): readonly ResourceType<ApiObject>[] {
