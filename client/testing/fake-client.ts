@@ -3,15 +3,19 @@
  * as the server's, as far as `client-contract.ts` checks; there is no validation, defaulting, authorization or garbage collection. A test
  * says what goes wrong with `onRequest`, `endWatches` and `compact`, and reads back `requests` or the objects themselves.
  */
+
+import { isJsonObject, type JsonObject } from '#api/meta/json.ts';
 import { formatKey, keyOf, type ObjectKey } from '#api/meta/object-key.ts';
 import { type ApiObject, apiVersionOf, type Draft, type ResourceType } from '#api/meta/resource-type.ts';
 import { ApiError, alreadyExists, conflict, notFound, qualifiedResource } from '#api/meta/status.ts';
+import { applyJsonPatch } from '#api/patch/json-patch.ts';
+import { applyMergePatch } from '#api/patch/merge-patch.ts';
+import { applyStrategicMergePatch } from '#api/patch/strategic-merge-patch.ts';
 import { type Clock, formatTime } from '#component/clock.ts';
 import { type Random, randomSuffix, seededRandom } from '#component/random.ts';
 import type { Client } from '../client.ts';
 import { decodeObject, isRecord } from '../object-decoder.ts';
-import { type DeleteRequest, namespaceForCreate, type ResourceClient } from '../resource-client.ts';
-import { applyFakePatch } from './fake-patch.ts';
+import { type DeleteRequest, namespaceForCreate, type PatchType, type ResourceClient } from '../resource-client.ts';
 import { compileSelection, type Selection } from './fake-selection.ts';
 import { createFakeStorage, type FakeStorage } from './fake-storage.ts';
 import { watchFakeStorage } from './fake-watch.ts';
@@ -44,6 +48,8 @@ export interface FakeClient extends Client {
   endWatches(error?: Error): void;
   /** Forgets the history: a watch from an earlier revision gets `Expired`. */
   compact(): void;
+  /** As a server whose store was lost: no objects, revisions from the start, all watches expired. */
+  forgetEverything(): void;
 }
 
 export function createFakeClient(options: FakeClientOptions): FakeClient {
@@ -64,6 +70,7 @@ export function createFakeClient(options: FakeClientOptions): FakeClient {
     bookmark: server.storage.bookmark,
     endWatches: server.storage.endFeeds,
     compact: server.storage.compact,
+    forgetEverything: server.storage.forgetEverything,
     resource: (type) => createFakeResource(type, server),
     getText: async () => ({ statusCode: 200, text: 'ok' }),
     close: async () => server.storage.endFeeds(),
@@ -125,7 +132,7 @@ function createFakeResource<T extends ApiObject>(type: ResourceType<T>, server: 
     patch: async (key, patchType, patch, subresource) => {
       await receive('patch', key, subresource, patch);
       const stored = getStored(key);
-      const patched = decodeObject(type, applyFakePatch(patchType, stored, patch));
+      const patched = decodeObject(type, applyPatch(type, patchType, cloneJson(stored), patch));
       return decodeObject(type, store(type, stored, patched, subresource, storage));
     },
     delete: async (key, request = {}) => {
@@ -283,8 +290,20 @@ function memberOf(object: ApiObject, name: string): unknown {
   return isRecord(object) ? object[name] : undefined;
 }
 
+/** A custom resource has no schema of merge keys, and the real server takes no strategic patches for it either. */
+function applyPatch(type: ResourceType<ApiObject>, patchType: PatchType, target: JsonObject, patch: unknown): JsonObject {
+  switch (patchType) {
+    case 'json':
+      return applyJsonPatch(target, patch);
+    case 'merge':
+      return applyMergePatch(target, patch);
+    case 'strategic':
+      return applyStrategicMergePatch(type.schema, target, patch);
+  }
+}
+
 /** What would have gone over the wire: no undefined members, nothing shared with the caller. */
-function cloneJson(value: unknown): object {
+function cloneJson(value: unknown): JsonObject {
   const clone: unknown = JSON.parse(JSON.stringify(value));
-  return isRecord(clone) ? clone : {};
+  return isJsonObject(clone) ? clone : {};
 }

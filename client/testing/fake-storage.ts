@@ -33,6 +33,7 @@ export interface FakeStorage {
   bookmark(): void;
   endFeeds(error?: Error): void;
   compact(): void;
+  forgetEverything(): void;
 }
 
 export interface Feed {
@@ -95,6 +96,12 @@ export function createFakeStorage(): FakeStorage {
     compact: () => {
       compactedTo = revision;
       history = [];
+    },
+    forgetEverything: () => {
+      objects.clear();
+      history = [];
+      revision = 1n;
+      for (const feed of feeds) feed({ type: 'end', error: new ApiError('Expired', 'too old resource version') });
     },
   };
 }
