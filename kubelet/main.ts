@@ -14,7 +14,7 @@ import { createKubelet, KUBELET_VERSION } from './kubelet.ts';
 import { createCni } from './network/cni.ts';
 import { createRun } from './network/exec.ts';
 import { createPodNetwork } from './network/pod-network.ts';
-import { findNodeIp, readAncestors, readBootId, readDiskBytes, readNetworkNamespace } from './node/node-host.ts';
+import { findNodeIp, readAncestors, readBootId, readDiskBytes, readNetworkNamespace, readStartTime } from './node/node-host.ts';
 import { parseLabels, parseTaints } from './node/node-object.ts';
 import { createDockerRuntime, type DockerRuntime } from './runtime/docker-runtime.ts';
 import { createPodVolumes } from './volumes/pod-volumes.ts';
@@ -79,6 +79,12 @@ async function findSurroundings(docker: DockerRuntime): Promise<Surroundings> {
   };
 }
 
+/** The kernel gives the number of a namespace again once it is free, so the start of the process that holds it is part of its identity. */
+async function identifyNamespace(nodeContainer: string | undefined): Promise<string> {
+  const holder = nodeContainer === undefined ? undefined : await runtime.findPid(nodeContainer);
+  return [readBootId(), readNetworkNamespace('self'), ...(holder === undefined ? [] : [holder, readStartTime(holder)])].join('/');
+}
+
 /** When the node's container restarts, its network is a new one and this process still holds the old: only a new start can join it. */
 async function watchNodeContainer(nodeContainer: string, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
@@ -116,7 +122,7 @@ await runProcess(log, async (signal) => {
     { pluginDirectory: settings.pluginDirectory, stateDirectory: join(settings.dataDirectory, 'cni', 'networks') },
     run,
   );
-  const namespaceId = `${readNetworkNamespace('self')}/${readBootId()}`;
+  const namespaceId = await identifyNamespace(surroundings.nodeContainer);
   const network = createPodNetwork(
     { clusterCidr: settings.clusterCidr, directory: join(settings.dataDirectory, 'cni', 'sandboxes'), namespaceId, nodeIp },
     { cni, run },

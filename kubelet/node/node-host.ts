@@ -39,6 +39,16 @@ function readParent(pid: number): number {
   }
 }
 
+/** When a process began, in ticks since the boot: tells two processes of one id apart. Empty when it is gone. */
+export function readStartTime(pid: number): string {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  } catch {
+    return '';
+  }
+}
+
 export function readBootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
