@@ -6,9 +6,9 @@
 import { createServer } from 'node:http';
 
 const PORT = 8080;
-const podName = process.env['POD_NAME'] ?? 'nobody';
-const nodeName = process.env['NODE_NAME'] ?? 'nowhere';
-const version = process.env['VERSION'] ?? 'v0';
+const podName = process.env.POD_NAME ?? 'nobody';
+const nodeName = process.env.NODE_NAME ?? 'nowhere';
+const version = process.env.VERSION ?? 'v0';
 
 const server = createServer((_request, response) => {
   response.setHeader('content-type', 'text/plain');
