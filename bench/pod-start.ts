@@ -1,0 +1,94 @@
+/**
+ * From the POST of a pod to `Running` seen on a watch, beside what the engine alone needs for the same two containers: create and start
+ * one without a network, create and start a second that joins it. Both sides in turn, in one run, on the same engine and image.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Docker from 'dockerode';
+import { pods } from '#api/generated/resources.ts';
+import type { Pod } from '#api/generated/types.ts';
+import type { Draft } from '#api/meta/resource-type.ts';
+import { type Client, createClient } from '#client/client.ts';
+import { type Figure, median } from './figure.ts';
+
+/** Enough for a steady median; the first of each side is thrown away. */
+const ROUNDS = 12;
+const IMAGE = 'keelson/hello:v1';
+const SLEEP = ['sleep', 'infinity'];
+
+const folder = join(import.meta.dirname, '../.keelson');
+
+export async function measurePodStart(): Promise<readonly Figure[]> {
+  const client = createClient({
+    server: 'https://127.0.0.1:6443',
+    ca: readFileSync(join(folder, 'ca.crt'), 'utf8'),
+    certificate: readFileSync(join(folder, 'admin.crt'), 'utf8'),
+    key: readFileSync(join(folder, 'admin.key'), 'utf8'),
+    userAgent: 'bench',
+  });
+  const docker = new Docker();
+  const podMs: number[] = [];
+  const bareMs: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    bareMs.push(await timeBareContainers(docker));
+    podMs.push(await timePod(client, `bench-${process.pid}-${round}`));
+  }
+  await client.close();
+  const peer = { name: 'two bare containers', value: median(bareMs.slice(1)) };
+  return [{ bench: 'pod-start', figure: 'POST to Running, median', value: median(podMs.slice(1)), unit: 'ms', peer }];
+}
+
+function benchPod(name: string): Draft<Pod> {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'default' },
+    spec: { terminationGracePeriodSeconds: 0, containers: [{ name: 'sleep', image: IMAGE, command: SLEEP }] },
+  };
+}
+
+/** Milliseconds until the watch, opened before the POST, says Running. The pod is deleted and gone before the next round. */
+async function timePod(client: Client, name: string): Promise<number> {
+  const resource = client.resource(pods);
+  const key = { namespace: 'default', name };
+  const stop = new AbortController();
+  const { metadata } = await resource.list({ namespace: 'default', limit: 1 });
+  const events = resource.watch(
+    { namespace: 'default', fieldSelector: `metadata.name=${name}`, resourceVersion: metadata.resourceVersion ?? '' },
+    stop.signal,
+  );
+  let elapsedMs = Number.NaN;
+  let startedAt = 0;
+  const posted = (async () => {
+    startedAt = performance.now();
+    await resource.create(benchPod(name));
+  })();
+  for await (const event of events) {
+    if (event.type === 'BOOKMARK') continue;
+    if (event.type === 'DELETED') break;
+    if (event.object.status?.phase === 'Running' && Number.isNaN(elapsedMs)) {
+      elapsedMs = performance.now() - startedAt;
+      await posted;
+      await resource.delete(key, { gracePeriodSeconds: 0 });
+    }
+  }
+  stop.abort();
+  return elapsedMs;
+}
+
+async function timeBareContainers(docker: Docker): Promise<number> {
+  const startedAt = performance.now();
+  const first = await docker.createContainer({
+    Image: IMAGE,
+    Cmd: SLEEP,
+    HostConfig: { NetworkMode: 'none', IpcMode: 'shareable', Init: true },
+  });
+  await first.start();
+  const joined = { NetworkMode: `container:${first.id}`, IpcMode: `container:${first.id}` };
+  const second = await docker.createContainer({ Image: IMAGE, Cmd: SLEEP, HostConfig: joined });
+  await second.start();
+  const elapsedMs = performance.now() - startedAt;
+  await second.remove({ force: true });
+  await first.remove({ force: true });
+  return elapsedMs;
+}
