@@ -9,6 +9,7 @@ import { systemClock } from '#component/clock.ts';
 import { readConfig } from '#component/config.ts';
 import { createLogger, type Logger } from '#component/logger.ts';
 import { runProcess } from '#component/shutdown.ts';
+import type { ApplyDeps } from './apply-manifests.ts';
 
 /** Mounted by compose: one directory per component, the user's folder, and a file of the user's that shows who that is. */
 const PKI_ROOT = '/pki';
@@ -47,11 +48,15 @@ async function applyAddons(log: Logger, signal: AbortSignal): Promise<void> {
   const manifest = config.file('DNS_MANIFEST', fileURLToPath(new URL('../dns/dns.yaml', import.meta.url)));
   config.finish();
   const { createClient } = await import('#client/client.ts');
-  const { applyManifests, dnsIdentitySecret, waitUntilReady } = await import('./addons.ts');
+  const { applyManifests, dnsIdentitySecret, waitUntilReady } = await import('./apply-manifests.ts');
   const { parseManifests } = await import('./manifest.ts');
   const client = createClient({ server, ca, certificate, key, userAgent: 'keelson-addons' });
   try {
-    const deps = { client, clock: systemClock, log };
+    const deps: ApplyDeps = {
+      client,
+      clock: systemClock,
+      onApplied: ({ kind, metadata }, outcome) => log.info({ kind, name: metadata.name, outcome }, 'applied'),
+    };
     await waitUntilReady(deps, signal);
     await applyManifests([dnsIdentitySecret(dnsIdentity), ...parseManifests(manifest)], deps);
   } finally {

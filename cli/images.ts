@@ -70,7 +70,11 @@ function hashSources(patterns: readonly string[]): string {
     .filter(isInImage)
     .sort();
   const hash = createHash('sha256');
-  for (const file of files) hash.update(`${file.slice(projectRoot.length)}\0`).update(readFileSync(file)).update('\0');
+  for (const file of files)
+    hash
+      .update(`${file.slice(projectRoot.length)}\0`)
+      .update(readFileSync(file))
+      .update('\0');
   return hash.digest('hex').slice(0, 16);
 }
 

@@ -30,7 +30,7 @@ export function createProgress(terminal: Terminal, clock: Clock): Progress {
     terminal.write(`${isTerminal ? line.replace(mark, `\u001b[${color}m${mark}\u001b[0m`) : line}\n`);
   };
   const announce = (name: string, what: string) => {
-    const line = `  … ${name.padEnd(NAME_WIDTH)}${what}`.slice(0, LINE_WIDTH);
+    const line = `… ${name.padEnd(NAME_WIDTH)}${what}`.slice(0, LINE_WIDTH);
     terminal.write(isTerminal ? `\r\u001b[K${line}` : `${line}\n`);
   };
   return {
@@ -50,10 +50,10 @@ export function createProgress(terminal: Terminal, clock: Clock): Progress {
   };
 }
 
-/** `  ✓ name   detail   0.1 s`, the duration at the right edge; a detail that is too long is cut. */
+/** `✓ name   detail   0.1 s`, the duration at the right edge; a detail that is too long is cut. */
 export function renderStep(mark: string, name: string, detail: string, durationMs: number): string {
   const duration = formatDuration(durationMs);
-  const start = `  ${mark} ${name.padEnd(NAME_WIDTH)}`;
+  const start = `${mark} ${name.padEnd(NAME_WIDTH)}`;
   const room = LINE_WIDTH - start.length - duration.length - 1;
   const shown = detail.length <= room ? detail : `${detail.slice(0, room - 1)}…`;
   return `${start}${shown.padEnd(room)} ${duration}`;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { extractFromPackage } from './debian-package.ts';
 
 export async function installComposePlugin(): Promise<void> {
-  const configuration = process.env['DOCKER_CONFIG'] ?? join(homedir(), '.docker');
+  const configuration = process.env.DOCKER_CONFIG ?? join(homedir(), '.docker');
   await extractFromPackage({
     packageName: 'docker-compose',
     path: 'usr/libexec/docker/cli-plugins/docker-compose',

@@ -11,7 +11,7 @@ import { stateDirectory } from '../project.ts';
 
 /** Debian 13: its compose and kubectl need nothing that Debian 12's libc does not have. */
 const RELEASE = 'trixie';
-const MIRROR = process.env['KEELSON_DEBIAN_MIRROR'] ?? 'http://deb.debian.org/debian';
+const MIRROR = process.env.KEELSON_DEBIAN_MIRROR ?? 'http://deb.debian.org/debian';
 const SYSTEM_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 const NO_QUESTIONS = { DEBIAN_FRONTEND: 'noninteractive' };
@@ -67,7 +67,8 @@ async function updateOwnSources(work: string): Promise<readonly string[]> {
   if (first.exitCode === 0) return options;
   // Most likely keys from before that release. The machine's own release has newer ones, signed by keys the machine trusts.
   const second = await update(await newerKeyring(work));
-  if (second.exitCode !== 0) throw new Error(`reading Debian's package list failed\n  ${second.stderr.trim().split('\n').slice(-4).join('\n  ')}`);
+  if (second.exitCode !== 0)
+    throw new Error(`reading Debian's package list failed\n  ${second.stderr.trim().split('\n').slice(-4).join('\n  ')}`);
   return options;
 }
 

@@ -46,7 +46,12 @@ function isPidFileStale(): boolean {
 
 function endOfLog(): string {
   if (!existsSync(ENGINE_LOG)) return '  see: journalctl --unit docker';
-  return readFileSync(ENGINE_LOG, 'utf8').trim().split('\n').slice(-8).map((line) => `  ${line}`).join('\n');
+  return readFileSync(ENGINE_LOG, 'utf8')
+    .trim()
+    .split('\n')
+    .slice(-8)
+    .map((line) => `  ${line}`)
+    .join('\n');
 }
 
 /** True when the client is there at all; the engine's package brings one. */

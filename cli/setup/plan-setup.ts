@@ -87,7 +87,11 @@ function engineHints({ platform, distribution }: MachineFacts): readonly string[
 
 /** Compares the leading numbers, so that Debian's `2.26.1-4` and Docker's `v2.29.7` are both understood. */
 export function isAtLeast(version: string, minimum: string): boolean {
-  const numbers = (text: string) => text.replace(/^v/, '').split(/[.+-]/).map((part) => Number.parseInt(part, 10) || 0);
+  const numbers = (text: string) =>
+    text
+      .replace(/^v/, '')
+      .split(/[.+-]/)
+      .map((part) => Number.parseInt(part, 10) || 0);
   const [have, need] = [numbers(version), numbers(minimum)];
   for (const [index, wanted] of need.entries()) {
     const difference = (have[index] ?? 0) - wanted;

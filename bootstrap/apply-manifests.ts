@@ -1,7 +1,7 @@
 /**
- * Applies what runs inside the cluster from its first minute: the manifests that `main.ts` was given (DNS) and the Secret with the
- * identity DNS uses. Run on every start, so each object is created, or brought back to what its manifest says and otherwise left
- * alone. The API server may still be starting: this waits for it.
+ * Applies manifests through the client library: on every start the cluster's own workloads (`main.ts addons`), and the hello application
+ * (`keelson start`). Each object is created, or brought back to what its manifest says and otherwise left alone. The API server may
+ * still be starting: `waitUntilReady` waits for it.
  */
 
 import { secrets } from '#api/generated/resources.ts';
@@ -9,20 +9,22 @@ import type { ApiObject, Draft, ResourceType } from '#api/meta/resource-type.ts'
 import { isReason } from '#api/meta/status.ts';
 import type { Client } from '#client/client.ts';
 import type { Clock } from '#component/clock.ts';
-import type { Logger } from '#component/logger.ts';
 import { type Manifest, resourceTypeOf } from './manifest.ts';
 
 /** How often the API server is asked whether it is there, while it is not. */
 const READY_POLL_MS = 100;
 
-/** Compose starts this beside the API server; one that is not there after this long needs a look at its log. */
-export const READY_MS_MAX = 120_000;
+/** Compose starts the API server beside whoever waits; one that is not there after this long needs a look at its log. */
+const READY_MS_MAX = 120_000;
 
-export interface AddonDeps {
+export interface ApplyDeps {
   readonly client: Client;
   readonly clock: Clock;
-  readonly log: Logger;
+  /** Hears what became of each object. */
+  readonly onApplied?: (manifest: Manifest, outcome: ApplyOutcome) => void;
 }
+
+export type ApplyOutcome = 'created' | 'merged';
 
 export interface DnsIdentity {
   readonly ca: string;
@@ -42,27 +44,26 @@ export function dnsIdentitySecret({ ca, certificate, key }: DnsIdentity): Manife
 }
 
 /** Resolves once the API server says it is ready; rejects after `READY_MS_MAX`. */
-export async function waitUntilReady({ client, clock, log }: AddonDeps, signal: AbortSignal): Promise<void> {
+export async function waitUntilReady({ client, clock }: ApplyDeps, signal: AbortSignal): Promise<void> {
   const startMs = clock.monotonic();
   for (;;) {
     const problem = await findProblem(client);
     if (problem === undefined) return;
     if (clock.monotonic() - startMs > READY_MS_MAX) throw new Error(`the API server is not ready: ${problem}`);
-    log.debug({ problem }, 'waiting for the API server');
     await clock.sleep(READY_POLL_MS, signal);
   }
 }
 
 /** Applies in the order given: a Service account before the pods that use it. */
-export async function applyManifests(manifests: readonly Manifest[], deps: AddonDeps): Promise<void> {
+export async function applyManifests(manifests: readonly Manifest[], deps: ApplyDeps): Promise<void> {
   for (const manifest of manifests) {
     const outcome = await applyManifest(manifest, deps.client);
-    deps.log.info({ kind: manifest.kind, name: manifest.metadata.name, outcome }, 'applied');
+    deps.onApplied?.(manifest, outcome);
   }
 }
 
 /** Creates the object, or merges the manifest into the one that is there: fields it does not name stay as they are. */
-async function applyManifest(manifest: Manifest, client: Client): Promise<'created' | 'merged'> {
+async function applyManifest(manifest: Manifest, client: Client): Promise<ApplyOutcome> {
   const type: ResourceType<ApiObject> = resourceTypeOf(manifest);
   const draft: Draft<ApiObject> = manifest;
   const resource = client.resource(type);

@@ -1,0 +1,55 @@
+/**
+ * The hello application as `keelson start` deploys it: applies examples/hello.yaml and waits until its Service answers through the
+ * NodePort on every node.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { services } from '#api/generated/resources.ts';
+import type { Client } from '#client/client.ts';
+import { systemClock } from '#component/clock.ts';
+import { applyManifests } from '../bootstrap/apply-manifests.ts';
+import { parseManifests } from '../bootstrap/manifest.ts';
+import { findNodeAddress } from './compose.ts';
+import { NODE_NAMES, projectRoot } from './project.ts';
+import { waitFor } from './wait-for.ts';
+
+const HELLO_KEY = { namespace: 'default', name: 'hello' };
+const HELLO_MS_MAX = 90_000;
+
+/** A packet that no rule translates is dropped in the node: asking again beats waiting. */
+const REQUEST_MS_MAX = 1_000;
+
+export interface HelloAddresses {
+  readonly clusterIp: string;
+  readonly nodePort: number;
+  /** Empty where the engine is in a virtual machine whose networks the host cannot reach (Docker Desktop). */
+  readonly urls: readonly string[];
+  /** What it answered. */
+  readonly greeting: string;
+}
+
+export async function deployHello(client: Client): Promise<void> {
+  const manifests = parseManifests(readFileSync(join(projectRoot, 'examples', 'hello.yaml'), 'utf8'));
+  await applyManifests(manifests, { client, clock: systemClock });
+}
+
+/** Waits for an answer through each node. */
+export async function waitForHello(client: Client): Promise<HelloAddresses> {
+  const service = await client.resource(services).get(HELLO_KEY);
+  const nodePort = service.spec?.ports?.[0]?.nodePort;
+  if (nodePort === undefined) throw new Error('the Service hello has no node port');
+  const clusterIp = service.spec?.clusterIP ?? '';
+  if (process.platform !== 'linux') return { clusterIp, nodePort, urls: [], greeting: '' };
+  const urls: string[] = [];
+  let greeting = '';
+  for (const node of NODE_NAMES) {
+    const url = `http://${await findNodeAddress(node)}:${nodePort}/`;
+    await waitFor(systemClock, HELLO_MS_MAX, async () => {
+      const response = await fetch(url, { signal: AbortSignal.timeout(REQUEST_MS_MAX) });
+      greeting = (await response.text()).trim();
+      return response.ok ? undefined : `${url} answers ${response.status}`;
+    });
+    urls.push(url);
+  }
+  return { clusterIp, nodePort, urls, greeting };
+}
