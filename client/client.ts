@@ -1,6 +1,7 @@
 /** The only road to the API server: one client per process, a typed `ResourceClient` per resource, undici underneath. */
 import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
-import type { ResourceClient } from './resource-client.ts';
+import { createResourceClient, type ResourceClient } from './resource-client.ts';
+import { createTransport } from './transport.ts';
 
 export interface ClientOptions {
   /** `https://apiserver:6443` */
@@ -23,4 +24,12 @@ export interface Client {
   close(): Promise<void>;
 }
 
-export declare function createClient(options: ClientOptions): Client;
+/** Connects on first use. Close it when done: watches and kept-alive connections would keep the process alive. */
+export function createClient(options: ClientOptions): Client {
+  const transport = createTransport(options);
+  return {
+    resource: (type) => createResourceClient(type, transport),
+    getText: (path) => transport.getText(path),
+    close: () => transport.close(),
+  };
+}

@@ -1,8 +1,20 @@
 /** One active process of several: whoever holds the Lease works. Upstream's timings: 15 s lease, 10 s renew deadline, 2 s retry. */
-import type { Clock } from '#component/clock.ts';
+import { leases } from '#api/generated/resources.ts';
+import type { Lease } from '#api/generated/types.ts';
+import type { Draft } from '#api/meta/resource-type.ts';
+import { isReason } from '#api/meta/status.ts';
+import { type Clock, formatMicroTime } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
 import type { Random } from '#component/random.ts';
 import type { Client } from './client.ts';
+
+const LEASE_SECONDS = 15;
+/** The leader stops before the lease runs out elsewhere: clocks and requests take their time. */
+const RENEW_MS_MAX = 10_000;
+const RETRY_DELAY_MS = 2_000;
+/** Candidates wait up to this much more than the delay, so that they do not all try at once. */
+const RETRY_JITTER = 1.2;
+const LEASE_NAMESPACE = 'kube-system';
 
 export interface LeaderElectionOptions {
   /** The Lease, in `kube-system`: `kube-scheduler`, `kube-controller-manager`. */
@@ -11,13 +23,161 @@ export interface LeaderElectionOptions {
   readonly identity: string;
 }
 
+export interface LeaderElectionDeps {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
 /**
  * Runs `lead` while this process holds the lease; its signal aborts when the lease is lost. Returns when `signal` is aborted (the lease is
  * given up so that another may start at once); throws when the lease was lost, because the process must then start afresh.
  */
-export declare function runAsLeader(
+export async function runAsLeader(
   options: LeaderElectionOptions,
-  deps: { client: Client; clock: Clock; random: Random; log: Logger },
+  deps: LeaderElectionDeps,
   lead: (signal: AbortSignal) => Promise<void>,
   signal: AbortSignal,
-): Promise<void>;
+): Promise<void> {
+  const log = deps.log.child({ lease: options.leaseName, identity: options.identity });
+  const lock = createLeaseLock(options, deps);
+  if (!(await acquire(lock, { ...deps, log }, signal))) return;
+  log.info('became the leader');
+  const leading = new AbortController();
+  const whileLeading = AbortSignal.any([signal, leading.signal]);
+  const renewing = keepRenewing(lock, { ...deps, log }, whileLeading).then(
+    () => undefined,
+    (loss: unknown) => {
+      leading.abort(loss);
+      return { loss };
+    },
+  );
+  try {
+    await lead(whileLeading);
+  } catch (error) {
+    if (!whileLeading.aborted) throw error;
+  } finally {
+    leading.abort(new Error('no longer leading'));
+    if ((await renewing) === undefined) await release(lock, log);
+  }
+  const lost = await renewing;
+  if (lost !== undefined) throw lost.loss;
+}
+
+/** False when aborted first. */
+async function acquire(lock: LeaseLock, { clock, random, log }: LeaderElectionDeps, signal: AbortSignal): Promise<boolean> {
+  while (!signal.aborted) {
+    try {
+      if (await lock.tryHold()) return true;
+    } catch (error) {
+      log.warn({ err: error }, 'cannot try for the lease');
+    }
+    await clock.sleep(RETRY_DELAY_MS * (1 + random.next() * RETRY_JITTER), signal).catch(() => undefined);
+  }
+  return false;
+}
+
+/** Resolves when aborted; throws when the lease could not be renewed in time. */
+async function keepRenewing(lock: LeaseLock, { clock, log }: LeaderElectionDeps, signal: AbortSignal): Promise<void> {
+  let renewedAtMs = clock.monotonic();
+  while (!signal.aborted) {
+    await clock.sleep(RETRY_DELAY_MS, signal).catch(() => undefined);
+    if (signal.aborted) return;
+    const leftMs = RENEW_MS_MAX - (clock.monotonic() - renewedAtMs);
+    const outcome = await within(leftMs, lock.tryHold(), clock).catch((error) => {
+      log.warn({ err: error }, 'cannot renew the lease');
+      return false;
+    });
+    if (outcome) renewedAtMs = clock.monotonic();
+    else if (clock.monotonic() - renewedAtMs >= RENEW_MS_MAX) throw new Error('the lease was lost: it could not be renewed in time');
+  }
+}
+
+/** The promise's value, or false when it takes longer. */
+function within(durationMs: number, promise: Promise<boolean>, clock: Clock): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(durationMs, () => resolve(false));
+    promise.then(resolve, reject).finally(cancel);
+  });
+}
+
+async function release(lock: LeaseLock, log: Logger): Promise<void> {
+  try {
+    await lock.release();
+    log.info('gave up the lease');
+  } catch (error) {
+    log.warn({ err: error }, 'cannot give up the lease; it runs out by itself');
+  }
+}
+
+interface LeaseLock {
+  /** Takes or renews the lease; false when another holds it. Rejects when the server cannot be asked. */
+  tryHold(): Promise<boolean>;
+  release(): Promise<void>;
+}
+
+/** Others' leases run out by our own clock, from when we saw them change: theirs may be wrong. */
+function createLeaseLock({ leaseName, identity }: LeaderElectionOptions, { client, clock }: LeaderElectionDeps): LeaseLock {
+  const key = { namespace: LEASE_NAMESPACE, name: leaseName };
+  const resource = client.resource(leases);
+  let observed: { readonly lease: Lease; readonly atMs: number } | undefined;
+
+  const observe = (lease: Lease): Lease => {
+    if (observed?.lease.metadata.resourceVersion !== lease.metadata.resourceVersion) observed = { lease, atMs: clock.monotonic() };
+    return lease;
+  };
+  const isHeldByOther = ({ spec }: Lease): boolean => {
+    const holder = spec.holderIdentity ?? '';
+    const age = clock.monotonic() - (observed?.atMs ?? 0);
+    return holder !== '' && holder !== identity && age < (spec.leaseDurationSeconds ?? LEASE_SECONDS) * 1_000;
+  };
+  const renewed = (lease: Lease): Lease => {
+    const now = formatMicroTime(clock.now());
+    const isOurs = lease.spec.holderIdentity === identity;
+    const taken = isOurs ? {} : { acquireTime: now, leaseTransitions: (lease.spec.leaseTransitions ?? 0) + 1 };
+    return {
+      ...lease,
+      spec: { ...lease.spec, ...taken, holderIdentity: identity, leaseDurationSeconds: LEASE_SECONDS, renewTime: now },
+    };
+  };
+  const takeOrRenew = async (lease: Lease): Promise<boolean> => {
+    if (isHeldByOther(lease)) return false;
+    observe(await resource.update(renewed(lease)));
+    return true;
+  };
+
+  return {
+    tryHold: async () => {
+      try {
+        // The leader alone writes the lease, so what it wrote last is almost always still there: no need to read first.
+        if (observed?.lease.spec.holderIdentity === identity) return await takeOrRenew(observed.lease);
+      } catch (error) {
+        if (!isReason(error, 'Conflict', 'NotFound')) throw error;
+      }
+      try {
+        return await takeOrRenew(observe(await resource.get(key)));
+      } catch (error) {
+        if (!isReason(error, 'NotFound')) throw error;
+        observe(await resource.create(newLease(leaseName, identity, clock)));
+        return true;
+      }
+    },
+    release: async () => {
+      if (observed?.lease.spec.holderIdentity !== identity) return;
+      const now = formatMicroTime(clock.now());
+      const { lease } = observed;
+      await resource.update({ ...lease, spec: { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: now } });
+    },
+  };
+}
+
+function newLease(name: string, identity: string, clock: Clock): Draft<Lease> {
+  const now = formatMicroTime(clock.now());
+  return {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: { name, namespace: LEASE_NAMESPACE },
+    spec: { holderIdentity: identity, leaseDurationSeconds: LEASE_SECONDS, acquireTime: now, renewTime: now, leaseTransitions: 0 },
+  };
+}
