@@ -3,14 +3,13 @@
  * wrong, the next is still asked if it can answer. Gives whether all is well.
  */
 import { nodes, pods } from '#api/generated/resources.ts';
-import type { Pod } from '#api/generated/types.ts';
 import type { Client } from '#client/client.ts';
 import { findClusterClient } from '../cluster-client.ts';
 import { listServices, type ServiceState } from '../compose.ts';
 import type { Progress } from '../progress.ts';
 import { NODE_NAMES } from '../project.ts';
 import { findEngineVersion } from '../setup/machine-facts.ts';
-import { findNodeProblems } from './up.ts';
+import { type Condition, findNodeProblems } from './up.ts';
 
 /** They end when they are done. */
 const ONE_SHOTS = ['bootstrap', 'addons'];
@@ -65,16 +64,27 @@ export function findServiceProblems(services: readonly ServiceState[]): readonly
   });
 }
 
+export interface SeenPod {
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly deletionTimestamp?: string };
+  readonly status?: {
+    readonly phase?: string;
+    readonly conditions?: readonly Condition[];
+    readonly containerStatuses?: readonly {
+      readonly state?: { readonly waiting?: { readonly reason?: string; readonly message?: string } };
+    }[];
+  };
+}
+
 /** A pod that is being deleted, or that has run to its end, is nobody's problem. */
-export function findPodProblems(found: readonly Pick<Pod, 'metadata' | 'status'>[]): readonly string[] {
+export function findPodProblems(found: readonly SeenPod[]): readonly string[] {
   return found.flatMap(({ metadata, status }) => {
-    if (metadata?.deletionTimestamp !== undefined || status?.phase === 'Succeeded') return [];
+    if (metadata.deletionTimestamp !== undefined || status?.phase === 'Succeeded') return [];
     if (status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true) return [];
-    return [`pod ${metadata?.namespace}/${metadata?.name}: ${podReason(status)}`];
+    return [`pod ${metadata.namespace}/${metadata.name}: ${podReason(status)}`];
   });
 }
 
-function podReason(status: Pod['status']): string {
+function podReason(status: SeenPod['status']): string {
   const waiting = status?.containerStatuses?.find(({ state }) => state?.waiting !== undefined)?.state?.waiting;
   if (waiting !== undefined) return [waiting.reason, waiting.message].filter((text) => text !== undefined).join(': ');
   const unmet = status?.conditions?.find(({ status: value, message }) => value !== 'True' && message !== undefined);

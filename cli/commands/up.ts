@@ -1,6 +1,5 @@
 /** `keelson up`: starts the services and waits until the API server answers and all three nodes are Ready. */
 import { nodes } from '#api/generated/resources.ts';
-import type { Node } from '#api/generated/types.ts';
 import type { Client } from '#client/client.ts';
 import { systemClock } from '#component/clock.ts';
 import { findClusterClient } from '../cluster-client.ts';
@@ -48,10 +47,22 @@ async function waitForNodes(client: Client): Promise<string> {
   return `${NODE_NAMES.join(', ')} Ready`;
 }
 
+/** Of a Node or a Pod, what tells whether it is well. */
+export interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly message?: string;
+}
+
+export interface SeenNode {
+  readonly metadata: { readonly name: string };
+  readonly status?: { readonly conditions?: readonly Condition[] };
+}
+
 /** One line per node that is not there or not Ready; pure. */
-export function findNodeProblems(found: readonly Pick<Node, 'metadata' | 'status'>[]): readonly string[] {
+export function findNodeProblems(found: readonly SeenNode[]): readonly string[] {
   return NODE_NAMES.flatMap((name) => {
-    const node = found.find(({ metadata }) => metadata?.name === name);
+    const node = found.find(({ metadata }) => metadata.name === name);
     if (node === undefined) return [`node ${name}: its kubelet has not registered it`];
     const ready = node.status?.conditions?.find(({ type }) => type === 'Ready');
     if (ready?.status === 'True') return [];
