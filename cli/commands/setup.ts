@@ -31,7 +31,7 @@ export async function runSetup(progress: Progress, options: { readonly withKubec
     const plan = planSetup(await findMachineFacts(), { kubectl: options.withKubectl });
     if (plan.missing.length > 0) throw new SetupIncomplete(renderMissing(plan.missing));
     actions = plan.actions;
-    if (actions.length > 0) return `to install: ${[...new Set(actions.map((action) => ACTION_NAMES[action]))].join(', ')}`;
+    if (actions.length > 0) return `to see to: ${[...new Set(actions.map((action) => ACTION_NAMES[action]))].join(', ')}`;
     return `Docker ${await findEngineVersion()}, compose ${await findComposeVersion()}`;
   });
   for (const action of actions) await progress.step(ACTION_NAMES[action], (say) => perform(action, say));
