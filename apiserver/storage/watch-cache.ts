@@ -5,7 +5,12 @@
  */
 import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
-import type { Storage } from './storage.ts';
+import { createCacheWatchers } from './cache-watchers.ts';
+import { createEventWindow } from './event-window.ts';
+import { createObjectIndex, type ObjectIndex } from './object-index.ts';
+import { createRevisionGate } from './revision-gate.ts';
+import { shareReads } from './shared-read.ts';
+import { type Storage, StorageError, type StorageEvent, type StoredItem } from './storage.ts';
 
 export interface CachedObject {
   readonly key: string;
@@ -59,4 +64,138 @@ export interface WatchCacheOptions {
   readonly log: Logger;
 }
 
-export declare function createWatchCache(options: WatchCacheOptions): WatchCache;
+/** Everything the API server stores; one watch over it advances all resources together. */
+const PREFIX = '/registry/';
+/** The empty text before the first slash, `registry`, the group, the resource. */
+const KEY_PARTS_BEFORE_NAMESPACE = 4;
+/** Small enough that reading one page into the cache does not hold up requests. */
+const PAGE_ITEMS_MAX = 1_000;
+/** Between attempts to read an unavailable database. */
+const REFILL_DELAY_MS = 1_000;
+/** How often a watcher without events hears of the revision, for its bookmarks; clients expect one about every minute. */
+const PROGRESS_INTERVAL_MS = 30_000;
+
+const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
+
+export function createWatchCache(options: WatchCacheOptions): WatchCache {
+  const { storage, clock } = options;
+  const gate = createRevisionGate(clock);
+  const window = createEventWindow(0n);
+  const watchers = createCacheWatchers(window, gate.current);
+  const readCurrentRevision = shareReads(() => storage.currentRevision());
+  const readItem = (item: StoredItem) => cachedObject(item, options);
+  let objects = createObjectIndex();
+  let isFilled = false;
+
+  /** Reads everything as of one revision and puts it in the place of what was there. */
+  async function fill(signal: AbortSignal): Promise<void> {
+    const filled = createObjectIndex();
+    let page = await storage.list(PREFIX, { limit: PAGE_ITEMS_MAX });
+    for (;;) {
+      for (const item of page.items) filled.set(readItem(item));
+      const last = page.items.at(-1);
+      if (!page.hasMore || !last) break;
+      signal.throwIfAborted();
+      page = await storage.list(PREFIX, { limit: PAGE_ITEMS_MAX, after: last.key, revision: page.revision });
+    }
+    objects = filled;
+    window.reset(page.revision);
+    gate.set(page.revision);
+    watchers.expire();
+    isFilled = true;
+    options.log.info({ objects: filled.size(), revision: String(page.revision) }, 'watch cache filled');
+  }
+
+  async function follow(signal: AbortSignal): Promise<void> {
+    for await (const changes of storage.watch(PREFIX, gate.current() + 1n, signal, advance)) apply(changes);
+  }
+
+  function advance(revision: bigint): void {
+    if (revision > gate.current()) gate.set(revision);
+  }
+
+  /** All changes of one revision become visible together, to readers as to watchers. */
+  function apply(changes: readonly StorageEvent[]): void {
+    const events = changes.flatMap((change) => applyToIndex(change, objects, readItem) ?? []);
+    window.append(events, clock.monotonic());
+    advance(changes.at(-1)?.item.revision ?? 0n);
+    watchers.notify(events, window.endPosition() - events.length);
+  }
+
+  async function notifyProgress(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await clock.sleep(PROGRESS_INTERVAL_MS, signal);
+      watchers.notifyProgress();
+    }
+  }
+
+  async function keepFilled(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await fill(signal);
+        await follow(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        options.log.warn({ err: error }, 'the watch cache must be filled again');
+        if (!(error instanceof StorageError)) await clock.sleep(REFILL_DELAY_MS, signal);
+      }
+    }
+  }
+
+  return {
+    run: async (signal) => {
+      await Promise.all([keepFilled(signal), notifyProgress(signal)].map((task) => task.catch(throwUnless(signal))));
+    },
+    isReady: () => isFilled,
+    revision: gate.current,
+    find: (key) => objects.find(key),
+    list: (prefix) => objects.list(prefix),
+    waitFor: gate.waitFor,
+    waitUntilCurrent: async (signal) => gate.waitFor(await readCurrentRevision(), signal),
+    watch: (prefix, sinceRevision) => watchers.open(prefix, sinceRevision),
+  };
+}
+
+/** For a sleep that an abort has ended: the end of running, not a failure. */
+function throwUnless(signal: AbortSignal): (error: unknown) => void {
+  return (error) => {
+    if (!signal.aborted) throw error;
+  };
+}
+
+function applyToIndex(change: StorageEvent, objects: ObjectIndex, readItem: (item: StoredItem) => CachedObject): CacheEvent | undefined {
+  const { item, type } = change;
+  if (type === 'put') {
+    const object = readItem(item);
+    const previous = objects.set(object);
+    return { type: previous ? 'MODIFIED' : 'ADDED', revision: item.revision, object, previous };
+  }
+  const previous = objects.delete(item.key);
+  return (
+    previous && { type: 'DELETED', revision: item.revision, object: { ...previous, revision: item.revision, bytes: item.bytes }, previous }
+  );
+}
+
+/** An object that cannot be understood is served as it is, and matches no selector: one damaged value must not take the server down. */
+function cachedObject(item: StoredItem, { fieldsOf, log }: WatchCacheOptions): CachedObject {
+  const { key, bytes, revision } = item;
+  const [namespaceOrName = '', name] = key.split('/').slice(KEY_PARTS_BEFORE_NAMESPACE);
+  const place = { key, revision, bytes, namespace: name === undefined ? '' : namespaceOrName, name: name ?? namespaceOrName };
+  try {
+    const object: unknown = JSON.parse(bytes.toString());
+    return { ...place, labels: labelsOf(object), fields: fieldsOf(key, object) };
+  } catch (error) {
+    log.error({ key, err: error }, 'a stored object cannot be read');
+    return { ...place, labels: NO_LABELS, fields: {} };
+  }
+}
+
+function labelsOf(object: unknown): Readonly<Record<string, string>> {
+  const labels = fieldOf(fieldOf(object, 'metadata'), 'labels');
+  if (typeof labels !== 'object' || labels === null) return NO_LABELS;
+  return Object.fromEntries(Object.entries(labels).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}
