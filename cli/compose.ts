@@ -49,10 +49,9 @@ export async function listServices(): Promise<readonly ServiceState[]> {
   return parseServices(await runOrThrow('docker', composeArguments('ps', '--all', '--format', 'json'), { cwd: projectRoot }));
 }
 
-/** The last lines a service logged. */
-export async function tailLogs(service: string, lines: number): Promise<string> {
-  const args = composeArguments('logs', '--no-log-prefix', '--no-color', '--tail', String(lines), service);
-  const { stdout, stderr } = await run('docker', args, { cwd: projectRoot });
+/** The last lines a service logged; empty while it has no container. */
+export async function tailLogs(service: string, lineCount: number): Promise<string> {
+  const { stdout, stderr } = await run('docker', ['logs', '--tail', String(lineCount), containerName(service)]);
   return `${stdout}${stderr}`.trimEnd();
 }
 
@@ -74,8 +73,13 @@ export async function removePodVolumes(): Promise<void> {
 /** The address of a node's container on the cluster's network; undefined while it does not run. */
 export async function findNodeAddress(node: string): Promise<string | undefined> {
   const format = `{{with index .NetworkSettings.Networks "${CLUSTER_NAME}"}}{{.IPAddress}}{{end}}`;
-  const { stdout } = await run('docker', ['inspect', '--format', format, `${CLUSTER_NAME}-${node}-1`]);
+  const { stdout } = await run('docker', ['inspect', '--format', format, containerName(node)]);
   return stdout.trim() === '' ? undefined : stdout.trim();
+}
+
+/** The name that compose gives to a service's one container. */
+function containerName(service: string): string {
+  return `${CLUSTER_NAME}-${service}-1`;
 }
 
 /** One JSON object a line since compose 2.21, one array before. */

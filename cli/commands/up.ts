@@ -13,7 +13,7 @@ const API_SERVER_MS_MAX = 90_000;
 const NODES_MS_MAX = 90_000;
 
 /** Log lines shown of a service that does not run. */
-const LOG_LINES = 4;
+const LOG_LINES = 8;
 
 export async function runUp(progress: Progress): Promise<void> {
   await progress.step('containers', async () => {
