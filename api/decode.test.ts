@@ -19,7 +19,13 @@ test('known fields stay, unknown ones are left out and named', () => {
 
 test('null is absent in an object and empty in a list or map', () => {
   const body = { metadata: { name: 'web', creationTimestamp: null, labels: { a: null } }, spec: { containers: [null] } };
-  assert.deepEqual(decodeObject(pods, body).object, { metadata: { name: 'web', labels: { a: '' } }, spec: { containers: [{}] } });
+  assert.deepEqual(decodeObject(pods, body).object, { metadata: { name: 'web', labels: { a: '' } }, spec: { containers: [{ name: '' }] } });
+});
+
+test('required fields that were left out are there, empty', () => {
+  assert.deepEqual(decodeObject(pods, {}).object, { metadata: {}, spec: { containers: [] } });
+  const { spec } = decodeObject(deployments, { spec: { selector: { matchExpressions: [{}] } } }).object;
+  assert.deepEqual(spec, { selector: { matchExpressions: [{ key: '', operator: '' }] }, template: {} });
 });
 
 test('quantities become canonical text, also when they were numbers', () => {
@@ -86,7 +92,7 @@ for (const { it, body, message } of wrong) {
 }
 
 test('bytes must be base64', () => {
-  assert.deepEqual(decodeObject('Secret', { data: { a: 'aGk=\n' } }).object, { data: { a: 'aGk=' } });
+  assert.deepEqual(decodeObject('Secret', { data: { a: 'aGk=\n' } }).object, { metadata: {}, data: { a: 'aGk=' } });
   assert.throws(() => decodeObject('Secret', { data: { a: 'a*b=' } }), /illegal base64 data at input byte 1/);
 });
 

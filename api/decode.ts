@@ -61,6 +61,8 @@ interface FieldType {
 interface Model {
   readonly name: string;
   readonly fields: ReadonlyMap<string, FieldType>;
+  /** What an object of this model always has; an author who leaves it out gets the empty value of its type. */
+  readonly required: readonly string[];
 }
 
 const models = new Map<string, Model>();
@@ -71,7 +73,10 @@ function modelOf(name: string): Model {
   const schema = Object.hasOwn(schemas, name) ? schemas[name] : undefined;
   if (schema === undefined) throw new Error(`there is no schema called ${name}`);
   const fields = Object.entries(schema).map(([field, text]) => [field, parseFieldType(text.replace(/!$/, ''))] as const);
-  const model = { name, fields: new Map(fields) };
+  const isKind = ['apiVersion', 'kind', 'metadata'].every((field) => Object.hasOwn(schema, field));
+  const isRequired = (field: string, text: string) => text.endsWith('!') || (isKind && (field === 'metadata' || field === 'spec'));
+  const required = Object.entries(schema).filter(([field, text]) => isRequired(field, text));
+  const model = { name, fields: new Map(fields), required: required.map(([field]) => field) };
   models.set(name, model);
   return model;
 }
@@ -106,7 +111,17 @@ function decodeModel(model: Model, value: JsonObject, place: Place): JsonObject 
     const next = { path, goPath, depth: place.depth + 1, unknownFields: place.unknownFields };
     members.push([key, decodeValue(fieldType, inner, next, model.name)]);
   }
-  return Object.fromEntries(members);
+  return Object.fromEntries([...members, ...missingMembers(model, value, place)]);
+}
+
+/** Types promise required fields, and code behind this border relies on it; validation says which of them may not be empty. */
+function missingMembers(model: Model, value: JsonObject, place: Place): readonly [string, Json][] {
+  return model.required.flatMap((field): readonly [string, Json][] => {
+    const type = model.fields.get(field);
+    const isPresent = Object.hasOwn(value, field) && value[field] !== null && value[field] !== undefined;
+    if (isPresent || type === undefined || type.name === 'time' || type.name === 'micro-time' || type.name === 'any') return [];
+    return [[field, decodeValue(type, emptyOf(type), { ...place, depth: place.depth + 1 }, model.name)]];
+  });
 }
 
 function decodeValue(type: FieldType, value: Json, place: Place, owner: string): Json {
@@ -140,9 +155,19 @@ function decodeMap(item: FieldType, type: FieldType, value: Json, place: Place, 
 function emptyOf(type: FieldType): Json {
   if (type.container === 'list') return [];
   if (type.container === 'map') return {};
-  const empties: Readonly<Record<string, Json>> = { string: '', bytes: '', quantity: '0', boolean: false, int32: 0, int64: 0, any: null };
-  return Object.hasOwn(empties, type.name) ? (empties[type.name] ?? null) : {};
+  return empties.get(type.name) ?? (scalars.has(type.name) ? null : {});
 }
+
+const empties: ReadonlyMap<string, Json> = new Map<string, Json>([
+  ['string', ''],
+  ['bytes', ''],
+  ['quantity', '0'],
+  ['boolean', false],
+  ['int32', 0],
+  ['int64', 0],
+  ['double', 0],
+  ['int-or-string', 0],
+]);
 
 type ScalarDecoder = (value: Json, place: Place, owner: string) => Json;
 

@@ -38,6 +38,7 @@ export interface EtcdStorage extends Storage {
 export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
   const client = createEtcdClient(options);
   const watches = new Set<EtcdWatch>();
+  const closed = new AbortController();
 
   async function currentRevision(): Promise<bigint> {
     const { header } = await client.range({ key: REVISION_KEY, keys_only: true });
@@ -108,7 +109,8 @@ export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
     delete: (key, expected) => writeAt(key, expected, { request_delete_range: { key: Buffer.from(key) } }),
     watch: async function* (prefix, fromRevision, signal, onProgress) {
       const { log, clock, random } = options;
-      const watch = createEtcdWatch({ connect: client.openWatch, prefix, fromRevision, signal, onProgress, log, clock, random });
+      const ended = AbortSignal.any([signal, closed.signal]);
+      const watch = createEtcdWatch({ connect: client.openWatch, prefix, fromRevision, signal: ended, onProgress, log, clock, random });
       watches.add(watch);
       try {
         yield* watch.changes;
@@ -120,7 +122,10 @@ export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
       client.compact({ revision: String(revision), physical: false }).catch((error: unknown) => {
         if (!(error instanceof OutOfRange)) throw error;
       }),
-    close: async () => client.close(),
+    close: async () => {
+      closed.abort();
+      client.close();
+    },
   };
 }
 

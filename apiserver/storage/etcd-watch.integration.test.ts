@@ -23,6 +23,8 @@ const OPENING_STEP_BYTES = 7;
 /** More than etcd sends in one message (a thousand revisions), so that a backlog can be cut between its messages too. */
 const BACKLOG_WRITES = 2_500;
 const LIVE_WRITES = 600;
+/** A watch that has lost something waits for it for ever. */
+const limits = { timeout: 90_000 };
 
 /** Real time, except that nobody waits long to connect again. */
 const hastyClock: Clock = {
@@ -100,7 +102,7 @@ function assertSeen(seen: readonly (readonly StorageEvent[])[], written: readonl
   assert.deepEqual(linesOf(seen.flat()), linesOf(written));
 }
 
-test('etcd-watch delivers a backlog whole when the connection is cut at every step of its opening', async (context) => {
+test('etcd-watch delivers a backlog whole when the connection is cut at every step of its opening', limits, async (context) => {
   const { proxy, prefix, writer, watched } = await bench(context);
   const from = (await writer.storage.currentRevision()) + 1n;
   await writer.writeMany(120);
@@ -110,7 +112,7 @@ test('etcd-watch delivers a backlog whole when the connection is cut at every st
   assert.ok(proxy.connections() > cuts.length, `${proxy.connections()} connections`);
 });
 
-test('etcd-watch delivers a long backlog whole when it is cut within and between its messages', async (context) => {
+test('etcd-watch delivers a long backlog whole when it is cut within and between its messages', limits, async (context) => {
   const { proxy, prefix, writer, watched } = await bench(context);
   const from = (await writer.storage.currentRevision()) + 1n;
   await writer.writeMany(BACKLOG_WRITES);
@@ -119,7 +121,7 @@ test('etcd-watch delivers a long backlog whole when it is cut within and between
   assert.ok(proxy.connections() > 5, `${proxy.connections()} connections`);
 });
 
-test('etcd-watch delivers every write when connections are cut while writes go on', async (context) => {
+test('etcd-watch delivers every write when connections are cut while writes go on', limits, async (context) => {
   const { proxy, prefix, writer, watched } = await bench(context);
   const random = seededRandom(11);
   const fates = Array.from({ length: 150 }, (): Fate => ({ kind: 'cut', afterBytes: Math.floor(random.next() * 8_000) }));
@@ -130,7 +132,7 @@ test('etcd-watch delivers every write when connections are cut while writes go o
   assert.ok(proxy.connections() > 20, `${proxy.connections()} connections`);
 });
 
-test('etcd-watch delivers each write when the connection is cut after every single one', async (context) => {
+test('etcd-watch delivers each write when the connection is cut after every single one', limits, async (context) => {
   const { proxy, prefix, writer, watched } = await bench(context);
   const seen: (readonly StorageEvent[])[] = [];
   const stop = new AbortController();
@@ -145,7 +147,7 @@ test('etcd-watch delivers each write when the connection is cut after every sing
   assertSeen(seen, writer.record);
 });
 
-test('etcd-watch can be resumed behind any revision it delivered', async (context) => {
+test('etcd-watch can be resumed behind any revision it delivered', limits, async (context) => {
   const { prefix, writer, watched } = await bench(context);
   await writer.writeMany(30);
   for (const [index, { item }] of writer.record.slice(0, -1).entries()) {
@@ -154,7 +156,7 @@ test('etcd-watch can be resumed behind any revision it delivered', async (contex
   }
 });
 
-test('etcd-watch gives all changes of one revision together', async (context) => {
+test('etcd-watch gives all changes of one revision together', limits, async (context) => {
   const { proxy, prefix, watched, writer } = await bench(context);
   const client = new Etcd3({ hosts: etcd.endpoint });
   context.after(() => client.close());
@@ -176,43 +178,47 @@ test('etcd-watch gives all changes of one revision together', async (context) =>
   for (const batch of seen) assert.equal(new Set(batch.map((change) => change.item.revision)).size, 1);
 });
 
-test('etcd-watch tells of progress only once everything up to there is delivered, and reaches revisions made elsewhere', async (context) => {
-  const { proxy, prefix, writer, watched } = await bench(context);
-  const random = seededRandom(5);
-  const stop = new AbortController();
-  const seen: (readonly StorageEvent[])[] = [];
-  let progress = 0n;
-  let reached = (_revision: bigint) => {};
-  const drain = async (from: bigint) => {
-    const hear = (revision: bigint) => {
-      progress = revision;
-      reached(revision);
+test(
+  'etcd-watch tells of progress only once everything up to there is delivered, and reaches revisions made elsewhere',
+  limits,
+  async (context) => {
+    const { proxy, prefix, writer, watched } = await bench(context);
+    const random = seededRandom(5);
+    const stop = new AbortController();
+    const seen: (readonly StorageEvent[])[] = [];
+    let progress = 0n;
+    let reached = (_revision: bigint) => {};
+    const drain = async (from: bigint) => {
+      const hear = (revision: bigint) => {
+        progress = revision;
+        reached(revision);
+      };
+      for await (const batch of watched.watch(prefix, from, stop.signal, hear)) {
+        const revision = batch[0]?.item.revision ?? 0n;
+        assert.ok(revision > progress, `a change at ${revision} came after progress ${progress}`);
+        seen.push(batch);
+      }
     };
-    for await (const batch of watched.watch(prefix, from, stop.signal, hear)) {
-      const revision = batch[0]?.item.revision ?? 0n;
-      assert.ok(revision > progress, `a change at ${revision} came after progress ${progress}`);
-      seen.push(batch);
+    const draining = drain((await writer.storage.currentRevision()) + 1n);
+    for (let round = 0; round < 12; round++) {
+      proxy.setFates(Array.from({ length: 3 }, (): Fate => ({ kind: 'cut', afterBytes: Math.floor(random.next() * 600) })));
+      proxy.cutAll();
+      await writer.writeMany(5);
+      const elsewhere = await writer.storage.create(`/elsewhere/${prefix.split('/').at(-2)}-${round}`, aConfigMap('x'));
+      const arrived = new Promise<void>((resolve) => {
+        reached = (revision) => revision >= elsewhere.revision && resolve();
+      });
+      await watched.currentRevision();
+      await arrived;
+      assert.equal(seen.flat().length, writer.record.length);
     }
-  };
-  const draining = drain((await writer.storage.currentRevision()) + 1n);
-  for (let round = 0; round < 12; round++) {
-    proxy.setFates(Array.from({ length: 3 }, (): Fate => ({ kind: 'cut', afterBytes: Math.floor(random.next() * 600) })));
-    proxy.cutAll();
-    await writer.writeMany(5);
-    const elsewhere = await writer.storage.create(`/elsewhere/${prefix.split('/').at(-2)}-${round}`, aConfigMap('x'));
-    const arrived = new Promise<void>((resolve) => {
-      reached = (revision) => revision >= elsewhere.revision && resolve();
-    });
-    await watched.currentRevision();
-    await arrived;
-    assert.equal(seen.flat().length, writer.record.length);
-  }
-  stop.abort();
-  await draining;
-  assertSeen(seen, writer.record);
-});
+    stop.abort();
+    await draining;
+    assertSeen(seen, writer.record);
+  },
+);
 
-test('etcd-watch says compacted when it was cut off for longer than etcd remembers', async (context) => {
+test('etcd-watch says compacted when it was cut off for longer than etcd remembers', limits, async (context) => {
   const { proxy, prefix, writer, watched } = await bench(context);
   const from = (await writer.storage.currentRevision()) + 1n;
   const reading = (async () => {

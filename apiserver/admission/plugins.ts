@@ -1,0 +1,22 @@
+/** The admission plugins, in the order in which they are asked. */
+
+import type { RbacAuthorizer } from '../authorization/rbac-authorizer.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { WatchCache } from '../storage/watch-cache.ts';
+import type { AdmissionPlugin } from './admission.ts';
+import { defaultTolerations } from './default-tolerations.ts';
+import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import { noEscalation } from './no-escalation.ts';
+import { priority } from './priority.ts';
+import { serviceTypeChange } from './service-type-change.ts';
+import { taintNewNodes } from './taint-new-nodes.ts';
+
+export interface AdmissionDeps {
+  readonly storage: Storage;
+  readonly cache: WatchCache;
+  readonly authorizer: Pick<RbacAuthorizer, 'policy'>;
+}
+
+export function admissionPlugins(deps: AdmissionDeps): readonly AdmissionPlugin[] {
+  return [namespaceLifecycle(deps), taintNewNodes, priority(deps), defaultTolerations, serviceTypeChange, noEscalation(deps)];
+}

@@ -1,0 +1,155 @@
+/**
+ * The API server, put together: storage, watch cache, authorization, admission, pipeline, HTTP. Called by `main.ts` with etcd and by tests with the storage in
+ * memory. Constructing starts nothing; `run` serves until aborted and leaves nothing behind.
+ */
+import { once } from 'node:events';
+import type { ApiObject } from '#api/meta/resource-type.ts';
+import type { Clock } from '#component/clock.ts';
+import type { Logger } from '#component/logger.ts';
+import { createRegistry, type Registry } from '#component/metrics.ts';
+import type { Random } from '#component/random.ts';
+import { aborted, runTogether } from '#component/shutdown.ts';
+import { createAdmissionChain } from './admission/admission.ts';
+import { admissionPlugins } from './admission/plugins.ts';
+import { createRbacAuthorizer } from './authorization/rbac-authorizer.ts';
+import { createDiscovery } from './discovery/discovery.ts';
+import { isApiObject } from './encoding/json-value.ts';
+import { createHealthChecks } from './health-checks.ts';
+import { createKubeletClient, type KubeletCredentials } from './kubelet-client.ts';
+import { createOpenApi } from './openapi/openapi.ts';
+import type { PipelineDeps } from './pipeline/request.ts';
+import { createPostStart } from './post-start.ts';
+import { createRequestMetrics } from './request/request-metrics.ts';
+import { createResourceRegistry, type ResourceRegistry } from './resource-registry.ts';
+import type { ResourceDefinition } from './resources/resource-definition.ts';
+import { reviewDefinitions } from './review-definitions.ts';
+import { createServer } from './server.ts';
+import { addressAt, parseRange } from './service-address-range.ts';
+import { createServiceAddresses } from './service-addresses.ts';
+import type { Storage } from './storage/storage.ts';
+import { createWatchCache, type WatchCache } from './storage/watch-cache.ts';
+
+/** Between questions whether the storage is there. */
+const FILL_RETRY_MS = 100;
+
+export interface ApiServerOptions {
+  readonly storage: Storage;
+  readonly definitions: readonly ResourceDefinition<ApiObject>[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Where to listen. Port 0 takes a free one, which tests do. */
+  readonly listen: { readonly address: string; readonly port: number };
+  /** Where pods and nodes reach this server; what the `kubernetes` Service leads to. */
+  readonly advertise: { readonly address: string; readonly port: number };
+  readonly serviceCidr: string;
+  readonly tls: { readonly certificate: string; readonly key: string; readonly clientCa: string };
+  readonly kubelet: KubeletCredentials;
+  readonly registry?: Registry;
+}
+
+export interface ApiServer {
+  /** Serves until aborted. `onListening` hears of the port. */
+  run(signal: AbortSignal, onListening?: (port: number) => void): Promise<void>;
+  /** Whether `/readyz` says so. */
+  isReady(): boolean;
+}
+
+export function createApiServer(options: ApiServerOptions): ApiServer {
+  const { storage, clock, random, log } = options;
+  const definitions = [...options.definitions, ...reviewDefinitions];
+  const stopping = new AbortController();
+  const resources = createResourceRegistry(definitions);
+  const cache = createWatchCache({ storage, fieldsOf: fieldsBy(resources), clock, log });
+  const authorizer = createRbacAuthorizer({ cache, log });
+  const serviceAddresses = createServiceAddresses({ storage, cache, clock, random, serviceCidr: options.serviceCidr });
+  const admission = createAdmissionChain(admissionPlugins({ storage, cache, authorizer }));
+  const kubelets = createKubeletClient(options.kubelet);
+  const deps: PipelineDeps = {
+    storage,
+    cache,
+    resources,
+    admission,
+    serviceAddresses,
+    kubelets,
+    authorizer,
+    clock,
+    random,
+    log,
+    stopping: stopping.signal,
+  };
+  const postStart = createPostStart(deps, {
+    ...options.advertise,
+    serviceAddress: addressAt(parseRange(options.serviceCidr).first),
+  });
+  const health = createHealthChecks([
+    { name: 'etcd', problem: () => (cache.isReady() ? undefined : 'the storage has not been read yet') },
+    { name: 'shutdown', problem: () => (stopping.signal.aborted ? 'the server is stopping' : undefined) },
+    { name: 'rbac', problem: () => (authorizer.isReady() ? undefined : 'the policy has not been read yet') },
+    ...postStart.checks,
+  ]);
+  const registry = options.registry ?? createRegistry();
+  const app = createServer({
+    ...deps,
+    discovery: createDiscovery(definitions, `${options.advertise.address}:${options.advertise.port}`),
+    openApi: createOpenApi(definitions),
+    health,
+    registry,
+    metrics: createRequestMetrics(registry),
+    tls: options.tls,
+  });
+
+  async function afterCacheIsFilled(signal: AbortSignal): Promise<void> {
+    await untilFilled(cache, clock, signal);
+    await runTogether(signal, [(group) => authorizer.run(group), (group) => postStart.run(group)]);
+  }
+
+  async function serve(signal: AbortSignal, onListening?: (port: number) => void): Promise<void> {
+    await app.listen({ host: options.listen.address, port: options.listen.port });
+    const address = app.server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : options.listen.port;
+    log.info({ port }, 'serving');
+    onListening?.(port);
+    await aborted(signal);
+  }
+
+  /** Watches end, answers under way are finished, then everything they need goes. */
+  async function stop(): Promise<void> {
+    stopping.abort(new Error('the server is stopping'));
+    await app.close();
+    await kubelets.close();
+  }
+
+  return {
+    isReady: () => health.report('readyz', { check: '', isVerbose: false, excluded: [] })?.statusCode === 200,
+    run: async (signal, onListening) => {
+      const background = new AbortController();
+      const parts = runTogether(background.signal, [(group) => cache.run(group), afterCacheIsFilled, (group) => serve(group, onListening)]);
+      const ended = once(signal, 'abort').then(() => 'aborted' as const);
+      try {
+        const first = signal.aborted ? 'aborted' : await Promise.race([ended, parts]);
+        if (first !== 'aborted') throw new Error('a part of the server ended by itself');
+      } finally {
+        await stop();
+        background.abort(signal.reason);
+        await parts.catch(() => {});
+      }
+    },
+  };
+}
+
+/** The cache fills by itself, however long the storage takes to be there. */
+async function untilFilled(cache: WatchCache, clock: Clock, signal: AbortSignal): Promise<void> {
+  while (!cache.isReady()) {
+    try {
+      await cache.waitUntilCurrent(signal);
+    } catch {
+      await clock.sleep(FILL_RETRY_MS, signal);
+    }
+  }
+}
+
+function fieldsBy(resources: ResourceRegistry) {
+  return (key: string, object: unknown): Readonly<Record<string, string>> =>
+    isApiObject(object) ? (resources.findByKey(key)?.selectableFields(object) ?? {}) : {};
+}

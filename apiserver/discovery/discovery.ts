@@ -1,0 +1,149 @@
+/**
+ * What there is to be asked for: groups, versions, resources, their verbs and short names. Plain (one document per group version) and aggregated (all in one,
+ * which current clients prefer). Made once from the list of resources. Source: k8s.io/apiserver, pkg/endpoints/discovery.
+ */
+import type { ApiObject } from '#api/meta/resource-type.ts';
+import { apiVersionOf } from '#api/meta/resource-type.ts';
+import { isServed } from '../pipeline/dispatch.ts';
+import type { ResourceDefinition } from '../resources/resource-definition.ts';
+
+export interface DiscoveryDocuments {
+  /** Undefined when there is no such group or version. */
+  find(path: string, accept: string | undefined): { readonly contentType: string; readonly body: string } | undefined;
+  /** What `/` lists. */
+  paths(): readonly string[];
+}
+
+interface GroupVersion {
+  readonly group: string;
+  readonly version: string;
+  readonly definitions: readonly ResourceDefinition<ApiObject>[];
+}
+
+/** How aggregated documents are asked for and named. */
+const AGGREGATED = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+
+const FIXED_PATHS = ['/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'];
+
+/** `serverAddress` is where clients in the cluster's own network find the server. */
+export function createDiscovery(definitions: readonly ResourceDefinition<ApiObject>[], serverAddress: string): DiscoveryDocuments {
+  const groupVersions = groupVersionsOf(definitions);
+  const groups = [...new Set(groupVersions.map(({ group }) => group))];
+  const documents = new Map<string, string>();
+  const put = (path: string, document: object) => documents.set(path, JSON.stringify(document));
+  put('/api', { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress }] });
+  const named = groups.filter((group) => group !== '');
+  put('/apis', { kind: 'APIGroupList', apiVersion: 'v1', groups: named.map((group) => apiGroup(group, groupVersions)) });
+  for (const group of named) put(`/apis/${group}`, { kind: 'APIGroup', apiVersion: 'v1', ...apiGroup(group, groupVersions) });
+  for (const groupVersion of groupVersions) put(pathOf(groupVersion), resourceList(groupVersion));
+  const aggregated = new Map([
+    ['/api', JSON.stringify(aggregatedList([''], groupVersions))],
+    ['/apis', JSON.stringify(aggregatedList(named, groupVersions))],
+  ]);
+  return {
+    find: (path, accept) => {
+      const trimmed = path.replace(/\/+$/, '');
+      const whole = aggregated.get(trimmed);
+      if (whole !== undefined && wantsAggregated(accept)) return { contentType: AGGREGATED, body: whole };
+      const body = documents.get(trimmed);
+      return body === undefined ? undefined : { contentType: 'application/json', body };
+    },
+    paths: () => [...documents.keys(), ...FIXED_PATHS].sort(),
+  };
+}
+
+function wantsAggregated(accept = ''): boolean {
+  const clauses = accept.split(',').map((clause) => clause.replace(/\s/g, ''));
+  const isAggregated = (clause: string) =>
+    clause.includes('as=APIGroupDiscoveryList') && /;v=v2(;|$)/.test(clause) && clause.startsWith('application/json');
+  const plain = clauses.findIndex((clause) => clause === 'application/json' || clause === '*/*');
+  const wanted = clauses.findIndex(isAggregated);
+  return wanted >= 0 && (plain < 0 || wanted < plain);
+}
+
+function groupVersionsOf(definitions: readonly ResourceDefinition<ApiObject>[]): readonly GroupVersion[] {
+  const byVersion = Map.groupBy(definitions, ({ type }) => apiVersionOf(type));
+  return [...byVersion.values()].flatMap((members) => {
+    const [first] = members;
+    return first === undefined ? [] : [{ group: first.type.group, version: first.type.version, definitions: members }];
+  });
+}
+
+function pathOf({ group, version }: { readonly group: string; readonly version: string }): string {
+  return group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+}
+
+/** Newer versions are preferred. */
+function versionsOf(group: string, all: readonly GroupVersion[]): readonly GroupVersion[] {
+  return all.filter((one) => one.group === group).sort((left, right) => right.version.localeCompare(left.version, 'en', { numeric: true }));
+}
+
+function apiGroup(group: string, all: readonly GroupVersion[]): object {
+  const versions = versionsOf(group, all).map(({ version }) => ({ groupVersion: `${group}/${version}`, version }));
+  return { name: group, versions, preferredVersion: versions[0] };
+}
+
+function resourceList({ group, version, definitions }: GroupVersion): object {
+  const groupVersion = group === '' ? version : `${group}/${version}`;
+  return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion, resources: definitions.flatMap(apiResources) };
+}
+
+/** A resource and those of its subresources that are served. */
+function apiResources({ type, singular, shortNames, categories }: ResourceDefinition<ApiObject>): readonly object[] {
+  const main = {
+    name: type.plural,
+    singularName: singular,
+    namespaced: type.isNamespaced,
+    kind: type.kind,
+    verbs: type.verbs,
+    ...(shortNames.length === 0 ? {} : { shortNames }),
+    ...(categories.length === 0 ? {} : { categories }),
+  };
+  const parts = type.subresources
+    .filter(({ name }) => isServed(name))
+    .map(({ name, kind, verbs }) => ({
+      name: `${type.plural}/${name}`,
+      singularName: '',
+      namespaced: type.isNamespaced,
+      ...foreignGroup(kind),
+      kind,
+      verbs,
+    }));
+  return [main, ...parts];
+}
+
+/** Kinds of subresources that belong to another group than their resource. */
+function foreignGroup(kind: string): object {
+  return kind === 'Scale' ? { group: 'autoscaling', version: 'v1' } : {};
+}
+
+function aggregatedList(groups: readonly string[], all: readonly GroupVersion[]): object {
+  const items = groups.map((group) => ({
+    metadata: { name: group, creationTimestamp: null },
+    versions: versionsOf(group, all).map(({ version, definitions }) => ({
+      version,
+      resources: definitions.map((definition) => aggregatedResource(definition, { group, version })),
+      freshness: 'Current',
+    })),
+  }));
+  return { kind: 'APIGroupDiscoveryList', apiVersion: 'apidiscovery.k8s.io/v2', metadata: {}, items };
+}
+
+function aggregatedResource(
+  { type, singular, shortNames, categories }: ResourceDefinition<ApiObject>,
+  own: { group: string; version: string },
+): object {
+  const subresources = type.subresources
+    .filter(({ name }) => isServed(name))
+    .map(({ name, kind, verbs }) => ({ subresource: name, responseKind: { ...own, ...foreignGroup(kind), kind }, verbs }));
+  return {
+    resource: type.plural,
+    responseKind: { ...own, kind: type.kind },
+    scope: type.isNamespaced ? 'Namespaced' : 'Cluster',
+    singularResource: singular,
+    verbs: type.verbs,
+    ...(shortNames.length === 0 ? {} : { shortNames }),
+    ...(categories.length === 0 ? {} : { categories }),
+    ...(subresources.length === 0 ? {} : { subresources }),
+  };
+}

@@ -1,0 +1,70 @@
+/**
+ * From a request's body to an object of the kind that its path names, with the fields nobody knows refused, warned of or ignored, as asked. Behind this
+ * file everything is typed. Source: k8s.io/apiserver, pkg/endpoints/handlers/create.go and rest.go (transformDecodeError).
+ */
+import { decodeObject } from '#api/decode.ts';
+import { isJsonObject } from '#api/meta/json.ts';
+import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
+import { apiVersionOf } from '#api/meta/resource-type.ts';
+import { ApiError } from '#api/meta/status.ts';
+import type { ApiRequest } from '../pipeline/request.ts';
+import type { FieldValidation } from '../pipeline/write-options.ts';
+import { negotiateBody } from './negotiate.ts';
+import { parseBody } from './parse-body.ts';
+
+type Received = Pick<ApiRequest, 'body' | 'contentType' | 'warn'>;
+
+/** The object of the request's own kind. Throws BadRequest, UnsupportedMediaType. */
+export function decodeBody(request: ApiRequest, fieldValidation: FieldValidation): ApiObject {
+  return decodeBodyAs(request.definition.type, request, fieldValidation);
+}
+
+/** The same for a body of another kind: a Binding, a Scale, a review. */
+export function decodeBodyAs<T extends ApiObject>(type: ResourceType<T>, request: Received, fieldValidation: FieldValidation): T {
+  const { value, duplicates } = parseBody(request.body, negotiateBody(request.contentType), type.kind);
+  const typed = withType(value, type, request.body);
+  const { object, unknownFields } = decodeObject(type, typed);
+  const problems = [...duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`), ...unknownFields];
+  reportFieldProblems(problems, type, fieldValidation, request);
+  return object;
+}
+
+/** What the path says about kind and version holds where the body says nothing; where it says something else, it is refused. */
+function withType<T extends ApiObject>(value: unknown, type: ResourceType<T>, body: Buffer): object {
+  if (!isJsonObject(value)) {
+    const shown = body.length === 0 ? '<empty>' : body.subarray(0, 30).toString('hex');
+    const message = `the object provided is unrecognized (must be of type ${type.kind}): couldn't get version/kind; json parse error`;
+    throw new ApiError('BadRequest', `${message}: the body is not an object (${shown})`);
+  }
+  const expected = apiVersionOf(type);
+  const { apiVersion = '', kind = '', metadata } = value;
+  if (typeof apiVersion !== 'string' || typeof kind !== 'string') {
+    const message = `the object provided is unrecognized (must be of type ${type.kind})`;
+    throw new ApiError('BadRequest', `${message}: couldn't get version/kind: apiVersion and kind must be strings`);
+  }
+  if (kind !== '' && kind !== type.kind) {
+    const version = apiVersion.split('/').at(-1) ?? '';
+    throw new ApiError(
+      'BadRequest',
+      `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${type.kind}: the kinds are not the same`,
+    );
+  }
+  if (apiVersion !== '' && apiVersion !== expected) {
+    throw new ApiError('BadRequest', `the API version in the data (${apiVersion}) does not match the expected API version (${expected})`);
+  }
+  return { ...value, apiVersion: expected, kind: type.kind, metadata: metadata ?? {} };
+}
+
+function reportFieldProblems(
+  problems: readonly string[],
+  { kind, version }: Pick<ResourceType<ApiObject>, 'kind' | 'version'>,
+  fieldValidation: FieldValidation,
+  request: Received,
+): void {
+  if (problems.length === 0 || fieldValidation === 'Ignore') return;
+  if (fieldValidation === 'Strict') {
+    const message = `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: strict decoding error: ${problems.join(', ')}`;
+    throw new ApiError('BadRequest', message);
+  }
+  for (const problem of problems) request.warn(problem);
+}

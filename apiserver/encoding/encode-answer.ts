@@ -1,0 +1,111 @@
+/**
+ * From an answer to bytes in the form the client asked for. Plain JSON, which nearly everything is, is the stored bytes; a list is a head, the items and a
+ * tail, handed over as pieces so that a large one is neither copied nor built at once. Everything else is parsed for it, here and only here.
+ */
+import { stringify } from 'yaml';
+import type { ApiObject } from '#api/meta/resource-type.ts';
+import { apiVersionOf } from '#api/meta/resource-type.ts';
+import type { Answer, ListPage } from '../pipeline/answer.ts';
+import type { ResourceDefinition } from '../resources/resource-definition.ts';
+import { encodeTable, parseIncludeObject } from './encode-table.ts';
+import { parseStored } from './json-value.ts';
+import type { ResponseForm } from './negotiate.ts';
+import { toPartialMetadata } from './partial-object-metadata.ts';
+
+export interface EncodedAnswer {
+  readonly statusCode: number;
+  readonly contentType: string;
+  /** One after the other they are the body. */
+  readonly pieces: readonly Buffer[];
+}
+
+export interface EncodeOptions {
+  readonly form: ResponseForm;
+  readonly query: URLSearchParams;
+  readonly nowMs: number;
+}
+
+const COMMA = Buffer.from(',');
+const LIST_END = Buffer.from(']}');
+
+export function encodeAnswer(answer: Exclude<Answer, { type: 'stream' }>, options: EncodeOptions): EncodedAnswer {
+  const { form } = options;
+  switch (answer.type) {
+    case 'value':
+      return encodeValue(answer.value, answer.statusCode, form);
+    case 'object':
+      if (isPlain(form)) return encodePieces([answer.bytes], answer.statusCode);
+      return encodeValue(objectIn(answer.definition, answer.bytes, options), answer.statusCode, form);
+    case 'list':
+      if (isPlain(form)) return encodePieces(listPieces(answer.definition, answer.page), 200);
+      return encodeValue(listIn(answer.definition, answer.page, options), 200, form);
+  }
+}
+
+/** Something that exists as a value only: a Status, a Scale, a discovery document. */
+export function encodeValue(value: object, statusCode: number, { mediaType }: Pick<ResponseForm, 'mediaType'>): EncodedAnswer {
+  const text = mediaType === 'application/yaml' ? stringify(value, { aliasDuplicateObjects: false, lineWidth: 0 }) : JSON.stringify(value);
+  return { statusCode, contentType: mediaType, pieces: [Buffer.from(text)] };
+}
+
+function encodePieces(pieces: readonly Buffer[], statusCode: number): EncodedAnswer {
+  return { statusCode, contentType: 'application/json', pieces };
+}
+
+function isPlain({ mediaType, representation }: ResponseForm): boolean {
+  return mediaType === 'application/json' && representation === 'object';
+}
+
+function listMetadata(page: ListPage): object {
+  return {
+    resourceVersion: String(page.revision),
+    ...(page.continueToken === undefined ? {} : { continue: page.continueToken }),
+    ...(page.remainingItemCount === undefined ? {} : { remainingItemCount: page.remainingItemCount }),
+  };
+}
+
+function listPieces({ type }: ResourceDefinition<ApiObject>, page: ListPage): readonly Buffer[] {
+  const kind = JSON.stringify(`${type.kind}List`);
+  const head = `{"kind":${kind},"apiVersion":${JSON.stringify(apiVersionOf(type))},"metadata":${JSON.stringify(listMetadata(page))},"items":[`;
+  const items = page.items.flatMap(({ bytes }, index) => (index === 0 ? [bytes] : [COMMA, bytes]));
+  return [Buffer.from(head), ...items, LIST_END];
+}
+
+function objectIn(definition: ResourceDefinition<ApiObject>, bytes: Buffer, options: EncodeOptions): object {
+  const object = parseStored(bytes);
+  const { representation, metaVersion } = options.form;
+  switch (representation) {
+    case 'object':
+      return object;
+    case 'PartialObjectMetadata':
+      return toPartialMetadata(object, metaVersion);
+    case 'Table':
+      return { ...tableOf(definition, [object], options), metadata: { resourceVersion: object.metadata.resourceVersion } };
+  }
+}
+
+function listIn(definition: ResourceDefinition<ApiObject>, page: ListPage, options: EncodeOptions): object {
+  const objects = page.items.map(({ bytes }) => parseStored(bytes));
+  const metadata = listMetadata(page);
+  const { representation, metaVersion } = options.form;
+  const { type } = definition;
+  switch (representation) {
+    case 'object':
+      return { kind: `${type.kind}List`, apiVersion: apiVersionOf(type), metadata, items: objects };
+    case 'PartialObjectMetadata': {
+      const items = objects.map((object) => toPartialMetadata(object, metaVersion));
+      return { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${metaVersion}`, metadata, items };
+    }
+    case 'Table':
+      return { ...tableOf(definition, objects, options), metadata };
+  }
+}
+
+function tableOf(definition: ResourceDefinition<ApiObject>, objects: readonly ApiObject[], { form, query, nowMs }: EncodeOptions) {
+  return encodeTable(definition, objects, {
+    metaVersion: form.metaVersion,
+    nowMs,
+    includeObject: parseIncludeObject(query),
+    hasColumns: true,
+  });
+}

@@ -1,0 +1,78 @@
+/**
+ * Finds keys that occur twice in one JSON object, which `JSON.parse` silently merges: strict field validation must name them. Takes text that is
+ * known to be valid JSON and walks it once. Source: sigs.k8s.io/json, whose paths (`spec.containers[0].name`) these are.
+ */
+
+/** Enough to be told what is wrong; more would only make the answer long. */
+const DUPLICATES_REPORTED_MAX = 100;
+
+interface Level {
+  readonly path: string;
+  /** Undefined inside an array. */
+  readonly keys: Set<string> | undefined;
+  index: number;
+  key: string;
+}
+
+/** Gives the path of each repeated key, in order. */
+export function findDuplicateKeys(json: string): readonly string[] {
+  const duplicates: string[] = [];
+  const levels: Level[] = [];
+  let expectsKey = false;
+  for (let at = 0; at < json.length; at++) {
+    const level = levels.at(-1);
+    switch (json.charCodeAt(at)) {
+      case 0x22: {
+        const end = endOfString(json, at);
+        if (expectsKey && level?.keys) {
+          level.key = keyOf(json.slice(at, end + 1));
+          const path = joinPath(level.path, level.key);
+          if (level.keys.has(level.key) && !duplicates.includes(path) && duplicates.length < DUPLICATES_REPORTED_MAX) duplicates.push(path);
+          level.keys.add(level.key);
+          expectsKey = false;
+        }
+        at = end;
+        break;
+      }
+      case 0x7b:
+        levels.push({ path: pathOfChild(level), keys: new Set(), index: 0, key: '' });
+        expectsKey = true;
+        break;
+      case 0x5b:
+        levels.push({ path: pathOfChild(level), keys: undefined, index: 0, key: '' });
+        expectsKey = false;
+        break;
+      case 0x7d:
+      case 0x5d:
+        levels.pop();
+        expectsKey = false;
+        break;
+      case 0x2c:
+        if (level?.keys) expectsKey = true;
+        else if (level) level.index++;
+        break;
+    }
+  }
+  return duplicates;
+}
+
+function endOfString(json: string, start: number): number {
+  let at = start + 1;
+  while (at < json.length && json.charCodeAt(at) !== 0x22) at += json.charCodeAt(at) === 0x5c ? 2 : 1;
+  return at;
+}
+
+function keyOf(literal: string): string {
+  if (!literal.includes('\\')) return literal.slice(1, -1);
+  const key: unknown = JSON.parse(literal);
+  return String(key);
+}
+
+function joinPath(path: string, key: string): string {
+  return path === '' ? key : `${path}.${key}`;
+}
+
+function pathOfChild(level: Level | undefined): string {
+  if (level === undefined) return '';
+  return level.keys ? joinPath(level.path, level.key) : `${level.path}[${level.index}]`;
+}

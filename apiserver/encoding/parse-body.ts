@@ -1,0 +1,69 @@
+/**
+ * From the bytes of a body to a plain value, JSON or YAML, with the keys that occur twice. Knows nothing of kinds; `decode-body.ts` does.
+ * Must never throw anything but an ApiError, whatever the bytes are.
+ */
+import { parseDocument } from 'yaml';
+import { ApiError } from '#api/meta/status.ts';
+import { findDuplicateKeys } from './find-duplicate-keys.ts';
+import type { MediaType } from './negotiate.ts';
+
+export interface ParsedBody {
+  readonly value: unknown;
+  /** Paths of keys that occur more than once. */
+  readonly duplicates: readonly string[];
+}
+
+/** Parsers and decoders recurse; no object of the API comes near this. */
+const NESTING_DEPTH_MAX = 200;
+
+/** Anchors can make a short text huge; each may be repeated this often in total, which no manifest written by hand reaches. */
+const YAML_ALIASES_MAX = 1_000;
+
+/** How much of a body an error message shows. */
+const SUMMARY_BYTES_MAX = 30;
+
+/** `expectedKind` is for the message. Throws BadRequest for text that cannot be parsed. */
+export function parseBody(body: Buffer, mediaType: MediaType, expectedKind: string): ParsedBody {
+  try {
+    const parsed = mediaType === 'application/json' ? parseJson(body) : parseYaml(body);
+    checkDepth(parsed.value);
+    return parsed;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const format = mediaType === 'application/json' ? 'json parse error' : 'yaml parse error';
+    throw new ApiError(
+      'BadRequest',
+      `the object provided is unrecognized (must be of type ${expectedKind}): couldn't get version/kind; ${format}: ${why} (${summaryOf(body)})`,
+    );
+  }
+}
+
+function parseJson(body: Buffer): ParsedBody {
+  const text = body.toString('utf8');
+  const value: unknown = JSON.parse(text);
+  return { value, duplicates: findDuplicateKeys(text) };
+}
+
+function parseYaml(body: Buffer): ParsedBody {
+  const document = parseDocument(body.toString('utf8'), { uniqueKeys: false, prettyErrors: false });
+  const [error] = document.errors;
+  if (error) throw error;
+  const value: unknown = document.toJS({ maxAliasCount: YAML_ALIASES_MAX });
+  return { value: value ?? {}, duplicates: [] };
+}
+
+function checkDepth(value: unknown): void {
+  let level: readonly unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > NESTING_DEPTH_MAX) throw new Error(`exceeded max depth of ${NESTING_DEPTH_MAX}`);
+    level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item) : []));
+  }
+}
+
+/** As upstream: text that looks like JSON is shown, anything else in hexadecimal. */
+function summaryOf(body: Buffer): string {
+  if (body.length === 0) return '<empty>';
+  const head = body.subarray(0, SUMMARY_BYTES_MAX);
+  const shown = body[0] === 0x7b ? head.toString('utf8') : head.toString('hex');
+  return body.length > SUMMARY_BYTES_MAX ? `${shown} ...` : shown;
+}

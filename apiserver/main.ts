@@ -1,0 +1,62 @@
+/** The API server as a process: certificates, addresses and etcd's endpoints from the environment, then `createApiServer` until the process is told to stop. */
+import { networkInterfaces } from 'node:os';
+import { systemClock } from '#component/clock.ts';
+import { readConfig } from '#component/config.ts';
+import { createLogger } from '#component/logger.ts';
+import { systemRandom } from '#component/random.ts';
+import { runProcess, runTogether } from '#component/shutdown.ts';
+import { createApiServer } from './api-server.ts';
+import { resourceDefinitions } from './resources/index.ts';
+import { runCompaction } from './storage/etcd-compaction.ts';
+import { createEtcdStorage } from './storage/etcd-storage.ts';
+
+const CERTIFICATES = '/etc/keelson';
+
+const config = readConfig(process.env);
+const log = createLogger('apiserver', config.text('LOG_LEVEL', 'info'));
+const endpoints = config.text('ETCD_ENDPOINTS', 'https://etcd:2379').split(',');
+const etcdCa = config.file('KEELSON_ETCD_CA', `${CERTIFICATES}/etcd-ca.crt`);
+const etcdCertificate = config.file('KEELSON_ETCD_CERT', `${CERTIFICATES}/etcd.crt`);
+const etcdKey = config.file('KEELSON_ETCD_KEY', `${CERTIFICATES}/etcd.key`);
+const ca = config.file('KEELSON_CA', `${CERTIFICATES}/ca.crt`);
+const certificate = config.file('KEELSON_SERVER_CERT', `${CERTIFICATES}/server.crt`);
+const key = config.file('KEELSON_SERVER_KEY', `${CERTIFICATES}/server.key`);
+const kubeletCertificate = config.file('KEELSON_KUBELET_CLIENT_CERT', `${CERTIFICATES}/kubelet-client.crt`);
+const kubeletKey = config.file('KEELSON_KUBELET_CLIENT_KEY', `${CERTIFICATES}/kubelet-client.key`);
+const port = config.integer('PORT', { fallback: 6443, min: 1, max: 65_535 });
+const address = config.text('LISTEN_ADDRESS', '0.0.0.0');
+const advertiseAddress = config.text('ADVERTISE_ADDRESS', firstAddress());
+const serviceCidr = config.text('SERVICE_CIDR', '10.96.0.0/16');
+
+await runProcess(log, async (signal) => {
+  config.finish();
+  const deps = { clock: systemClock, random: systemRandom, log };
+  const storage = createEtcdStorage({
+    ...deps,
+    endpoints,
+    ca: Buffer.from(etcdCa),
+    cert: Buffer.from(etcdCertificate),
+    key: Buffer.from(etcdKey),
+  });
+  const server = createApiServer({
+    ...deps,
+    storage,
+    definitions: resourceDefinitions,
+    listen: { address, port },
+    advertise: { address: advertiseAddress, port },
+    serviceCidr,
+    tls: { certificate, key, clientCa: ca },
+    kubelet: { ca, certificate: kubeletCertificate, key: kubeletKey },
+  });
+  try {
+    await runTogether(signal, [(group) => server.run(group), (group) => runCompaction({ ...deps, storage }, group)]);
+  } finally {
+    await storage.close();
+  }
+});
+
+/** The node's own address: the first IPv4 address that is not the loopback's. */
+function firstAddress(): string {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1';
+}

@@ -1,0 +1,77 @@
+/**
+ * The API's own description, as kubectl needs it: for `explain`, for validation on the client's side, for strategic merges in `apply` and `edit`. Generated from our
+ * schemas and the list of resources: fields, types, which kind a model is, how lists merge. Models and the whole documents are made on first use.
+ * Source: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-interface-definition.
+ */
+import { createHash } from 'node:crypto';
+import type { ApiObject } from '#api/meta/resource-type.ts';
+import { apiVersionOf } from '#api/meta/resource-type.ts';
+import { ApiError } from '#api/meta/status.ts';
+import type { EncodedAnswer } from '../encoding/encode-answer.ts';
+import type { ResourceDefinition } from '../resources/resource-definition.ts';
+import { versionInfo } from '../version.ts';
+import { createModels, type Models } from './models.ts';
+import { pathsOf } from './paths.ts';
+
+export interface OpenApiDocuments {
+  /** Throws NotAcceptable for clients that accept protobuf and nothing else. */
+  v2(accept: string | undefined): EncodedAnswer;
+  /** Where the documents of each group version are. */
+  index(): object;
+  /** Takes `/openapi/v3/apis/apps/v1`. */
+  v3(path: string): object | undefined;
+}
+
+export function createOpenApi(definitions: readonly ResourceDefinition<ApiObject>[]): OpenApiDocuments {
+  const byPath = Map.groupBy(definitions, ({ type }) => (type.group === '' ? `api/${type.version}` : `apis/${type.group}/${type.version}`));
+  const documents = new Map<string, object>();
+  let whole: Buffer | undefined;
+  return {
+    v2: (accept) => {
+      throwUnlessJson(accept);
+      whole ??= Buffer.from(JSON.stringify(documentV2(definitions)));
+      return { statusCode: 200, contentType: 'application/json', pieces: [whole] };
+    },
+    index: () => ({
+      paths: Object.fromEntries(
+        [...byPath].map(([path, members]) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hashOf(members)}` }]),
+      ),
+    }),
+    v3: (fullPath) => {
+      const path = fullPath.replace('/openapi/v3/', '');
+      const members = byPath.get(path);
+      if (members === undefined) return undefined;
+      const document = documents.get(path) ?? documentV3(members);
+      documents.set(path, document);
+      return document;
+    },
+  };
+}
+
+/** Older clients know this document as protobuf only, which we do not have; current ones read the v3 documents. */
+function throwUnlessJson(accept = ''): void {
+  if (accept === '' || accept.includes('*/*') || accept.includes('application/json')) return;
+  throw new ApiError('NotAcceptable', 'only the following media types are accepted: application/json');
+}
+
+function documentV2(definitions: readonly ResourceDefinition<ApiObject>[]): object {
+  const models = createModels(definitions, '#/definitions/', 'v2');
+  return {
+    swagger: '2.0',
+    info: { title: 'Kubernetes', version: versionInfo.gitVersion },
+    paths: pathsOf(definitions, models, 'v2'),
+    definitions: models.all(),
+  };
+}
+
+function documentV3(definitions: readonly ResourceDefinition<ApiObject>[]): object {
+  const models: Models = createModels(definitions, '#/components/schemas/', 'v3');
+  const paths = pathsOf(definitions, models, 'v3');
+  return { openapi: '3.0.0', info: { title: 'Kubernetes', version: versionInfo.gitVersion }, paths, components: { schemas: models.all() } };
+}
+
+/** Changes when the document would: clients cache by it. */
+function hashOf(definitions: readonly ResourceDefinition<ApiObject>[]): string {
+  const names = definitions.map(({ type }) => `${apiVersionOf(type)}/${type.plural}`).join();
+  return createHash('sha256').update(`${versionInfo.gitVersion}/${names}`).digest('hex').toUpperCase();
+}

@@ -1,0 +1,73 @@
+/**
+ * POST pods/binding: the scheduler's decision. Sets the node once and for all; a pod that has one already, or is going away, is refused.
+ * Source: upstream's pkg/registry/core/pod/storage/storage.go, BindingREST.
+ */
+import { bindings, pods } from '#api/generated/resources.ts';
+import type { Binding, Pod } from '#api/generated/types.ts';
+import { withCondition } from '#api/meta/condition.ts';
+import { invalidValue, notSupported, required } from '#api/meta/field-path.ts';
+import { ApiError, conflict, type FieldProblem, invalid } from '#api/meta/status.ts';
+import { formatTime } from '#component/clock.ts';
+import { decodeBodyAs } from '../encoding/decode-body.ts';
+import { isOfType } from '../encoding/json-value.ts';
+import { type Answer, statusAnswer } from './answer.ts';
+import { modifyStored } from './modify-stored.ts';
+import type { ApiRequest, PipelineDeps } from './request.ts';
+import { parseWriteOptions } from './write-options.ts';
+
+export async function bindPod(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
+  const { definition, info, signal } = request;
+  const options = parseWriteOptions(request.query, 'CreateOptions');
+  const binding = decodeBodyAs(bindings, request, options.fieldValidation);
+  throwIfMismatched(binding, info.name);
+  await modifyStored({ definition, namespace: info.namespace, name: info.name, isDryRun: options.isDryRun, signal }, deps, (pod) => {
+    if (!isOfType(pods, pod)) throw new ApiError('InternalError', `the stored value is a ${pod.kind}, not a Pod`);
+    throwIfUnbindable(pod, binding);
+    return { action: 'write', object: bound(pod, binding, formatTime(deps.clock.now())) };
+  });
+  return statusAnswer({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 });
+}
+
+function throwIfMismatched({ metadata, target }: Binding, name: string): void {
+  if ((metadata.name ?? '') !== '' && metadata.name !== name) {
+    throw new ApiError('BadRequest', 'name in URL does not match name in Binding object');
+  }
+  const problems: FieldProblem[] = [];
+  const kind = target?.kind ?? '';
+  if (kind !== '' && kind !== 'Node') problems.push(notSupported('target.kind', kind, ['Node', '<empty>']));
+  if ((target?.name ?? '') === '') problems.push(required('target.name'));
+  if (/[/%]/.test(target?.name ?? '')) problems.push(invalidValue('target.name', target.name, "may not contain '/' or '%'"));
+  if (problems.length > 0) throw invalid(bindings, name, problems);
+}
+
+function throwIfUnbindable({ metadata, spec }: Pod, binding: Binding): void {
+  const refuse = (why: string) => conflict({ group: '', plural: 'pods/binding' }, metadata.name, why);
+  const { uid = '', resourceVersion = '' } = binding.metadata;
+  if (uid !== '' && uid !== metadata.uid)
+    throw refuse(`Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`);
+  if (resourceVersion !== '' && resourceVersion !== metadata.resourceVersion) {
+    throw refuse(
+      `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`,
+    );
+  }
+  if (metadata.deletionTimestamp !== undefined) throw refuse(`pod ${metadata.name} is being deleted, cannot be assigned to a host`);
+  const nodeName = spec?.nodeName ?? '';
+  if (nodeName !== '') throw refuse(`pod ${metadata.name} is already assigned to node ${JSON.stringify(nodeName)}`);
+  if ((spec?.schedulingGates ?? []).length > 0) throw refuse(`pod ${metadata.name} has non-empty .spec.schedulingGates`);
+}
+
+function bound(pod: Pod, { target, metadata }: Binding, time: string): Pod {
+  const annotations = { ...pod.metadata.annotations, ...metadata.annotations };
+  const labels = { ...pod.metadata.labels, ...metadata.labels };
+  const scheduled = { type: 'PodScheduled', status: 'True' };
+  return {
+    ...pod,
+    metadata: {
+      ...pod.metadata,
+      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+      ...(Object.keys(labels).length === 0 ? {} : { labels }),
+    },
+    spec: { ...pod.spec, containers: pod.spec?.containers ?? [], nodeName: target.name ?? '' },
+    status: { ...pod.status, conditions: withCondition(pod.status?.conditions, scheduled, time) },
+  };
+}

@@ -1,0 +1,124 @@
+/**
+ * What PUT and PATCH have in common, once each knows how the object should look: the life of a change, from the object as it is to the object as
+ * it will be. `update.ts` and `patch.ts` call it, for the main resource and its `status` and `finalize` subresources alike.
+ * Source: k8s.io/apiserver, pkg/registry/rest/update.go and pkg/registry/generic/registry/store.go.
+ */
+import type { ApiObject } from '#api/meta/resource-type.ts';
+import { ApiError, conflict } from '#api/meta/status.ts';
+import { validateObjectMetaUpdate } from '#api/meta/validation.ts';
+import { type Answer, objectAnswer } from './answer.ts';
+import { isDeletable } from './deletion.ts';
+import { type Modified, modifyStored } from './modify-stored.ts';
+import type { ApiRequest, PipelineDeps } from './request.ts';
+import { throwIfInvalid } from './throw-if-invalid.ts';
+import type { WriteOptions } from './write-options.ts';
+
+const MODIFIED_MEANWHILE = 'the object has been modified; please apply your changes to the latest version and try again';
+
+/** `next` makes the wanted object of the current one; it may be called again when somebody else wrote in between. */
+export async function replaceObject(
+  request: ApiRequest,
+  deps: PipelineDeps,
+  options: WriteOptions,
+  next: (current: ApiObject) => ApiObject,
+): Promise<Answer> {
+  const { definition, info } = request;
+  const reservations = deps.serviceAddresses.session(options.isDryRun);
+  const target = { definition, namespace: info.namespace, name: info.name, isDryRun: options.isDryRun, signal: request.signal };
+  const change = async (current: ApiObject) => {
+    const wanted = next(current);
+    throwIfOutdated(request, wanted, current);
+    const changed = await changeOf(wanted, current, request, deps, options);
+    const object = await reservations.reserve(changed, current);
+    return { action: isDeletable(object, current) ? 'delete' : 'write', object } as const;
+  };
+  const modified = await settle(reservations, () => modifyStored(target, deps, change));
+  return objectAnswer(definition, modified.bytes);
+}
+
+/** Keeps what was reserved if the write went through, gives it back if not. */
+async function settle(
+  reservations: { keep(): Promise<void>; release(): Promise<void> },
+  write: () => Promise<Modified>,
+): Promise<Modified> {
+  try {
+    const modified = await write();
+    await reservations.keep();
+    return modified;
+  } catch (error) {
+    await reservations.release();
+    throw error;
+  }
+}
+
+async function changeOf(
+  wanted: ApiObject,
+  current: ApiObject,
+  request: ApiRequest,
+  deps: PipelineDeps,
+  { isDryRun }: WriteOptions,
+): Promise<ApiObject> {
+  const { definition } = request;
+  const defaulted = definition.applyDefaults(withSystemMetadata(wanted, current));
+  const admission = { operation: 'UPDATE', ...request, isDryRun, previous: current } as const;
+  const mutated = definition.applyDefaults(await deps.admission.mutate({ ...admission, object: defaulted }));
+  const prepared = prepareFor(request, mutated, current);
+  const problems = [
+    ...validateObjectMetaUpdate(prepared.metadata, current.metadata),
+    ...definition.validate(prepared),
+    ...definition.validateUpdate(prepared, current),
+  ];
+  throwIfInvalid(definition, prepared.metadata.name, problems);
+  await deps.admission.validate({ ...admission, object: prepared });
+  return prepared;
+}
+
+/** Which part of the object this request may change. */
+function prepareFor({ definition, info }: ApiRequest, object: ApiObject, current: ApiObject): ApiObject {
+  switch (info.subresource) {
+    case '':
+      return definition.prepareForUpdate(object, current);
+    case 'status':
+      return definition.prepareForStatusUpdate(object, current);
+    case 'finalize':
+      return withFinalizersOf(object, current);
+    default:
+      throw new ApiError('NotFound', 'the server could not find the requested resource');
+  }
+}
+
+/** `/finalize` of a namespace changes the list of those who still have to clean up in it, and nothing else. */
+function withFinalizersOf(object: ApiObject, current: ApiObject): ApiObject {
+  const spec: unknown = Reflect.get(object, 'spec');
+  return { ...current, metadata: { ...current.metadata, ...pickFinalizers(object) }, ...(spec === undefined ? {} : { spec }) };
+}
+
+function pickFinalizers({ metadata: { finalizers } }: ApiObject): { finalizers?: readonly string[] } {
+  return finalizers === undefined ? {} : { finalizers };
+}
+
+/** A version or uid in the wanted object must be the current one: that is how clients say which object they mean. */
+function throwIfOutdated({ definition }: ApiRequest, wanted: ApiObject, current: ApiObject): void {
+  const { type } = definition;
+  const { resourceVersion = '', uid = '' } = wanted.metadata;
+  const name = current.metadata.name;
+  if (uid !== '' && uid !== current.metadata.uid) {
+    throw conflict(type, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid}`);
+  }
+  if (resourceVersion !== '' && resourceVersion !== current.metadata.resourceVersion) throw conflict(type, name, MODIFIED_MEANWHILE);
+}
+
+/** What a client left out, and what it may never set, comes from the current object; changes of the rest are validation's to refuse. */
+function withSystemMetadata(wanted: ApiObject, current: ApiObject): ApiObject {
+  const { managedFields: _managed, selfLink: _link, generation: _generation, ...metadata } = wanted.metadata;
+  const { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation, namespace } = current.metadata;
+  const kept = {
+    uid,
+    creationTimestamp,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+    ...(deletionGracePeriodSeconds === undefined ? {} : { deletionGracePeriodSeconds }),
+  };
+  const ownGeneration = generation === undefined ? {} : { generation };
+  return { ...wanted, metadata: { ...kept, ...metadata, ...ownGeneration } };
+}

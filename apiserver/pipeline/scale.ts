@@ -1,0 +1,133 @@
+/**
+ * The `scale` subresource: how many replicas, for whoever does not want to know what they are replicas of (kubectl scale, autoscalers). A view of the object,
+ * not an object: reading derives it, writing changes `spec.replicas` alone. Source: upstream's pkg/registry/apps/deployment/storage, ScaleREST.
+ */
+import { decodeObject } from '#api/decode.ts';
+import type { LabelSelector, Scale } from '#api/generated/types.ts';
+import { invalidValue } from '#api/meta/field-path.ts';
+import { isJsonObject, type JsonObject } from '#api/meta/json.ts';
+import { formatRequirements, requirementsOf } from '#api/meta/label-selector.ts';
+import { type ApiObject, resourceType } from '#api/meta/resource-type.ts';
+import { ApiError, conflict, invalid, notFound } from '#api/meta/status.ts';
+import { decodeBodyAs } from '../encoding/decode-body.ts';
+import { isOfType, parseStored } from '../encoding/json-value.ts';
+import { storageKey } from '../storage-key.ts';
+import type { Answer } from './answer.ts';
+import { waitForCache } from './get.ts';
+import { modifyStored } from './modify-stored.ts';
+import { parsePatch } from './patch.ts';
+import type { ApiRequest, PipelineDeps } from './request.ts';
+import { throwIfInvalid } from './throw-if-invalid.ts';
+import { parseWriteOptions } from './write-options.ts';
+
+/** What a Scale is made of, though it is nowhere stored under its own name. */
+const scales = resourceType<Scale & ApiObject>({
+  group: 'autoscaling',
+  version: 'v1',
+  kind: 'Scale',
+  plural: 'scales',
+  schema: 'Scale',
+  isNamespaced: true,
+  verbs: ['get', 'update', 'patch'],
+  subresources: [],
+});
+
+export async function getScale(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
+  const { definition, info, signal } = request;
+  await waitForCache(deps, undefined, signal);
+  const stored = deps.cache.find(storageKey(definition.type, info.namespace, info.name));
+  if (stored === undefined) throw notFound(definition.type, info.name);
+  return { type: 'value', statusCode: 200, value: scaleOf(parseStored(stored.bytes)) };
+}
+
+export async function updateScale(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
+  const options = parseWriteOptions(request.query, 'UpdateOptions');
+  const scale = decodeBodyAs(scales, request, options.fieldValidation);
+  return writeScale(request, deps, options.isDryRun, () => scale);
+}
+
+export async function patchScale(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
+  const options = parseWriteOptions(request.query, 'PatchOptions');
+  const patch = parsePatch(request, scales.schema);
+  return writeScale(request, deps, options.isDryRun, (current) => decodeObject(scales, patch(current)).object);
+}
+
+async function writeScale(
+  request: ApiRequest,
+  deps: PipelineDeps,
+  isDryRun: boolean,
+  next: (current: Scale & ApiObject) => Scale & ApiObject,
+): Promise<Answer> {
+  const { definition, info, signal } = request;
+  const modified = await modifyStored(
+    { definition, namespace: info.namespace, name: info.name, isDryRun, signal },
+    deps,
+    async (current) => {
+      const wanted = next(scaleOf(current));
+      throwIfMismatched(wanted, current, request);
+      const replicas = wanted.spec?.replicas ?? 0;
+      if (replicas < 0) throw invalid(scales, info.name, [invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0')]);
+      const scaled = definition.prepareForUpdate(withReplicas(current, replicas), current);
+      throwIfInvalid(definition, info.name, [...definition.validate(scaled), ...definition.validateUpdate(scaled, current)]);
+      await deps.admission.validate({ operation: 'UPDATE', ...request, isDryRun, object: scaled, previous: current });
+      return { action: 'write', object: scaled };
+    },
+  );
+  return { type: 'value', statusCode: 200, value: scaleOf(parseStored(modified.bytes)) };
+}
+
+function throwIfMismatched({ metadata }: Scale & ApiObject, current: ApiObject, { definition, info }: ApiRequest): void {
+  const { name = '', resourceVersion = '', uid = '' } = metadata;
+  if (name !== info.name)
+    throw new ApiError('BadRequest', `the name of the object (${name}) does not match the name on the URL (${info.name})`);
+  if (uid !== '' && uid !== current.metadata.uid) {
+    const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid}`;
+    throw conflict(definition.type, info.name, why);
+  }
+  if (resourceVersion !== '' && resourceVersion !== current.metadata.resourceVersion) {
+    throw conflict(
+      definition.type,
+      info.name,
+      'the object has been modified; please apply your changes to the latest version and try again',
+    );
+  }
+}
+
+function scaleOf(object: ApiObject): Scale & ApiObject {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const replicas = numberAt(object, 'spec', 'replicas');
+  const selector = selectorOf(partOf(object, 'spec').selector);
+  const status = { replicas: numberAt(object, 'status', 'replicas'), ...(selector === '' ? {} : { selector }) };
+  const metadata = { name, ...(namespace === undefined ? {} : { namespace }), uid, resourceVersion, creationTimestamp };
+  const scale = { kind: 'Scale', apiVersion: 'autoscaling/v1', metadata, spec: { replicas }, status };
+  if (!isOfType(scales, scale)) throw new ApiError('InternalError', 'a Scale could not be made');
+  return scale;
+}
+
+function withReplicas(object: ApiObject, replicas: number): ApiObject {
+  const spec = { ...partOf(object, 'spec'), replicas };
+  return { ...object, ...{ spec } };
+}
+
+function partOf(object: ApiObject, part: 'spec' | 'status'): JsonObject {
+  const value: unknown = Reflect.get(object, part);
+  return isJsonObject(value) ? value : {};
+}
+
+function numberAt(object: ApiObject, part: 'spec' | 'status', field: string): number {
+  const value = partOf(object, part)[field];
+  return typeof value === 'number' ? value : 0;
+}
+
+/** ReplicationControllers select by a plain map, the others by a LabelSelector. */
+function selectorOf(selector: unknown): string {
+  if (!isJsonObject(selector)) return '';
+  const isStructured = 'matchLabels' in selector || 'matchExpressions' in selector;
+  const structured = decodeSelector(isStructured ? selector : { matchLabels: selector });
+  return formatRequirements(requirementsOf(structured));
+}
+
+function decodeSelector(value: JsonObject): LabelSelector {
+  const { object } = decodeObject('LabelSelector', value);
+  return object;
+}

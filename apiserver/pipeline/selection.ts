@@ -1,0 +1,77 @@
+/**
+ * Which objects a list or watch is about: the namespace, the label selector and the field selector, compiled once per distinct text. Works on what
+ * the cache knows of an object, so that nothing is parsed to be left out.
+ */
+import {
+  type FieldRequirement,
+  matchesFields,
+  parseFieldSelector,
+  requiredFieldValue,
+  unsupportedFields,
+} from '#api/meta/field-selector.ts';
+import { type LabelMatcher, parseLabelSelector, SelectorError } from '#api/meta/label-selector.ts';
+import { ApiError } from '#api/meta/status.ts';
+import type { CachedObject } from '../storage/watch-cache.ts';
+import { storageKey, storagePrefix } from '../storage-key.ts';
+import type { ApiRequest } from './request.ts';
+import { selectableFieldsOf } from './selectable-fields.ts';
+
+export interface Selection {
+  /** All keys that can match start with it; with `metadata.name` in the selector it is one key. */
+  readonly prefix: string;
+  /** Whether everything under the prefix matches. */
+  readonly isEverything: boolean;
+  matches(object: Pick<CachedObject, 'key' | 'labels' | 'fields'>): boolean;
+}
+
+/** Controllers and kubelets ask for the same few selections again and again. */
+const SELECTORS_REMEMBERED_MAX = 512;
+const labelMatchers = new Map<string, LabelMatcher>();
+const fieldRequirements = new Map<string, readonly FieldRequirement[]>();
+
+/** Throws BadRequest for selectors that cannot be parsed or that name fields the kind does not offer. */
+export function parseSelection({ definition, info, query }: Pick<ApiRequest, 'definition' | 'info' | 'query'>): Selection {
+  const labelText = query.get('labelSelector') ?? '';
+  const fieldText = query.get('fieldSelector') ?? '';
+  const matchesLabels = remember(labelMatchers, labelText, () => parse(labelText, parseLabelSelector));
+  const fields = remember(fieldRequirements, fieldText, () => parse(fieldText, parseFieldSelector));
+  throwIfUnsupported(fields, definition);
+  const name = requiredFieldValue(fields, 'metadata.name') ?? '';
+  const isOneKey = name !== '' && (info.namespace !== '' || !definition.type.isNamespaced);
+  const oneKey = storageKey(definition.type, info.namespace, name);
+  return {
+    prefix: isOneKey ? oneKey : storagePrefix(definition.type, info.namespace),
+    isEverything: labelText === '' && fieldText === '',
+    matches: (object) => (!isOneKey || object.key === oneKey) && matchesLabels(object.labels) && matchesFields(fields, object.fields),
+  };
+}
+
+function parse<T>(text: string, parser: (text: string) => T): T {
+  try {
+    return parser(text);
+  } catch (error) {
+    if (error instanceof SelectorError) throw new ApiError('BadRequest', error.message);
+    throw error;
+  }
+}
+
+function throwIfUnsupported(fields: readonly FieldRequirement[], definition: ApiRequest['definition']): void {
+  if (fields.length === 0) return;
+  const offered = selectableFieldsOf(definition);
+  const [unsupported] = unsupportedFields(fields, offered);
+  if (unsupported === undefined) return;
+  const hasOwnFields = Object.keys(offered).some((field) => !field.startsWith('metadata.'));
+  const message = hasOwnFields
+    ? `field label not supported: ${unsupported}`
+    : `${JSON.stringify(unsupported)} is not a known field selector: only "metadata.name", "metadata.namespace"`;
+  throw new ApiError('BadRequest', message);
+}
+
+function remember<T>(cache: Map<string, T>, text: string, make: () => T): T {
+  const known = cache.get(text);
+  if (known !== undefined) return known;
+  const made = make();
+  if (cache.size >= SELECTORS_REMEMBERED_MAX) cache.clear();
+  cache.set(text, made);
+  return made;
+}

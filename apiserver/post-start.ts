@@ -1,0 +1,182 @@
+/**
+ * What every cluster has from its first moment: the system namespaces, the default RBAC policy, the system priority classes and the `kubernetes` Service with the
+ * address of this server behind it. Runs once the cache is filled; tries again until it has succeeded, and until then `/readyz` names what is missing.
+ * Everything goes through the pipeline, as anybody's write does. Source: upstream's pkg/controlplane (controllers of the system namespaces and of kubernetes.default).
+ */
+import { endpoints, endpointslices, namespaces, priorityclasses, services } from '#api/generated/resources.ts';
+import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
+import { apiVersionOf } from '#api/meta/resource-type.ts';
+import { isReason } from '#api/meta/status.ts';
+import { bootstrapPolicy } from './authorization/bootstrap-policy.ts';
+import type { HealthCheck } from './health-checks.ts';
+import { createObject } from './pipeline/create.ts';
+import { patchObject } from './pipeline/patch.ts';
+import type { ApiRequest, PipelineDeps } from './pipeline/request.ts';
+import type { User } from './request/user.ts';
+import { storageKey } from './storage-key.ts';
+
+export interface PostStartOptions {
+  /** Where pods and nodes reach this server. */
+  readonly address: string;
+  readonly port: number;
+  /** The first address of the service CIDR. */
+  readonly serviceAddress: string;
+}
+
+interface Step {
+  readonly name: string;
+  run(): Promise<void>;
+}
+
+const RETRY_MS = 500;
+
+/** Addresses and node ports that nobody owns any more are looked for this often. */
+const REPAIR_INTERVAL_MS = 5 * 60_000;
+
+const SERVER_USER: User = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] };
+
+const SYSTEM_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'] as const;
+const PRIORITY_CLASSES = [
+  { name: 'system-cluster-critical', value: 2_000_000_000, description: 'Used for system critical pods that must run in the cluster.' },
+  {
+    name: 'system-node-critical',
+    value: 2_000_001_000,
+    description: 'Used for system critical pods that must not be moved from their current node.',
+  },
+] as const;
+
+/** The Service, its Endpoints and its EndpointSlice share the name. */
+const NAME = 'kubernetes';
+
+export interface PostStart {
+  /** One per step, for `/readyz`. */
+  readonly checks: readonly HealthCheck[];
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export function createPostStart(deps: PipelineDeps, options: PostStartOptions): PostStart {
+  const write = createWriter(deps);
+  const steps: readonly Step[] = [
+    { name: 'poststarthook/start-system-namespaces-controller', run: () => createNamespaces(write) },
+    { name: 'poststarthook/rbac/bootstrap-roles', run: () => bootstrapPolicy(deps) },
+    { name: 'poststarthook/scheduling/bootstrap-system-priority-classes', run: () => createPriorityClasses(write) },
+    { name: 'poststarthook/start-kubernetes-service', run: () => createOwnService(write, options) },
+  ];
+  const done = new Set<string>();
+  return {
+    checks: steps.map(({ name }) => ({ name, problem: () => (done.has(name) ? undefined : 'not finished') })),
+    run: async (signal) => {
+      for (const step of steps) {
+        await untilItSucceeds(step, deps, signal);
+        done.add(step.name);
+      }
+      for (;;) {
+        await deps.serviceAddresses
+          .repair()
+          .catch((error: unknown) => deps.log.warn({ err: error }, 'service addresses were not repaired'));
+        await deps.clock.sleep(REPAIR_INTERVAL_MS, signal);
+      }
+    },
+  };
+}
+
+async function untilItSucceeds({ name, run }: Step, { clock, log }: PipelineDeps, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    try {
+      return await run();
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn({ err: error, step: name }, 'not finished; trying again');
+      await clock.sleep(RETRY_MS, signal);
+    }
+  }
+}
+
+interface Writer {
+  /** Creates the object unless there is one of that name. */
+  ensure<T extends ApiObject>(type: ResourceType<T>, object: Parts): Promise<void>;
+  /** The same, and makes one that is there say what it should. */
+  enforce<T extends ApiObject>(type: ResourceType<T>, object: Parts): Promise<void>;
+}
+
+interface Parts {
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly labels?: Readonly<Record<string, string>> };
+  readonly [field: string]: unknown;
+}
+
+async function createNamespaces(write: Writer): Promise<void> {
+  for (const name of SYSTEM_NAMESPACES) await write.ensure(namespaces, { metadata: { name } });
+}
+
+async function createPriorityClasses(write: Writer): Promise<void> {
+  for (const { name, ...fields } of PRIORITY_CLASSES) await write.ensure(priorityclasses, { metadata: { name }, ...fields });
+}
+
+async function createOwnService(write: Writer, { address, port, serviceAddress }: PostStartOptions): Promise<void> {
+  const labels = { component: 'apiserver', provider: 'kubernetes' };
+  const metadata = { name: NAME, namespace: 'default' };
+  const ports = [{ name: 'https', port: 443, protocol: 'TCP', targetPort: port }];
+  await write.ensure(services, {
+    metadata: { ...metadata, labels },
+    spec: { type: 'ClusterIP', clusterIP: serviceAddress, ports, sessionAffinity: 'None' },
+  });
+  const endpointPorts = [{ name: 'https', port, protocol: 'TCP' }];
+  const mirrored = { ...metadata, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } };
+  await write.enforce(endpoints, { metadata: mirrored, subsets: [{ addresses: [{ ip: address }], ports: endpointPorts }] });
+  await write.enforce(endpointslices, {
+    metadata: { ...metadata, labels: { 'kubernetes.io/service-name': NAME } },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: [address], conditions: { ready: true } }],
+    ports: endpointPorts,
+  });
+}
+
+/** Writes as the server itself, by the same road as everybody. */
+function createWriter(deps: PipelineDeps): Writer {
+  const request = <T extends ApiObject>(
+    verb: 'create' | 'patch',
+    type: ResourceType<T>,
+    { metadata }: Parts,
+    body: object,
+  ): ApiRequest => ({
+    info: {
+      isResource: true,
+      verb,
+      path: '',
+      group: type.group,
+      version: type.version,
+      namespace: metadata.namespace ?? '',
+      resource: type.plural,
+      subresource: '',
+      name: verb === 'patch' ? metadata.name : '',
+      rest: [],
+    },
+    definition: deps.resources.get(type),
+    query: new URLSearchParams(),
+    user: SERVER_USER,
+    body: Buffer.from(JSON.stringify(body)),
+    contentType: verb === 'patch' ? 'application/merge-patch+json' : 'application/json',
+    form: { mediaType: 'application/json', representation: 'object', metaVersion: 'v1' },
+    signal: deps.stopping,
+    warn: () => {},
+  });
+  const create = async <T extends ApiObject>(type: ResourceType<T>, object: Parts): Promise<boolean> => {
+    const { namespace = '', name } = object.metadata;
+    if (await deps.storage.get(storageKey(type, namespace, name))) return false;
+    try {
+      await createObject(request('create', type, object, { apiVersion: apiVersionOf(type), kind: type.kind, ...object }), deps);
+      return true;
+    } catch (error) {
+      if (isReason(error, 'AlreadyExists')) return false;
+      throw error;
+    }
+  };
+  return {
+    ensure: async (type, object) => {
+      await create(type, object);
+    },
+    enforce: async (type, object) => {
+      if (!(await create(type, object))) await patchObject(request('patch', type, object, object), deps);
+    },
+  };
+}

@@ -1,0 +1,87 @@
+/**
+ * A whole API server inside the test's process: storage in memory, an ephemeral port, real TLS and real client certificates. For this room's tests and for those of
+ * every component that talks to the server. `await using server = await createTestApiServer()` stops it at the end of the block.
+ */
+import { type Clock, systemClock } from '#component/clock.ts';
+import { type Logger, silentLogger } from '#component/logger.ts';
+import { type Random, systemRandom } from '#component/random.ts';
+import { createApiServer } from '../api-server.ts';
+import { resourceDefinitions } from '../resources/index.ts';
+import { createMemoryStorage } from '../storage/memory-storage.ts';
+import type { Storage } from '../storage/storage.ts';
+import { createTestAuthority, type Pem } from './certificates.ts';
+
+export interface TestApiServer extends AsyncDisposable {
+  /** `https://127.0.0.1:43210` */
+  readonly url: string;
+  readonly port: number;
+  /** PEM of the authority that signed the server's certificate and signs its clients'. */
+  readonly ca: string;
+  /** May do everything: member of `system:masters`. */
+  readonly admin: Pem;
+  readonly storage: Storage;
+  /** A certificate for another user. */
+  client(user: string, groups?: readonly string[]): Promise<Pem>;
+  stop(): Promise<void>;
+}
+
+export interface TestApiServerOptions {
+  readonly storage?: Storage;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly log?: Logger;
+  readonly serviceCidr?: string;
+}
+
+/** An address of documentation: nobody dials it, and an Endpoints object may not hold a loopback address. */
+const ADVERTISED = { address: '192.0.2.1', port: 6443 };
+
+const READY_MS_MAX = 20_000;
+const READY_LOOK_MS = 5;
+
+/** Resolves when `/readyz` would say ok: the namespaces, the RBAC policy and the `kubernetes` Service are there. */
+export async function createTestApiServer(options: TestApiServerOptions = {}): Promise<TestApiServer> {
+  const authority = await createTestAuthority();
+  const [serving, admin] = await Promise.all([authority.server(), authority.client('kubernetes-admin', ['system:masters'])]);
+  const storage = options.storage ?? createMemoryStorage();
+  const stop = new AbortController();
+  const server = createApiServer({
+    storage,
+    definitions: resourceDefinitions,
+    clock: options.clock ?? systemClock,
+    random: options.random ?? systemRandom,
+    log: options.log ?? silentLogger,
+    listen: { address: '127.0.0.1', port: 0 },
+    advertise: ADVERTISED,
+    serviceCidr: options.serviceCidr ?? '10.96.0.0/16',
+    tls: { certificate: serving.certificate, key: serving.key, clientCa: authority.certificate },
+    kubelet: { ca: authority.certificate, ...(await authority.client('kube-apiserver-kubelet-client')) },
+  });
+  const listening = Promise.withResolvers<number>();
+  const ended = server.run(stop.signal, listening.resolve);
+  ended.catch(listening.reject);
+  const port = await listening.promise;
+  await untilReady(server.isReady);
+  const end = async () => {
+    stop.abort(new Error('the test is over'));
+    await ended;
+  };
+  return {
+    url: `https://127.0.0.1:${port}`,
+    port,
+    ca: authority.certificate,
+    admin,
+    storage,
+    client: authority.client,
+    stop: end,
+    [Symbol.asyncDispose]: end,
+  };
+}
+
+async function untilReady(isReady: () => boolean): Promise<void> {
+  const deadline = systemClock.monotonic() + READY_MS_MAX;
+  while (!isReady()) {
+    if (systemClock.monotonic() > deadline) throw new Error('the API server did not become ready');
+    await systemClock.sleep(READY_LOOK_MS, AbortSignal.timeout(READY_MS_MAX));
+  }
+}
