@@ -62,20 +62,24 @@ export async function applyManifests(manifests: readonly Manifest[], deps: Apply
   }
 }
 
-/** Creates the object, or merges the manifest into the one that is there: fields it does not name stay as they are. */
+/**
+ * Creates the object, or merges the manifest into the one that is there: fields it does not name stay as they are. Looks before it creates,
+ * because a second Service with a fixed address is refused for the address and not for its name.
+ */
 async function applyManifest(manifest: Manifest, client: Client): Promise<ApplyOutcome> {
   const type: ResourceType<ApiObject> = resourceTypeOf(manifest);
   const draft: Draft<ApiObject> = manifest;
   const resource = client.resource(type);
+  const { namespace = '', name } = manifest.metadata;
   try {
+    await resource.get({ namespace, name });
+  } catch (error) {
+    if (!isReason(error, 'NotFound')) throw error;
     await resource.create(draft);
     return 'created';
-  } catch (error) {
-    if (!isReason(error, 'AlreadyExists')) throw error;
-    const { namespace = '', name } = manifest.metadata;
-    await resource.patch({ namespace, name }, 'strategic', manifest);
-    return 'merged';
   }
+  await resource.patch({ namespace, name }, 'strategic', manifest);
+  return 'merged';
 }
 
 async function findProblem(client: Client): Promise<string | undefined> {
