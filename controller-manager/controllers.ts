@@ -1,0 +1,40 @@
+/** The list of controllers: what runs in a controller manager, and under which name each one writes events. A new one is a file and a line. */
+import { type ControllerDeps, runController } from '#client/controller.ts';
+import { deploymentController } from './deployment.ts';
+import { endpointSliceController } from './endpoint-slice.ts';
+import { endpointsController } from './endpoints.ts';
+import { garbageCollector } from './garbage-collector.ts';
+import { namespaceController } from './namespace.ts';
+import { nodeIpamController } from './node-ipam.ts';
+import { nodeLifecycleController } from './node-lifecycle.ts';
+import { podGarbageController } from './pod-garbage-collector.ts';
+import { replicaSetController } from './replica-set.ts';
+import type { SharedCaches } from './shared-caches.ts';
+import { taintEvictionController } from './taint-eviction.ts';
+
+export interface ControllersConfig {
+  /** What the nodes' pod ranges are taken from: `10.244.0.0/16`. */
+  readonly clusterCidr: string;
+}
+
+export interface ControllerEntry {
+  /** The `source.component` of its events, as upstream calls it. */
+  readonly component: string;
+  run(deps: ControllerDeps, signal: AbortSignal): Promise<void>;
+}
+
+export function listControllers(caches: SharedCaches, { clusterCidr }: ControllersConfig): readonly ControllerEntry[] {
+  const collector = garbageCollector({ caches: caches.all, client: caches.client });
+  return [
+    { component: 'deployment-controller', run: (deps, signal) => runController(deploymentController(caches), deps, signal) },
+    { component: 'replicaset-controller', run: (deps, signal) => runController(replicaSetController(caches), deps, signal) },
+    { component: 'endpoint-slice-controller', run: (deps, signal) => runController(endpointSliceController(caches), deps, signal) },
+    { component: 'endpoint-controller', run: (deps, signal) => runController(endpointsController(caches), deps, signal) },
+    { component: 'namespace-controller', run: (deps, signal) => runController(namespaceController(caches), deps, signal) },
+    { component: 'cidrAllocator', run: (deps, signal) => runController(nodeIpamController(caches, clusterCidr), deps, signal) },
+    { component: 'node-controller', run: (deps, signal) => runController(nodeLifecycleController(caches), deps, signal) },
+    { component: 'taint-eviction-controller', run: (deps, signal) => runController(taintEvictionController(caches), deps, signal) },
+    { component: 'pod-garbage-collector', run: (deps, signal) => runController(podGarbageController(caches), deps, signal) },
+    { component: 'garbage-collector-controller', run: (deps, signal) => runController(collector, deps, signal) },
+  ];
+}

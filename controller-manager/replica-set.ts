@@ -1,0 +1,181 @@
+/**
+ * The ReplicaSet controller: keeps as many pods with its template alive as it is asked for, adopts matching pods that nobody controls, and
+ * counts. Pods that ended or are being deleted do not count. It is woken by its own changes and those of pods; a sync is held back until the
+ * caches show the last sync's writes, else it would make the same pods twice. Upstream: pkg/controller/replicaset.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { pods, replicasets } from '#api/generated/resources.ts';
+import type { Pod, ReplicaSet } from '#api/generated/types.ts';
+import { compileLabelSelector } from '#api/meta/label-selector.ts';
+import { keyOf, type ObjectKey } from '#api/meta/object-key.ts';
+import { controllerOf, controllerReference } from '#api/meta/owner-reference.ts';
+import type { Draft } from '#api/meta/resource-type.ts';
+import { type Action, create, remove, updateStatus } from '#client/apply-actions.ts';
+import { type ActionFailure, type ControllerDefinition, onChange, onOwnedChange, onRelatedChange } from '#client/controller.ts';
+import { randomSuffix } from '#component/random.ts';
+import { claimObjects, isAdoptable } from './claim-objects.ts';
+import { orderForDeletion } from './replica-set/deletion-order.ts';
+import { availabilityCheckAfterMs, isActive, summarizePods } from './replica-set/replica-set-status.ts';
+import { CONTROLLER, controlledBy, isNamespaceGoing, isStillThere, type SharedCaches } from './shared-caches.ts';
+
+/** Pods created or deleted in one sync, upstream's burst: a typo in `replicas` must not occupy the server for minutes. */
+const PODS_PER_SYNC_MAX = 500;
+/** ReplicaSets synced at once, as upstream's --concurrent-replicaset-syncs. */
+const WORKERS = 5;
+
+export interface ReplicaSetSnapshot {
+  readonly replicaSet: ReplicaSet;
+  /** Pods it controls, and those without a controller in its namespace. */
+  readonly candidates: readonly Pod[];
+  /** Active pods of all ReplicaSets of the same owner: of these, nodes that have many lose theirs first. */
+  readonly siblings: readonly Pod[];
+  readonly mayAdopt: boolean;
+  /** The server refuses new pods in a namespace that is being deleted. */
+  readonly mayCreate: boolean;
+  readonly nowMs: number;
+  /** Makes the end of a pod's name. */
+  readonly suffix: () => string;
+  /** What went wrong in the previous sync. */
+  readonly failure: { readonly reason: 'FailedCreate' | 'FailedDelete'; readonly message: string } | undefined;
+}
+
+export function replicaSetController(caches: SharedCaches): ControllerDefinition<ReplicaSetSnapshot> {
+  return {
+    name: 'replicaset',
+    informers: [caches.replicaSets, caches.pods, caches.namespaces],
+    triggers: [
+      onChange(caches.replicaSets),
+      onOwnedChange(caches.pods, 'ReplicaSet'),
+      onRelatedChange(caches.pods, (pod) => adopters(caches, pod)),
+    ],
+    snapshot: (key, lastFailure) => snapshotReplicaSet(key, lastFailure, caches),
+    reconcile: reconcileReplicaSet,
+    workers: WORKERS,
+  };
+}
+
+export async function snapshotReplicaSet(
+  key: ObjectKey,
+  lastFailure: ActionFailure | undefined,
+  caches: SharedCaches,
+): Promise<ReplicaSetSnapshot | undefined> {
+  const replicaSet = caches.replicaSets.store.find(key);
+  if (replicaSet === undefined) return undefined;
+  const candidates = controlledBy(caches.pods, replicaSet);
+  const matches = compileLabelSelector(replicaSet.spec.selector);
+  const hasOrphans = candidates.some((pod) => isActive(pod) && isAdoptable(replicaSet, pod, matches));
+  return {
+    replicaSet,
+    candidates,
+    siblings: siblingPods(replicaSet, caches),
+    mayAdopt: hasOrphans && (await isStillThere(caches.client, replicasets, replicaSet)),
+    mayCreate: !isNamespaceGoing(caches, replicaSet),
+    nowMs: caches.clock.now(),
+    suffix: () => randomSuffix(caches.random),
+    failure: describeFailure(lastFailure),
+  };
+}
+
+export function reconcileReplicaSet(snapshot: ReplicaSetSnapshot): readonly Action[] {
+  const { replicaSet, candidates, mayAdopt, nowMs, failure } = snapshot;
+  const { selector, minReadySeconds = 0 } = replicaSet.spec;
+  const living = candidates.filter((pod) => isActive(pod) || controllerOf(pod)?.uid === replicaSet.metadata.uid);
+  const { claimed, actions } = claimObjects({
+    owner: replicaSet,
+    ownerType: replicasets,
+    selector,
+    type: pods,
+    candidates: living,
+    mayAdopt,
+  });
+  // What was adopted or released shows in the caches first; counting it now would make or delete a pod too many.
+  if (actions.length > 0) return actions;
+  const active = claimed.filter(isActive);
+  const scaling = replicaSet.metadata.deletionTimestamp === undefined ? scale(snapshot, active) : [];
+  const status = summarizePods(replicaSet, claimed, { nowMs, failure });
+  const isSame = isDeepStrictEqual(replicaSet.status ?? {}, status);
+  const afterMs = availabilityCheckAfterMs(active, minReadySeconds, nowMs);
+  return [
+    ...scaling,
+    ...(isSame ? [] : [updateStatus(replicasets, { ...replicaSet, status })]),
+    ...(afterMs === undefined ? [] : [{ verb: 'requeue', afterMs } as const]),
+  ];
+}
+
+function scale(snapshot: ReplicaSetSnapshot, active: readonly Pod[]): readonly Action[] {
+  const { replicaSet, siblings, nowMs } = snapshot;
+  const missing = (replicaSet.spec.replicas ?? 1) - active.length;
+  if (missing > 0) {
+    if (!snapshot.mayCreate) return [];
+    return Array.from({ length: Math.min(missing, PODS_PER_SYNC_MAX) }, () => createPod(replicaSet, snapshot.suffix()));
+  }
+  const surplus = Math.min(-missing, PODS_PER_SYNC_MAX);
+  return surplus === 0
+    ? []
+    : orderForDeletion(active, siblings, nowMs)
+        .slice(0, surplus)
+        .map((pod) => deletePod(replicaSet, pod));
+}
+
+function createPod(replicaSet: ReplicaSet, suffix: string): Action {
+  return create(pods, podFromTemplate(replicaSet, suffix), {
+    regarding: replicaSet,
+    done: { reason: 'SuccessfulCreate', message: 'Created pod: {name}' },
+    failed: { reason: 'FailedCreate', message: 'Error creating: {error}' },
+  });
+}
+
+function deletePod(replicaSet: ReplicaSet, pod: Pod): Action {
+  return remove(pods, pod, {
+    regarding: replicaSet,
+    done: { reason: 'SuccessfulDelete', message: 'Deleted pod: {name}' },
+    failed: { reason: 'FailedDelete', message: 'Error deleting: {error}' },
+  });
+}
+
+/** The name is chosen here, where a retry after a lost answer can meet it again as `AlreadyExists`. */
+function podFromTemplate(replicaSet: ReplicaSet, suffix: string): Draft<Pod> {
+  const { name, namespace } = replicaSet.metadata;
+  const { metadata: { labels, annotations, finalizers } = {}, spec = { containers: [] } } = replicaSet.spec.template ?? {};
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      generateName: `${name}-`,
+      name: podName(name, suffix),
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(labels === undefined ? {} : { labels }),
+      ...(annotations === undefined ? {} : { annotations }),
+      ...(finalizers === undefined ? {} : { finalizers }),
+      ownerReferences: [controllerReference(replicaSet, replicasets)],
+    },
+    spec,
+  };
+}
+
+/** As `generateName` does it: 63 characters with the suffix, because a pod's name is its host name. */
+const POD_NAME_CHARS_MAX = 63;
+
+function podName(replicaSetName: string, suffix: string): string {
+  return `${`${replicaSetName}-`.slice(0, POD_NAME_CHARS_MAX - suffix.length)}${suffix}`;
+}
+
+function siblingPods(replicaSet: ReplicaSet, caches: SharedCaches): readonly Pod[] {
+  const owner = controllerOf(replicaSet);
+  const siblings = owner === undefined ? [replicaSet] : caches.replicaSets.store.listByIndex(CONTROLLER, owner.uid);
+  return siblings.flatMap(({ metadata }) => caches.pods.store.listByIndex(CONTROLLER, metadata.uid)).filter(isActive);
+}
+
+function describeFailure(failure: ActionFailure | undefined): ReplicaSetSnapshot['failure'] {
+  if (failure?.action.verb === 'create') return { reason: 'FailedCreate', message: failure.message };
+  return failure?.action.verb === 'delete' ? { reason: 'FailedDelete', message: failure.message } : undefined;
+}
+
+/** A pod without a controller wakes the ReplicaSets that would take it. */
+function adopters(caches: SharedCaches, pod: Pod): readonly ObjectKey[] {
+  if (controllerOf(pod) !== undefined) return [];
+  return caches.replicaSets.store
+    .list(pod.metadata.namespace)
+    .filter(({ spec }) => compileLabelSelector(spec.selector)(pod.metadata.labels))
+    .map(keyOf);
+}

@@ -1,0 +1,117 @@
+/**
+ * The caches that the controllers share: one informer per resource for the whole process, with the indexes that any of them needs. Resources
+ * that only the garbage collector looks at are added as discovery finds them. `createSharedCaches` starts nothing; `all.run` does.
+ */
+import {
+  deployments,
+  endpoints,
+  endpointslices,
+  leases,
+  namespaces,
+  nodes,
+  pods,
+  replicasets,
+  services,
+} from '#api/generated/resources.ts';
+import type { Deployment, EndpointSlice, Endpoints, Lease, Namespace, Node, Pod, ReplicaSet, Service } from '#api/generated/types.ts';
+import { keyOf } from '#api/meta/object-key.ts';
+import { controllerOf } from '#api/meta/owner-reference.ts';
+import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
+import { isReason } from '#api/meta/status.ts';
+import type { Client } from '#client/client.ts';
+import { createInformer, type Informer, type InformerDeps } from '#client/informer.ts';
+import type { Clock } from '#component/clock.ts';
+import type { Random } from '#component/random.ts';
+import { createResourceCaches, type ResourceCaches } from './resource-caches.ts';
+
+/** Index: the uid of the controlling owner, or `orphan/<namespace>` for objects that have none. */
+export const CONTROLLER = 'controller';
+/** Index of pods: the node they are bound to, empty while unscheduled. */
+export const NODE = 'node';
+/** Index of pods: `true` for those that ran to their end. */
+export const FINISHED = 'finished';
+/** Index of everything: the uids of all owners. */
+export const OWNER = 'owner';
+/** Index of EndpointSlices: `namespace/name` of their Service. */
+export const SERVICE = 'service';
+
+export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
+
+export interface SharedCaches {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly deployments: Informer<Deployment>;
+  readonly replicaSets: Informer<ReplicaSet>;
+  readonly pods: Informer<Pod>;
+  readonly services: Informer<Service>;
+  readonly endpointSlices: Informer<EndpointSlice>;
+  readonly namespaces: Informer<Namespace>;
+  readonly nodes: Informer<Node>;
+  readonly leases: Informer<Lease>;
+  readonly endpoints: Informer<Endpoints>;
+  /** Every resource that may own or be owned, the ones above included; running it keeps all copies current. */
+  readonly all: ResourceCaches;
+}
+
+export function createSharedCaches(deps: InformerDeps): SharedCaches {
+  const indexes = { [OWNER]: ownerIndex };
+  const podIndexes = { ...indexes, [CONTROLLER]: controllerIndex, [NODE]: nodeIndex, [FINISHED]: finishedIndex };
+  const caches = {
+    deployments: createInformer({ type: deployments, indexes }, deps),
+    replicaSets: createInformer({ type: replicasets, indexes: { ...indexes, [CONTROLLER]: controllerIndex } }, deps),
+    pods: createInformer({ type: pods, indexes: podIndexes }, deps),
+    services: createInformer({ type: services, indexes }, deps),
+    endpointSlices: createInformer({ type: endpointslices, indexes: { ...indexes, [SERVICE]: serviceIndex } }, deps),
+    endpoints: createInformer({ type: endpoints, indexes }, deps),
+    namespaces: createInformer({ type: namespaces, indexes }, deps),
+    nodes: createInformer({ type: nodes, indexes }, deps),
+    leases: createInformer({ type: leases, indexes }, deps),
+  };
+  const all = createResourceCaches(Object.values(caches), (type) => createInformer({ type, indexes }, deps), deps);
+  const { client, clock, random } = deps;
+  return { client, clock, random, ...caches, all };
+}
+
+/** Whether the object's namespace is being emptied: the server refuses anything new in it, so nobody should try. */
+export function isNamespaceGoing(caches: SharedCaches, { metadata }: ApiObject): boolean {
+  return caches.namespaces.store.find({ namespace: '', name: metadata.namespace ?? '' })?.metadata.deletionTimestamp !== undefined;
+}
+
+/** What the owner controls, and what nobody controls in its namespace. */
+export function controlledBy<T extends ApiObject>(informer: Informer<T>, owner: ApiObject): readonly T[] {
+  const own = informer.store.listByIndex(CONTROLLER, owner.metadata.uid);
+  return [...own, ...informer.store.listByIndex(CONTROLLER, `orphan/${owner.metadata.namespace ?? ''}`)];
+}
+
+/** Asks the server itself whether this very object lives and is not being deleted; adopting on a stale cache's word would be wrong. */
+export async function isStillThere<T extends ApiObject>(client: Client, type: ResourceType<T>, object: T): Promise<boolean> {
+  try {
+    const { metadata } = await client.resource(type).get(keyOf(object));
+    return metadata.uid === object.metadata.uid && metadata.deletionTimestamp === undefined;
+  } catch (error) {
+    if (isReason(error, 'NotFound')) return false;
+    throw error;
+  }
+}
+
+function controllerIndex(object: ApiObject): readonly string[] {
+  return [controllerOf(object)?.uid ?? `orphan/${object.metadata.namespace ?? ''}`];
+}
+
+function ownerIndex({ metadata }: ApiObject): readonly string[] {
+  return (metadata.ownerReferences ?? []).map(({ uid }) => uid);
+}
+
+function nodeIndex({ spec }: Pod): readonly string[] {
+  return [spec.nodeName ?? ''];
+}
+
+function finishedIndex({ status }: Pod): readonly string[] {
+  return status?.phase === 'Succeeded' || status?.phase === 'Failed' ? ['true'] : [];
+}
+
+function serviceIndex({ metadata }: EndpointSlice): readonly string[] {
+  const service = metadata.labels?.[SERVICE_NAME_LABEL];
+  return service === undefined ? [] : [`${metadata.namespace ?? ''}/${service}`];
+}

@@ -1,0 +1,121 @@
+/** The whole scheduler against the API server in memory: what users see of it. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { events, nodes, pods } from '#api/generated/resources.ts';
+import { findCondition } from '#api/meta/condition.ts';
+import { ApiError } from '#api/meta/status.ts';
+import { createFakeClient, type FakeRequest } from '#client/testing/fake-client.ts';
+import { silentLogger } from '#component/logger.ts';
+import { seededRandom } from '#component/random.ts';
+import { createFakeClock } from '#component/testing/fake-clock.ts';
+import { createScheduler } from './scheduler.ts';
+import { aNodeDraft, aPodDraft } from './testing/builders.ts';
+
+const A_SECOND_MS = 1_000;
+
+async function setUp(nodeDrafts: readonly ReturnType<typeof aNodeDraft>[], onRequest?: (request: FakeRequest) => void) {
+  const clock = createFakeClock();
+  const client = createFakeClient({ clock, ...(onRequest === undefined ? {} : { onRequest }) });
+  for (const draft of nodeDrafts) await client.resource(nodes).create(draft);
+  const scheduler = createScheduler({ client, clock, random: seededRandom(7), log: silentLogger, identity: 'test' });
+  const stop = new AbortController();
+  const running = scheduler.run(stop.signal);
+  await clock.advance(A_SECOND_MS);
+  const end = async () => {
+    stop.abort();
+    await running;
+    assert.equal(clock.waiting(), 0);
+  };
+  const podsByName = async () => new Map((await client.resource(pods).list()).items.map((pod) => [pod.metadata.name, pod]));
+  const messages = async () => (await client.resource(events).list()).items.map(({ reason, message }) => `${reason}: ${message}`);
+  return { clock, client, end, podsByName, messages };
+}
+
+test('pods are spread over the nodes, and an event says where each went', async () => {
+  const { clock, client, end, podsByName, messages } = await setUp([aNodeDraft({ name: 'worker-1' }), aNodeDraft({ name: 'worker-2' })]);
+  const labels = { app: 'web' };
+  for (let index = 0; index < 6; index++) {
+    await client.resource(pods).create(aPodDraft({ name: `web-${index}`, labels, owner: { kind: 'ReplicaSet', name: 'web' } }));
+  }
+  await clock.advance(A_SECOND_MS);
+  const placed = [...(await podsByName()).values()];
+  const counts = Map.groupBy(placed, ({ spec }) => spec.nodeName);
+  assert.deepEqual([counts.get('worker-1')?.length, counts.get('worker-2')?.length], [3, 3]);
+  assert.ok((await messages()).includes(`Scheduled: Successfully assigned default/web-0 to ${placed[0]?.spec.nodeName}`));
+  await end();
+});
+
+test('a pod that fits nowhere says why, and is bound as soon as there is a node for it', async () => {
+  const { clock, client, end, podsByName, messages } = await setUp([aNodeDraft({ allocatable: { cpu: '1' } })]);
+  await client.resource(pods).create(aPodDraft({ requests: { cpu: '2' } }));
+  await clock.advance(A_SECOND_MS);
+  const waiting = (await podsByName()).get('web');
+  const condition = findCondition(waiting?.status?.conditions, 'PodScheduled');
+  const why = '0/1 nodes are available: 1 Insufficient cpu.';
+  assert.deepEqual([condition?.status, condition?.reason, condition?.message], ['False', 'Unschedulable', why]);
+  assert.deepEqual(await messages(), [`FailedScheduling: ${why}`]);
+  const writes = client.writes().filter((write) => write.includes('pods')).length;
+  await clock.advance(60_000);
+  assert.equal(client.writes().filter((write) => write.includes('pods')).length, writes, 'nothing is written while nothing changes');
+  await client.resource(nodes).create(aNodeDraft({ name: 'worker-2' }));
+  await clock.advance(A_SECOND_MS);
+  assert.equal((await podsByName()).get('web')?.spec.nodeName, 'worker-2');
+  await end();
+});
+
+test('room is given out once, and again when its holder is gone', async () => {
+  const { clock, client, end, podsByName } = await setUp([aNodeDraft({ allocatable: { cpu: '1' } })]);
+  for (const name of ['one', 'two']) await client.resource(pods).create(aPodDraft({ name, requests: { cpu: '1' } }));
+  await clock.advance(A_SECOND_MS);
+  const bound = [...(await podsByName()).values()].filter(({ spec }) => spec.nodeName !== undefined);
+  assert.equal(bound.length, 1);
+  const [holder] = bound;
+  await client.resource(pods).delete({ namespace: 'default', name: holder?.metadata.name ?? '' }, { gracePeriodSeconds: 0 });
+  await clock.advance(2 * A_SECOND_MS);
+  assert.deepEqual(
+    [...(await podsByName()).values()].map(({ spec }) => spec.nodeName),
+    ['worker-1'],
+  );
+  await end();
+});
+
+test('a binding that fails is tried again, and its room is not lost', async () => {
+  let failures = 0;
+  const { clock, client, end, podsByName, messages } = await setUp([aNodeDraft({ allocatable: { cpu: '1' } })], ({ subresource }) => {
+    if (subresource === 'binding' && failures++ < 2) throw new ApiError('InternalError', 'no luck');
+  });
+  await client.resource(pods).create(aPodDraft({ requests: { cpu: '1' } }));
+  await clock.advance(10_000);
+  assert.equal((await podsByName()).get('web')?.spec.nodeName, 'worker-1');
+  assert.ok((await messages()).includes('FailedScheduling: binding rejected: running Bind plugin "DefaultBinder": no luck'));
+  await end();
+});
+
+test('it leaves alone what is gated, meant for another scheduler, or on its way out', async () => {
+  const { clock, client, end, podsByName } = await setUp([aNodeDraft()]);
+  await client.resource(pods).create(aPodDraft({ name: 'gated', schedulingGates: [{ name: 'example.com/wait' }] }));
+  await client.resource(pods).create(aPodDraft({ name: 'foreign', schedulerName: 'another' }));
+  await clock.advance(A_SECOND_MS);
+  const gated = (await podsByName()).get('gated');
+  assert.deepEqual(
+    [...(await podsByName()).values()].map(({ spec }) => spec.nodeName),
+    [undefined, undefined],
+  );
+  assert.ok(gated);
+  await client.resource(pods).update({ ...gated, spec: { ...gated.spec, schedulingGates: [] } });
+  await clock.advance(A_SECOND_MS);
+  assert.equal((await podsByName()).get('gated')?.spec.nodeName, 'worker-1');
+  await end();
+});
+
+test('a cordoned node gets nothing until it is uncordoned', async () => {
+  const { clock, client, end, podsByName } = await setUp([aNodeDraft({ unschedulable: true })]);
+  await client.resource(pods).create(aPodDraft());
+  await clock.advance(60_000);
+  assert.equal((await podsByName()).get('web')?.spec.nodeName, undefined);
+  const node = await client.resource(nodes).get({ namespace: '', name: 'worker-1' });
+  await client.resource(nodes).update({ ...node, spec: {} });
+  await clock.advance(A_SECOND_MS);
+  assert.equal((await podsByName()).get('web')?.spec.nodeName, 'worker-1');
+  await end();
+});

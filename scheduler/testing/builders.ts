@@ -1,0 +1,69 @@
+/** Pods and nodes for tests: the caller names what matters, the rest is plain. */
+import type { Node, NodeSpec, ObjectMeta, Pod, PodSpec } from '#api/generated/types.ts';
+import type { Draft } from '#api/meta/resource-type.ts';
+import { type NodeInfo, nodeInfoOf } from '../node-info.ts';
+import { type PodInfo, podInfoOf } from '../pod-info.ts';
+
+type Resources = Readonly<Record<string, string>>;
+
+interface PodOptions extends Partial<PodSpec> {
+  readonly name?: string;
+  readonly labels?: Resources;
+  readonly requests?: Resources;
+  readonly hostPort?: number;
+  readonly owner?: { readonly kind: string; readonly name: string };
+}
+
+export function aPodDraft({ name = 'web', labels = {}, requests = {}, hostPort, owner, ...spec }: PodOptions = {}): Draft<Pod> {
+  const ports = hostPort === undefined ? {} : { ports: [{ containerPort: 80, hostPort }] };
+  const owners = owner === undefined ? {} : { ownerReferences: [{ apiVersion: 'apps/v1', uid: owner.name, controller: true, ...owner }] };
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'default', labels, ...owners },
+    spec: { containers: [{ name: 'main', image: 'example.com/main', resources: { requests }, ...ports }], ...spec },
+  };
+}
+
+export function aPod(options: PodOptions = {}): Pod {
+  const draft = aPodDraft(options);
+  return { ...draft, metadata: completed(draft.metadata) };
+}
+
+export function aPodInfo(options: PodOptions = {}): PodInfo {
+  return podInfoOf(aPod(options));
+}
+
+interface NodeOptions extends NodeSpec {
+  readonly name?: string;
+  readonly labels?: Resources;
+  readonly allocatable?: Resources;
+}
+
+/** Four cores, 8 GiB, 110 pods, unless said otherwise. */
+export function aNodeDraft({ name = 'worker-1', labels = {}, allocatable = {}, ...spec }: NodeOptions = {}): Draft<Node> {
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name, labels: { 'kubernetes.io/hostname': name, ...labels } },
+    spec,
+    status: { allocatable: { cpu: '4', memory: '8Gi', pods: '110', ...allocatable } },
+  };
+}
+
+export function aNode(options: NodeOptions = {}): Node {
+  const draft = aNodeDraft(options);
+  return { ...draft, metadata: completed(draft.metadata) };
+}
+
+export function aNodeInfo(options: NodeOptions = {}, pods: readonly PodOptions[] = []): NodeInfo {
+  return nodeInfoOf(
+    aNode(options),
+    pods.map((pod, index) => aPodInfo({ name: `running-${index}`, ...pod })),
+  );
+}
+
+function completed(metadata: Partial<ObjectMeta>): ObjectMeta {
+  const { name = '' } = metadata;
+  return { ...metadata, name, uid: `uid-of-${name}`, resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' };
+}
