@@ -17,6 +17,7 @@ import { findRoute, methodNotAllowed, noSuchResource } from './pipeline/dispatch
 import type { ApiRequest, PipelineDeps } from './pipeline/request.ts';
 import { authenticate } from './request/authenticate.ts';
 import { throwIfForbidden } from './request/authorize.ts';
+import { createInFlightLimit } from './request/in-flight-limit.ts';
 import { parseRequestInfo, type RequestInfo } from './request/request-info.ts';
 import { createRequestLifetimes, type RequestLifetime } from './request/request-lifetime.ts';
 import type { RequestMetrics } from './request/request-metrics.ts';
@@ -49,6 +50,7 @@ interface RequestContext {
 export function createServer(deps: ServerDeps): FastifyInstance {
   const contexts = new WeakMap<IncomingMessage, RequestContext>();
   const lifetimes = createRequestLifetimes(deps.clock);
+  const inFlight = createInFlightLimit();
   const app: FastifyInstance = fastify({
     https: {
       cert: deps.tls.certificate,
@@ -119,7 +121,9 @@ export function createServer(deps: ServerDeps): FastifyInstance {
     const { info, query, user } = contextOf(request);
     if (!info.isResource) throw request.method === 'GET' ? noSuchResource() : methodNotAllowed();
     const route = findRoute(deps.resources, info);
-    const lifetime = lifetimes.begin(reply.raw, { isStream: route.info.verb === 'watch' || route.info.subresource === 'log' });
+    const isStream = route.info.verb === 'watch' || route.info.subresource === 'log';
+    const leave = isStream ? () => {} : inFlight.enter(route.info.verb);
+    const lifetime = lifetimes.begin(reply.raw, { isStream });
     const warnings: string[] = [];
     const apiRequest: ApiRequest = {
       ...route,
@@ -138,6 +142,7 @@ export function createServer(deps: ServerDeps): FastifyInstance {
       return sendEncoded(encodeAnswer(answer, { form: apiRequest.form, query, nowMs: deps.clock.now() }), request, reply);
     } finally {
       lifetime.end();
+      leave();
     }
   }
 

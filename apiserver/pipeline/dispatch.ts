@@ -73,7 +73,10 @@ function isNamespaceMissing({ namespace, verb }: ResourceRequestInfo): boolean {
   return namespace === '' && verb !== 'list' && verb !== 'watch' && verb !== 'create' && verb !== 'deletecollection';
 }
 
-function verbHandler({ type }: ResourceDefinition<ApiObject>, { verb, namespace }: ResourceRequestInfo): Handler {
+const OBJECT_VERBS: ReadonlySet<string> = new Set(['get', 'update', 'patch', 'delete']);
+
+function verbHandler({ type }: ResourceDefinition<ApiObject>, { verb, namespace, name }: ResourceRequestInfo): Handler {
+  if (OBJECT_VERBS.has(verb) ? name === '' : verb === 'create' && name !== '') throw methodNotAllowed();
   const isCollectionOfAll = type.isNamespaced && namespace === '' && (verb === 'create' || verb === 'deletecollection');
   const handler = Object.hasOwn(verbs, verb) && type.verbs.includes(verb) && !isCollectionOfAll ? verbs[verb] : undefined;
   if (handler === undefined) throw methodNotAllowed();

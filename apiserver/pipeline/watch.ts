@@ -3,7 +3,7 @@
  * watchers; a watcher is a position in the cache's window of events, so a slow client costs no memory: it is written to when it has read, and told Expired
  * when the window has passed it. Source: k8s.io/apiserver, pkg/endpoints/handlers/watch.go and pkg/storage/cacher/cache_watcher.go.
  */
-import { ApiError, toStatus } from '#api/meta/status.ts';
+import { ApiError, isReason, toStatus } from '#api/meta/status.ts';
 import type { FrameEncoder } from '../encoding/watch-frames.ts';
 import { createFrameEncoder } from '../encoding/watch-frames.ts';
 import type { CachedObject, CacheEvent, CacheWatch } from '../storage/watch-cache.ts';
@@ -41,11 +41,29 @@ export async function watchObjects(request: ApiRequest, deps: PipelineDeps): Pro
   const frames = createFrameEncoder(request.definition, request.form, deps.clock);
   // No await between reading the state and opening the watch: what follows the one is what the other shows.
   const since = isFromNow ? deps.cache.revision() : (options.since ?? 0n);
-  const watch = deps.cache.watch(selection.prefix, since);
+  const watch = openWatch(deps, selection.prefix, since);
+  if (watch instanceof ApiError) return errorAnswer(watch, frames);
   const isInitialWanted = options.sendsInitialEvents ?? isFromNow;
   const initial = isInitialWanted ? deps.cache.list(selection.prefix).filter((object) => selection.matches(object)) : undefined;
   const stream: Stream = { request, selection, options, frames, watch, initial, since };
   return { type: 'stream', contentType: frames.contentType, run: (sink, signal) => runStream(stream, deps, sink, signal) };
+}
+
+function openWatch({ cache }: PipelineDeps, prefix: string, since: bigint): CacheWatch | ApiError {
+  try {
+    return cache.watch(prefix, since);
+  } catch (error) {
+    if (isReason(error, 'Expired')) return error;
+    throw error;
+  }
+}
+
+/** A revision that is too old is told as upstream tells it: the watch begins, says so, and ends. */
+function errorAnswer(error: ApiError, frames: FrameEncoder): Answer {
+  const run = async (sink: ByteSink) => {
+    sink.write(frames.error(toStatus(error)));
+  };
+  return { type: 'stream', contentType: frames.contentType, run };
 }
 
 /** Ends without an error when the client has gone, the time is over or the server stops: clients then watch again from where they were. */

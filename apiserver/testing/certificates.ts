@@ -1,4 +1,5 @@
 /** Certificates for tests: an authority made on the spot, server and client certificates signed by it. P-256, so that making them takes a millisecond. */
+// The certificate library's dependency injection asks for it.
 import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import {

@@ -20,6 +20,8 @@ export interface TestApiServer extends AsyncDisposable {
   /** May do everything: member of `system:masters`. */
   readonly admin: Pem;
   readonly storage: Storage;
+  /** A serving certificate, as a kubelet has one; for localhost too. */
+  serving(names: readonly string[]): Promise<Pem>;
   /** A certificate for another user. */
   client(user: string, groups?: readonly string[]): Promise<Pem>;
   stop(): Promise<void>;
@@ -73,6 +75,7 @@ export async function createTestApiServer(options: TestApiServerOptions = {}): P
     admin,
     storage,
     client: authority.client,
+    serving: authority.server,
     stop: end,
     [Symbol.asyncDispose]: end,
   };

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isReason } from '#api/meta/status.ts';
+import { negotiateBody, negotiateResponse } from './negotiate.ts';
+
+const kubectl = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json';
+const cases = [
+  { accept: undefined, mediaType: 'application/json', representation: 'object' },
+  { accept: '*/*', mediaType: 'application/json', representation: 'object' },
+  { accept: 'application/yaml', mediaType: 'application/yaml', representation: 'object' },
+  { accept: kubectl, mediaType: 'application/json', representation: 'Table' },
+  { accept: 'application/vnd.kubernetes.protobuf,application/json', mediaType: 'application/json', representation: 'object' },
+  { accept: 'application/vnd.kubernetes.protobuf, */*', mediaType: 'application/json', representation: 'object' },
+  {
+    accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
+    mediaType: 'application/json',
+    representation: 'PartialObjectMetadata',
+  },
+  { accept: 'application/json;as=Nonsense;g=meta.k8s.io;v=v1,application/json', mediaType: 'application/json', representation: 'object' },
+];
+
+for (const { accept, mediaType, representation } of cases) {
+  test(`${accept ?? 'no Accept header'} gets ${representation} in ${mediaType}`, () => {
+    assert.partialDeepStrictEqual(negotiateResponse(accept), { mediaType, representation });
+  });
+}
+
+test('a client that accepts protobuf alone is told what there is', () => {
+  assert.throws(
+    () => negotiateResponse('application/vnd.kubernetes.protobuf'),
+    (error) => isReason(error, 'NotAcceptable'),
+  );
+});
+
+test('bodies are JSON or YAML, with or without parameters', () => {
+  assert.equal(negotiateBody('application/json; charset=utf-8'), 'application/json');
+  assert.equal(negotiateBody('application/yaml'), 'application/yaml');
+  assert.equal(negotiateBody(undefined), 'application/json');
+});
