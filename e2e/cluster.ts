@@ -56,9 +56,9 @@ export function tryKubectl(...args: readonly string[]): Promise<Output> {
   return run(kubectlPath, ['--kubeconfig', kubeconfigPath, ...args]);
 }
 
-/** `kubectl apply -f -` of a manifest. */
+/** `kubectl apply -f -` of a manifest; an empty namespace for what lives in none. */
 export function applyManifest(namespace: string, manifest: string): Promise<string> {
-  const args = ['--kubeconfig', kubeconfigPath, '-n', namespace, 'apply', '-f', '-'];
+  const args = ['--kubeconfig', kubeconfigPath, ...(namespace === '' ? [] : ['-n', namespace]), 'apply', '-f', '-'];
   return expectSuccess('kubectl apply', run(kubectlPath, args, manifest));
 }
 
@@ -106,7 +106,7 @@ export async function eventually<T>(what: string, check: () => Promise<T | undef
 /** A namespace for one test, deleted when the test ends (and asserted gone, containers included). */
 export async function aNamespace(t: TestContext): Promise<string> {
   const name = `e2e-${randomBytes(4).toString('hex')}`;
-  await kubectl('create', 'namespace', name);
+  await applyManifest('', JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }));
   t.after(async () => {
     await kubectl('delete', 'namespace', name, '--wait=true', '--timeout=90s');
     await eventually(`the containers of ${name} are gone`, async () => (await runningContainers(name)).length === 0);

@@ -22,16 +22,7 @@ import {
 
 after(closeApi);
 
-const services = [
-  'apiserver',
-  'etcd',
-  'scheduler',
-  'controller-manager',
-  'kubelet-worker-1',
-  'kubelet-worker-2',
-  'kube-proxy-worker-1',
-  'kube-proxy-worker-2',
-];
+const services = ['apiserver', 'etcd', 'scheduler', 'controller-manager', 'kubelet-1', 'kubelet-2', 'kube-proxy-1', 'kube-proxy-2'];
 
 /** SIGKILL from outside, as the kernel's OOM killer would: the engine's restart policy brings the process back. Needs root on the engine's host. */
 async function killService(service: string): Promise<void> {
@@ -155,9 +146,9 @@ test('deleting a node’s kubelet for a while leaves its pods running', async (t
   await applyManifest(namespace, helloManifest({ replicas: 2 }));
   await rolledOut(namespace, 'hello');
   const before = await runningContainers(namespace);
-  await compose('stop', '--timeout=5', 'kubelet-worker-1');
+  await compose('stop', '--timeout=5', 'kubelet-1');
   assert.deepEqual(await runningContainers(namespace), before);
-  await compose('start', 'kubelet-worker-1');
+  await compose('start', 'kubelet-1');
   await kubectl('wait', '--for=condition=Ready', 'node/worker-1', '--timeout=60s');
   await rolledOut(namespace, 'hello');
   assert.deepEqual([...(await runningContainers(namespace))].sort(), [...before].sort());

@@ -58,7 +58,15 @@ test('a Service without ready endpoints refuses connections at once', async (t) 
   await applyManifest(namespace, helloManifest({ replicas: 1 }));
   await rolledOut(namespace, 'hello');
   const [container = ''] = await runningContainers(namespace);
-  await kubectl('-n', namespace, 'create', 'service', 'clusterip', 'nobody', '--tcp=80:80');
+  await applyManifest(
+    namespace,
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'nobody' },
+      spec: { selector: { app: 'nobody' }, ports: [{ port: 80 }] },
+    }),
+  );
   const nobody = await getJson('service', 'nobody', '-n', namespace);
   await eventually('the connection is refused', async () => {
     const script = `try { await fetch('http://${nobody.spec.clusterIP}/'); } catch (error) { process.stdout.write(error.cause.code); }`;

@@ -118,7 +118,7 @@ test('logs, events and describe tell what happened', async (t) => {
   await rolledOut(namespace, 'hello');
   const [pod] = await podsOf(namespace);
   const name = pod.metadata.name;
-  assert.match(await kubectl('logs', name, '-n', namespace), /listening/);
+  assert.match(await kubectl('logs', name, '-n', namespace), /listens on port/);
   assert.match(await kubectl('logs', name, '-n', namespace, '--timestamps', '--tail=1'), /^\d{4}-\d\d-\d\dT\S+Z /);
   const events = await kubectl('get', 'events', '-n', namespace);
   for (const reason of ['ScalingReplicaSet', 'SuccessfulCreate', 'Scheduled', 'Pulled', 'Created', 'Started'])
