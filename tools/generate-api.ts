@@ -258,7 +258,7 @@ function renderResources(resources: readonly Resource[]): string {
   });
   const list = `export const allResourceTypes: readonly ResourceType<ApiObject>[] = [\n${sorted.map((resource) => `  ${constantName(resource, sorted)},`).join('\n')}\n];\n`;
   const imports = `import { type ApiObject, type ResourceType, resourceType } from '../meta/resource-type.ts';\nimport type { ${types.join(', ')} } from './types.ts';\n\n`;
-  return HEADER + imports + blocks.join('\n') + '\n' + list;
+  return `${HEADER + imports + blocks.join('\n')}\n${list}`;
 }
 
 function defaultKind(resource: Resource, subresource: string): string {

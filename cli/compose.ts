@@ -1,0 +1,114 @@
+/**
+ * docker compose and docker as the commands need them. The project is always ours, whatever directory the user is in. What compose prints
+ * is kept back: it tells of containers, our own lines tell of the cluster; when it fails, the end of it is in the error.
+ */
+import { join } from 'node:path';
+import { type RunResult, run, runOrThrow } from './process.ts';
+import { CLUSTER_LABEL, CLUSTER_NAME, projectRoot } from './project.ts';
+
+/** The image of hello is built by two services that only exist for that. */
+const IMAGES_PROFILE = 'images';
+
+/** A first build on a slow line. */
+const BUILD_MS_MAX = 30 * 60_000;
+
+/** What compose says of a service's container. */
+export interface ServiceState {
+  readonly service: string;
+  /** `running`, `exited`, `restarting`, `created`, … */
+  readonly state: string;
+  /** `healthy`, `unhealthy`, `starting`, or empty where there is no check. */
+  readonly health: string;
+  readonly exitCode: number;
+}
+
+export async function buildServices(services: readonly string[], environment: Readonly<Record<string, string>>): Promise<void> {
+  await runOrThrow('docker', composeArguments('--profile', IMAGES_PROFILE, 'build', ...services), {
+    environment,
+    timeoutMs: BUILD_MS_MAX,
+    cwd: projectRoot,
+  });
+}
+
+/** Creates what is missing, replaces what has changed, starts what does not run. The images must be there. */
+export async function startServices(): Promise<void> {
+  await runOrThrow('docker', composeArguments('up', '--detach', '--no-build', '--remove-orphans', '--quiet-pull'), { cwd: projectRoot });
+}
+
+export async function stopServices(services: readonly string[]): Promise<void> {
+  await run('docker', composeArguments('stop', '--timeout', '2', ...services), { cwd: projectRoot });
+}
+
+/** Removes the services' containers and the network, and unless `keepData` the volumes. */
+export async function removeServices(options: { readonly keepData: boolean }): Promise<void> {
+  const volumes = options.keepData ? [] : ['--volumes'];
+  await runOrThrow('docker', composeArguments('down', '--remove-orphans', '--timeout', '3', ...volumes), { cwd: projectRoot });
+}
+
+export async function listServices(): Promise<readonly ServiceState[]> {
+  return parseServices(await runOrThrow('docker', composeArguments('ps', '--all', '--format', 'json'), { cwd: projectRoot }));
+}
+
+/** The last lines a service logged; empty while it has no container. */
+export async function tailLogs(service: string, lineCount: number): Promise<string> {
+  const { stdout, stderr } = await run('docker', ['logs', '--tail', String(lineCount), containerName(service)]);
+  return `${stdout}${stderr}`.trimEnd();
+}
+
+/** Ids of what kubelets made: pods' containers, running or not. */
+export async function listPodContainers(): Promise<readonly string[]> {
+  return lines(await runOrThrow('docker', ['ps', '--all', '--quiet', '--no-trunc', '--filter', `label=${CLUSTER_LABEL}`]));
+}
+
+/** Removes them in one call. One that another program removed first is no failure. */
+export async function removeContainers(ids: readonly string[]): Promise<void> {
+  if (ids.length > 0) throwUnlessGone(await run('docker', ['rm', '--force', '--volumes', ...ids]));
+}
+
+export async function removePodVolumes(): Promise<void> {
+  const names = lines(await runOrThrow('docker', ['volume', 'ls', '--quiet', '--filter', `label=${CLUSTER_LABEL}`]));
+  if (names.length > 0) throwUnlessGone(await run('docker', ['volume', 'rm', '--force', ...names]));
+}
+
+/** The address of a node's container on the cluster's network; undefined while it does not run. */
+export async function findNodeAddress(node: string): Promise<string | undefined> {
+  const format = `{{with index .NetworkSettings.Networks "${CLUSTER_NAME}"}}{{.IPAddress}}{{end}}`;
+  const { stdout } = await run('docker', ['inspect', '--format', format, containerName(node)]);
+  return stdout.trim() === '' ? undefined : stdout.trim();
+}
+
+/** The name that compose gives to a service's one container. */
+function containerName(service: string): string {
+  return `${CLUSTER_NAME}-${service}-1`;
+}
+
+/** One JSON object a line since compose 2.21, one array before. */
+export function parseServices(text: string): readonly ServiceState[] {
+  const trimmed = text.trim();
+  if (trimmed === '') return [];
+  const values: unknown = trimmed.startsWith('[') ? JSON.parse(trimmed) : trimmed.split('\n').map((line) => JSON.parse(line));
+  return Array.isArray(values) ? values.map(decodeService) : [];
+}
+
+function decodeService(value: unknown): ServiceState {
+  const text = (name: string) => String(isRecord(value) ? (value[name] ?? '') : '');
+  return { service: text('Service'), state: text('State'), health: text('Health'), exitCode: Number(text('ExitCode')) };
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+function composeArguments(...args: readonly string[]): readonly string[] {
+  return ['compose', '--project-directory', projectRoot, '--file', join(projectRoot, 'docker-compose.yml'), ...args];
+}
+
+function throwUnlessGone({ exitCode, stderr }: RunResult): void {
+  if (exitCode === 0) return;
+  const problems = lines(stderr).filter((line) => !/no such|already in progress/i.test(line));
+  if (problems.length > 0) throw new Error(problems.join('\n'));
+}
+
+function lines(text: string): readonly string[] {
+  return text.split('\n').filter((line) => line !== '');
+}

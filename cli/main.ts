@@ -1,0 +1,72 @@
+/**
+ * The `keelson` command: sets the machine up, starts and stops the cluster, says how it is. Thin over docker compose and the client
+ * library; each command is a file in `commands/`. Exit codes: 0 done or all well, 1 failed or something is wrong, 2 the user has to see to
+ * something first (or asked for what is not there).
+ */
+import { Command, CommanderError } from 'commander';
+import { systemClock } from '#component/clock.ts';
+import { createProgress } from './progress.ts';
+import { hostFiles } from './project.ts';
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+
+const progress = createProgress(process.stdout, systemClock);
+
+/** Commands are loaded when they are asked for: `status` is not to wait for what `setup` needs. */
+function createCommands(): Command {
+  const program = new Command('keelson').description('Kubernetes in TypeScript, on this machine').exitOverride();
+  program
+    .command('start')
+    .description('set up what is missing, start the cluster, deploy hello')
+    .action(async () => (await import('./commands/start.ts')).runStart(progress));
+  program
+    .command('setup')
+    .description('install what is missing and build the images')
+    .option('--with-kubectl', 'also fetch kubectl where there is none')
+    .action(async (options: { withKubectl?: boolean }) =>
+      (await import('./commands/setup.ts')).runSetup(progress, { withKubectl: options.withKubectl === true }),
+    );
+  program
+    .command('up')
+    .description('start the cluster and wait until its nodes are Ready')
+    .action(async () => {
+      await (await import('./commands/setup.ts')).runSetup(progress, { withKubectl: false });
+      await (await import('./commands/up.ts')).runUp(progress);
+    });
+  program
+    .command('down')
+    .description('stop and remove the cluster: no container, network or volume stays')
+    .option('--keep-data', 'keep the volumes: etcd and the certificates')
+    .action(async (options: { keepData?: boolean }) =>
+      (await import('./commands/down.ts')).runDown(progress, { keepData: options.keepData === true }),
+    );
+  program
+    .command('status')
+    .description('one line per thing that is wrong; exit code 1 if there is one')
+    .action(async () => setExitCode(await (await import('./commands/status.ts')).runStatus(progress)));
+  program
+    .command('doctor')
+    .description('what this machine lacks for a cluster, and how to get it')
+    .action(async () => setExitCode(await (await import('./commands/doctor.ts')).runDoctor(progress)));
+  program
+    .command('kubeconfig')
+    .description("print the path of the cluster's kubeconfig")
+    .action(() => progress.text(hostFiles.kubeconfig));
+  return program;
+}
+
+function setExitCode(isWell: boolean): void {
+  process.exitCode = isWell ? 0 : EXIT_FAILED;
+}
+
+try {
+  await createCommands().parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
+  } else {
+    process.stderr.write(`\n${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = error instanceof Error && error.name === 'SetupIncomplete' ? EXIT_USAGE : EXIT_FAILED;
+  }
+}

@@ -1,0 +1,53 @@
+/** Finds out what the machine has. Changes nothing; asks the programs themselves rather than where they should be. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from '../process.ts';
+import { stateDirectory } from '../project.ts';
+import type { EngineState, MachineFacts } from './plan-setup.ts';
+
+/** An engine that does not answer within this is as good as none. */
+const ENGINE_ANSWER_MS_MAX = 20_000;
+
+/** Where set-up puts a kubectl if the machine has none. */
+export const ownKubectl = join(stateDirectory, 'bin', 'kubectl');
+
+export async function findMachineFacts(): Promise<MachineFacts> {
+  const [engine, composeVersion, hasKubectl] = await Promise.all([findEngineState(), findComposeVersion(), findKubectl()]);
+  return {
+    platform: process.platform,
+    distribution: parseDistribution(existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : ''),
+    isRoot: process.getuid?.() === 0,
+    engine,
+    composeVersion,
+    hasKubectl,
+  };
+}
+
+export async function findEngineVersion(): Promise<string | undefined> {
+  const answer = await run('docker', ['version', '--format', '{{.Server.Version}}'], { timeoutMs: ENGINE_ANSWER_MS_MAX });
+  return answer.exitCode === 0 ? answer.stdout.trim() : undefined;
+}
+
+export async function findComposeVersion(): Promise<string | undefined> {
+  const answer = await run('docker', ['compose', 'version', '--short'], { timeoutMs: ENGINE_ANSWER_MS_MAX });
+  return answer.exitCode === 0 ? answer.stdout.trim() : undefined;
+}
+
+/** `ID=debian` → `debian`; values may be quoted. */
+export function parseDistribution(osRelease: string): string {
+  return /^ID="?([a-z0-9._-]+)"?$/m.exec(osRelease)?.[1] ?? '';
+}
+
+async function findEngineState(): Promise<EngineState> {
+  const answer = await run('docker', ['version', '--format', '{{.Server.Version}}'], { timeoutMs: ENGINE_ANSWER_MS_MAX });
+  if (answer.exitCode === 0) return 'running';
+  if (/permission denied/i.test(answer.stderr)) return 'forbidden';
+  // On macOS and Windows the engine is Docker Desktop's, which is there when its client is.
+  const engineProgram = process.platform === 'linux' ? 'dockerd' : 'docker';
+  return (await run(engineProgram, ['--version'])).exitCode === 0 ? 'stopped' : 'absent';
+}
+
+async function findKubectl(): Promise<boolean> {
+  if ((await run('kubectl', ['version', '--client'])).exitCode === 0) return true;
+  return (await run(ownKubectl, ['version', '--client'])).exitCode === 0;
+}

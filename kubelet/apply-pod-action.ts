@@ -1,0 +1,347 @@
+/**
+ * Does what the planner decided: one action, its effects, its events. What went wrong is put into the pod's memory with upstream's reason
+ * and a time to try again; only an engine that is away makes an action reject. Every action may be done twice.
+ */
+import { pods } from '#api/generated/resources.ts';
+import type { Container, LifecycleHandler, Pod } from '#api/generated/types.ts';
+import { keyOf } from '#api/meta/object-key.ts';
+import { isReason } from '#api/meta/status.ts';
+import type { Client } from '#client/client.ts';
+import type { EventRecorder } from '#client/event-recorder.ts';
+import type { Clock } from '#component/clock.ts';
+import type { Logger } from '#component/logger.ts';
+import { nextBackOff } from './back-off.ts';
+import { buildContainerSpec, buildSandboxSpec } from './container-spec.ts';
+import { ensureImage } from './ensure-image.ts';
+import { ConfigError } from './environment.ts';
+import { type DnsSettings, renderHosts, renderResolvConf } from './network/pod-files.ts';
+import type { PodNetwork } from './network/pod-network.ts';
+import type { PodAction } from './plan-pod-actions.ts';
+import type { NodeFacts, PodFacts } from './pod-fields.ts';
+import { failVolumes, type PodMemory, readyVolumes } from './pod-memory.ts';
+import { initContainersOf, sandboxFailure } from './pod-snapshot.ts';
+import type { PodStates } from './pod-states.ts';
+import type { Prober } from './probes/prober.ts';
+import type { References } from './references.ts';
+import { type ContainerRuntime, RuntimeError } from './runtime/container-runtime.ts';
+import type { ServiceAccountTokens } from './service-account-tokens.ts';
+import type { PodVolumes } from './volumes/pod-volumes.ts';
+
+export interface PodActionDeps {
+  readonly client: Client;
+  readonly runtime: ContainerRuntime;
+  readonly states: PodStates;
+  readonly network: PodNetwork;
+  readonly volumes: PodVolumes;
+  readonly references: References;
+  readonly tokens: ServiceAccountTokens;
+  readonly prober: Prober;
+  readonly events: EventRecorder;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly node: NodeFacts;
+  readonly pauseImage: string;
+  /** What a pod of the host network joins: `container:<id>` or `host`. */
+  readonly nodeNetworkMode: string;
+  readonly dns: DnsSettings;
+  /** Environment variables that tell every container where the API server is. */
+  readonly serviceVariables: ReadonlyMap<string, string>;
+}
+
+/** One pod as its actions see it. */
+export interface PodContext {
+  readonly pod: Pod;
+  readonly memory: PodMemory;
+  readonly signal: AbortSignal;
+  wake(): void;
+}
+
+/** What failed for the container itself is tried again after this long; upstream's look at a pod comes about as often. */
+const RETRY_MS = 10_000;
+/** The signal must still have a chance after a hook that used up the grace period. */
+const GRACE_SECONDS_AFTER_HOOK_MIN = 2;
+
+export async function applyPodAction(action: PodAction, context: PodContext, deps: PodActionDeps): Promise<void> {
+  switch (action.verb) {
+    case 'prepare-volumes':
+      return prepareVolumes(context, deps);
+    case 'create-sandbox':
+    case 'start-sandbox':
+    case 'set-up-network':
+      return applySandboxAction(action, context, deps);
+    case 'remove-sandbox':
+      return removeSandbox(action, context, deps);
+    case 'ensure-image':
+      return ensureImageOf(action.container, action.attempt, context, deps);
+    case 'create-container':
+      return createContainer(action, context, deps);
+    case 'start-container':
+      return startContainer(action, context, deps);
+    case 'stop-container':
+      return stopContainer(action, context, deps);
+    case 'remove-container':
+      await deps.runtime.removeContainer(action.id);
+      return deps.states.refresh(action.id);
+    case 'remove-volumes':
+      return removeVolumes(context, deps);
+    case 'delete-pod':
+      return deletePod(context.pod, deps);
+    case 'wake':
+      return;
+  }
+}
+
+async function prepareVolumes({ pod, memory, wake }: PodContext, deps: PodActionDeps): Promise<void> {
+  const { uid, namespace = '' } = pod.metadata;
+  try {
+    await deps.references.follow(pod, () => {
+      if (memory.volumes.phase === 'removed') return;
+      memory.volumes = { phase: 'unprepared' };
+      for (const [name, { reason }] of memory.failures) if (reason === 'CreateContainerConfigError') memory.failures.delete(name);
+      wake();
+    });
+    const { byKey, refreshAtMs } = await deps.tokens.get(pod);
+    const facts = factsOf(pod, deps);
+    const context = { pod, facts, lookup: deps.references.lookupFor(namespace), tokens: byKey };
+    const [sources] = await Promise.all([
+      deps.volumes.prepare(context),
+      deps.volumes.writeEtcFile(uid, 'resolv.conf', renderResolvConf(pod, deps.dns)),
+      deps.volumes.writeEtcFile(uid, 'hosts', renderHosts(pod, facts.podIp, deps.dns.clusterDomain)),
+    ]);
+    readyVolumes(memory, sources);
+    if (refreshAtMs !== undefined) refreshTokensAt(refreshAtMs, memory, wake, deps.clock);
+  } catch (error) {
+    throwIfEngineIsAway(error);
+    failVolumes(memory, messageOf(error), deps.clock.now());
+    deps.events.record(pod, 'Warning', 'FailedMount', messageOf(error));
+  }
+}
+
+/** Preparing again asks for the tokens that are old. */
+function refreshTokensAt(atMs: number, memory: PodMemory, wake: () => void, clock: Clock): void {
+  clock.after(Math.max(0, atMs - clock.now()), () => {
+    if (memory.volumes.phase !== 'ready') return;
+    memory.volumes = { phase: 'unprepared' };
+    wake();
+  });
+}
+
+type SandboxAction = Extract<PodAction, { verb: 'create-sandbox' | 'start-sandbox' | 'set-up-network' }>;
+
+async function applySandboxAction(action: SandboxAction, { pod, memory }: PodContext, deps: PodActionDeps): Promise<void> {
+  try {
+    if (action.verb === 'create-sandbox') await createSandbox(pod, action.attempt, deps);
+    else if (action.verb === 'start-sandbox') await startSandbox(action.id, deps);
+    else await setUpNetwork(pod, action.id, deps);
+    memory.failures.delete(sandboxFailure);
+  } catch (error) {
+    throwIfEngineIsAway(error);
+    const message = `Failed to create pod sandbox: ${messageOf(error)}`;
+    memory.failures.set(sandboxFailure, { reason: 'FailedCreatePodSandBox', message, retryAtMs: deps.clock.now() + RETRY_MS });
+    deps.events.record(pod, 'Warning', 'FailedCreatePodSandBox', message);
+  }
+}
+
+async function createSandbox(pod: Pod, attempt: number, deps: PodActionDeps): Promise<void> {
+  const mounts = deps.volumes.memoryMounts(pod);
+  const spec = buildSandboxSpec(pod, { attempt, image: deps.pauseImage, nodeNetworkMode: deps.nodeNetworkMode, mounts });
+  await deps.states.refresh(await deps.runtime.createSandbox(spec));
+}
+
+async function startSandbox(id: string, deps: PodActionDeps): Promise<void> {
+  await deps.runtime.startContainer(id);
+  await deps.states.refresh(id);
+}
+
+async function setUpNetwork(pod: Pod, id: string, deps: PodActionDeps): Promise<void> {
+  const sandbox = deps.states.sandboxesOf(pod.metadata.uid).find((candidate) => candidate.id === id);
+  if (sandbox === undefined) return;
+  await deps.network.setUp(pod, sandbox);
+  const { podIp } = factsOf(pod, deps);
+  await deps.volumes.writeEtcFile(pod.metadata.uid, 'hosts', renderHosts(pod, podIp, deps.dns.clusterDomain));
+}
+
+async function removeSandbox(
+  action: Extract<PodAction, { verb: 'remove-sandbox' }>,
+  { pod }: PodContext,
+  deps: PodActionDeps,
+): Promise<void> {
+  if (action.isReplaced) {
+    deps.events.record(pod, 'Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
+  }
+  const sandbox = deps.states.all().find(({ id }) => id === action.id);
+  await deps.network.tearDown(action.id, sandbox?.state.phase === 'running' ? sandbox.state.pid : undefined);
+  await deps.runtime.removeContainer(action.id);
+  await deps.states.refresh(action.id);
+}
+
+function ensureImageOf(
+  container: Container,
+  attempt: number,
+  { pod, memory, signal, wake }: PodContext,
+  deps: PodActionDeps,
+): Promise<void> {
+  const report = reporterFor(pod, container, deps.events);
+  return ensureImage(container, attempt, memory, { runtime: deps.runtime, clock: deps.clock, report, wake, signal });
+}
+
+async function createContainer(
+  action: Extract<PodAction, { verb: 'create-container' }>,
+  { pod, memory }: PodContext,
+  deps: PodActionDeps,
+): Promise<void> {
+  const { container, attempt, sandboxId } = action;
+  const report = reporterFor(pod, container, deps.events);
+  const image = memory.images.get(container.name);
+  if (image?.phase !== 'present') return;
+  try {
+    const spec = buildContainerSpec({
+      pod,
+      container,
+      attempt,
+      sandboxId,
+      image: image.image,
+      facts: factsOf(pod, deps),
+      lookup: deps.references.lookupFor(pod.metadata.namespace ?? ''),
+      serviceVariables: deps.serviceVariables,
+      volumeSources: memory.volumeSources,
+      extraMounts: await extraMounts(pod, container, attempt, deps),
+    });
+    const id = await deps.runtime.createContainer(spec);
+    memory.failures.delete(container.name);
+    report('Normal', 'Created', 'Container created');
+    await deps.states.refresh(id);
+  } catch (error) {
+    throwIfEngineIsAway(error);
+    const reason = error instanceof ConfigError ? 'CreateContainerConfigError' : 'CreateContainerError';
+    memory.failures.set(container.name, { reason, message: messageOf(error), retryAtMs: deps.clock.now() + RETRY_MS });
+    // A failure to make the container asks for the image again, as upstream does.
+    memory.images.delete(container.name);
+    report('Warning', 'Failed', `Error: ${messageOf(error)}`);
+  }
+}
+
+async function extraMounts(pod: Pod, container: Container, attempt: number, deps: PodActionDeps) {
+  const { uid } = pod.metadata;
+  const message = await deps.volumes.createMessageFile(uid, container.name, attempt);
+  const target = container.terminationMessagePath ?? '/dev/termination-log';
+  return [...deps.volumes.etcMounts(uid), { source: message, target, isReadOnly: false, mustExist: true }];
+}
+
+async function startContainer(
+  action: Extract<PodAction, { verb: 'start-container' }>,
+  { pod, memory }: PodContext,
+  deps: PodActionDeps,
+): Promise<void> {
+  const { container, id } = action;
+  const report = reporterFor(pod, container, deps.events);
+  rememberBackOff(pod, container, memory, deps);
+  try {
+    await deps.runtime.startContainer(id);
+  } catch (error) {
+    throwIfEngineIsAway(error);
+    // The engine keeps it as a container that ended with `StartError`: the crash loop's back-off applies.
+    report('Warning', 'Failed', `Error: ${messageOf(error)}`);
+    return deps.states.refresh(id);
+  }
+  report('Normal', 'Started', 'Container started');
+  const refreshed = deps.states.refresh(id);
+  if (container.lifecycle?.postStart !== undefined) await runPostStart(container.lifecycle.postStart, action, pod, deps);
+  await refreshed;
+}
+
+/** The wait that an early end of this attempt will cause: twice that of the attempt before. */
+function rememberBackOff(pod: Pod, { name }: Container, memory: PodMemory, deps: PodActionDeps): void {
+  const before = deps.states
+    .containersOf(pod.metadata.uid)
+    .filter(({ identity }) => identity.containerName === name)
+    .at(-2);
+  if (before?.state.phase !== 'exited') return;
+  memory.backOffs.set(name, nextBackOff(memory.backOffs.get(name), before.state.finishedAtMs, deps.clock.now()));
+}
+
+async function runPostStart(
+  hook: LifecycleHandler,
+  { container, id }: Extract<PodAction, { verb: 'start-container' }>,
+  pod: Pod,
+  deps: PodActionDeps,
+): Promise<void> {
+  const outcome = await runHook(hook, container, id, pod, RETRY_MS * 6, deps);
+  if (outcome.isSuccess) return;
+  // What the hook wrote may hold secrets; upstream keeps it out of the event too.
+  reporterFor(pod, container, deps.events)('Warning', 'FailedPostStartHook', 'PostStartHook failed');
+  await deps.runtime.stopContainer(id, pod.spec.terminationGracePeriodSeconds ?? 30);
+}
+
+async function stopContainer(
+  action: Extract<PodAction, { verb: 'stop-container' }>,
+  { pod }: PodContext,
+  deps: PodActionDeps,
+): Promise<void> {
+  const container = [...initContainersOf(pod), ...pod.spec.containers].find(({ name }) => name === action.containerName);
+  if (container !== undefined) reporterFor(pod, container, deps.events)('Normal', 'Killing', action.why);
+  let { gracePeriodSeconds } = action;
+  const preStop = container?.lifecycle?.preStop;
+  if (container !== undefined && preStop !== undefined) {
+    const startedMs = deps.clock.monotonic();
+    const outcome = await runHook(preStop, container, action.id, pod, gracePeriodSeconds * 1000, deps);
+    if (!outcome.isSuccess) reporterFor(pod, container, deps.events)('Warning', 'FailedPreStopHook', 'PreStopHook failed');
+    const usedSeconds = Math.ceil((deps.clock.monotonic() - startedMs) / 1000);
+    gracePeriodSeconds = Math.max(gracePeriodSeconds - usedSeconds, GRACE_SECONDS_AFTER_HOOK_MIN);
+  }
+  await deps.runtime.stopContainer(action.id, gracePeriodSeconds);
+  await deps.states.refresh(action.id);
+}
+
+/** A hook is a probe whose outcome counts once; `sleep` is the one kind that probes do not have. */
+async function runHook(hook: LifecycleHandler, container: Container, containerId: string, pod: Pod, msMax: number, deps: PodActionDeps) {
+  const late = new AbortController();
+  const cancel = deps.clock.after(msMax, () => late.abort());
+  try {
+    if (hook.sleep !== undefined) {
+      await deps.clock.sleep(Math.min(hook.sleep.seconds * 1000, msMax), late.signal).catch(() => {});
+      return { isSuccess: true, message: '' };
+    }
+    return await deps.prober(hook, { container, containerId, podIp: factsOf(pod, deps).podIp }, msMax, late.signal);
+  } finally {
+    cancel();
+  }
+}
+
+async function removeVolumes({ pod, memory }: PodContext, deps: PodActionDeps): Promise<void> {
+  const { uid } = pod.metadata;
+  deps.references.release(uid);
+  deps.tokens.release(uid);
+  await deps.volumes.remove(uid);
+  memory.volumes = { phase: 'removed' };
+}
+
+/** With the uid, so that a new pod of the same name is safe. */
+async function deletePod(pod: Pod, { client }: PodActionDeps): Promise<void> {
+  try {
+    await client.resource(pods).delete(keyOf(pod), { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid } });
+  } catch (error) {
+    if (!isReason(error, 'NotFound', 'Conflict')) throw error;
+  }
+}
+
+export function factsOf(pod: Pod, { network, states, node }: PodActionDeps): PodFacts {
+  const state = network.stateOf(states.sandboxesOf(pod.metadata.uid).at(-1));
+  const podIp = state.phase === 'up' ? state.podIp : pod.spec.hostNetwork === true ? node.nodeIp : '';
+  return { ...node, podIp };
+}
+
+export function reporterFor(pod: Pod, container: Container, events: EventRecorder) {
+  const list = initContainersOf(pod).includes(container) ? 'initContainers' : 'containers';
+  return (type: 'Normal' | 'Warning', reason: string, message: string): void =>
+    events.record(pod, type, reason, message, `spec.${list}{${container.name}}`);
+}
+
+/** The worker tries again when the engine is back; it is nobody's fault in the pod. */
+function throwIfEngineIsAway(error: unknown): void {
+  if (error instanceof RuntimeError && error.reason === 'Unavailable') throw error;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

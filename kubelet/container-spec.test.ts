@@ -1,0 +1,135 @@
+/** What fields of a pod turn into for the runtime: environment, command, security, resources, mounts, host names. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Container, Pod, PodSpec } from '#api/generated/types.ts';
+import { buildContainerSpec, buildSandboxSpec, type ContainerSpecContext } from './container-spec.ts';
+import { expandVariables } from './environment.ts';
+import { qosClassOf } from './qos-class.ts';
+
+function aPod(spec: Partial<PodSpec> = {}, more: Partial<Container> = {}): Pod {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'web', namespace: 'shop', uid: 'u1', resourceVersion: '1', creationTimestamp: '', labels: { app: 'web' } },
+    spec: { nodeName: 'worker-1', containers: [{ name: 'main', image: 'web:v1', ...more }], ...spec },
+  };
+}
+
+function specOf(pod: Pod, more: Partial<ContainerSpecContext> = {}) {
+  const [container] = pod.spec.containers;
+  assert.ok(container);
+  return buildContainerSpec({
+    pod,
+    container,
+    attempt: 0,
+    sandboxId: 's1',
+    image: { id: 'sha256:1', digest: 'sha256:1', sizeBytes: 1, user: '' },
+    facts: { podIp: '10.244.1.5', nodeIp: '172.18.0.3', cpuCount: 4, memoryBytes: 8 * 2 ** 30 },
+    lookup: { configMap: () => undefined, secret: () => undefined },
+    serviceVariables: new Map(),
+    volumeSources: new Map(),
+    extraMounts: [],
+    ...more,
+  });
+}
+
+test('variables are expanded from those before them, unknown ones stay, doubled dollars escape', () => {
+  const known = new Map([['A', '1']]);
+  assert.equal(expandVariables('$(A)-$(B)-$$(A)-$A', known), '1-$(B)-$(A)-$A');
+});
+
+test('the environment takes fields, resources, ConfigMaps and Secrets', () => {
+  const pod = aPod(
+    {},
+    {
+      command: ['run', '$(NAME)'],
+      env: [
+        { name: 'NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+        { name: 'APP', valueFrom: { fieldRef: { fieldPath: "metadata.labels['app']" } } },
+        { name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+        { name: 'CPUS', valueFrom: { resourceFieldRef: { resource: 'limits.cpu' } } },
+        { name: 'MIB', valueFrom: { resourceFieldRef: { resource: 'requests.memory', divisor: '1Mi' } } },
+        { name: 'SECRET', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } },
+        { name: 'GONE', valueFrom: { configMapKeyRef: { name: 'none', key: 'k', optional: true } } },
+        { name: 'BOTH', value: '$(NAME)/$(SECRET)' },
+      ],
+      envFrom: [{ prefix: 'P_', configMapRef: { name: 'c' } }],
+      resources: { requests: { memory: '64Mi' } },
+    },
+  );
+  const lookup: ContainerSpecContext['lookup'] = {
+    configMap: (name) => (name === 'c' ? { apiVersion: 'v1', kind: 'ConfigMap', metadata: pod.metadata, data: { x: 'y' } } : undefined),
+    secret: () => ({ apiVersion: 'v1', kind: 'Secret', metadata: pod.metadata, data: { k: 'aHVzaA==' } }),
+  };
+  const spec = specOf(pod, { lookup });
+  assert.deepEqual(spec.command, ['run', 'web']);
+  assert.deepEqual(spec.env, ['P_x=y', 'NAME=web', 'APP=web', 'IP=10.244.1.5', 'CPUS=4', 'MIB=64', 'SECRET=hush', 'BOTH=web/hush']);
+});
+
+const missing = [
+  { it: 'a ConfigMap', env: { configMapKeyRef: { name: 'c', key: 'k' } }, message: 'configmap "c" not found' },
+  { it: 'a Secret', env: { secretKeyRef: { name: 's', key: 'k' } }, message: 'secret "s" not found' },
+];
+for (const { it, env, message } of missing) {
+  test(`${it} that is missing is a configuration error`, () => {
+    assert.throws(() => specOf(aPod({}, { env: [{ name: 'X', valueFrom: env }] })), { message });
+  });
+}
+
+test('limits become shares, quota and bytes', () => {
+  const { cpuShares, cpuQuotaMicros, memoryBytesMax, oomScoreAdjustment } = specOf(
+    aPod({}, { resources: { limits: { cpu: '500m', memory: '64Mi' }, requests: { cpu: '250m', memory: '64Mi' } } }),
+  );
+  assert.deepEqual([cpuShares, cpuQuotaMicros, memoryBytesMax], [256, 50_000, 64 * 2 ** 20]);
+  assert.equal(oomScoreAdjustment, 992);
+});
+
+const rootCases = [
+  { it: 'refuses an image that runs as root', user: '', message: 'container has runAsNonRoot and image will run as root' },
+  {
+    it: 'refuses an image whose user has only a name',
+    user: 'node',
+    message: 'container has runAsNonRoot and image has non-numeric user (node), cannot verify user is non-root (container: main)',
+  },
+  { it: 'accepts an image with a numbered user', user: '1000', message: undefined },
+];
+for (const { it, user, message } of rootCases) {
+  test(`runAsNonRoot ${it}`, () => {
+    const build = () => specOf(aPod({ securityContext: { runAsNonRoot: true } }), { image: { id: 'i', digest: 'i', sizeBytes: 1, user } });
+    if (message === undefined) build();
+    else assert.throws(build, { message });
+  });
+}
+
+test('the container’s own user wins over the pod’s, with the pod’s group', () => {
+  const spec = specOf(aPod({ securityContext: { runAsUser: 1, runAsGroup: 2, fsGroup: 3 } }, { securityContext: { runAsUser: 9 } }));
+  assert.equal(spec.user, '9:2');
+  assert.deepEqual(spec.supplementalGroups, [3]);
+});
+
+test('a mount of a volume over one of the kubelet’s files wins', () => {
+  const volumeSources = new Map([['v', { path: '/data/v' }]]);
+  const extraMounts = [{ source: '/data/hosts', target: '/etc/hosts', isReadOnly: false }];
+  const { mounts } = specOf(aPod({}, { volumeMounts: [{ name: 'v', mountPath: '/etc/hosts', readOnly: true }] }), {
+    volumeSources,
+    extraMounts,
+  });
+  assert.deepEqual(mounts, [{ source: '/data/v', target: '/etc/hosts', isReadOnly: true }]);
+});
+
+test('a pod of the host network joins the node', () => {
+  const options = { attempt: 0, image: 'pause', nodeNetworkMode: 'container:node', mounts: [] };
+  assert.equal(buildSandboxSpec(aPod({ hostNetwork: true }), options).networkMode, 'container:node');
+  assert.equal(buildSandboxSpec(aPod(), options).networkMode, 'none');
+  assert.equal(buildSandboxSpec(aPod({ hostname: 'a'.repeat(70) }), options).hostname.length, 63);
+});
+
+const qosCases = [
+  { resources: {}, qosClass: 'BestEffort' },
+  { resources: { requests: { cpu: '1' } }, qosClass: 'Burstable' },
+  { resources: { limits: { cpu: '1', memory: '1Gi' } }, qosClass: 'Guaranteed' },
+  { resources: { limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '500m', memory: '1Gi' } }, qosClass: 'Burstable' },
+];
+for (const { resources, qosClass } of qosCases) {
+  test(`${JSON.stringify(resources)} is ${qosClass}`, () => assert.equal(qosClassOf(aPod({}, { resources })), qosClass));
+}

@@ -1,0 +1,254 @@
+/**
+ * The node agent put together: the node's registration and lease, its pods' workers, the engine's events, routes, and the HTTPS API. Built
+ * from its dependencies, started by `run`, ended by its signal; the pods it looks after go on running without it.
+ */
+import { nodes, pods } from '#api/generated/resources.ts';
+import type { Node, Taint } from '#api/generated/types.ts';
+import type { Client } from '#client/client.ts';
+import { createEventRecorder } from '#client/event-recorder.ts';
+import { createInformer } from '#client/informer.ts';
+import type { Clock } from '#component/clock.ts';
+import type { Logger } from '#component/logger.ts';
+import type { Random } from '#component/random.ts';
+import { runTogether } from '#component/shutdown.ts';
+import type { Run } from './network/exec.ts';
+import type { DnsSettings } from './network/pod-files.ts';
+import type { PodNetwork } from './network/pod-network.ts';
+import { runNodeLease } from './node/node-lease.ts';
+import type { NodeHealth } from './node/node-object.ts';
+import { createNodeRegistration } from './node/node-registration.ts';
+import { runNodeRoutes } from './node/node-routes.ts';
+import { createPodStates, type PodStates } from './pod-states.ts';
+import { createPodWorkers, type PodWorkers } from './pod-workers.ts';
+import { createProbeWorkers } from './probes/probe-workers.ts';
+import { createProber } from './probes/prober.ts';
+import { createReferences } from './references.ts';
+import { type ContainerRuntime, isSandbox, type RuntimeContainer, type RuntimeInfo } from './runtime/container-runtime.ts';
+import { joinLogFrames, readTail } from './runtime/log-frames.ts';
+import { type KubeletServerOptions, runKubeletServer } from './server.ts';
+import { createServiceAccountTokens } from './service-account-tokens.ts';
+import type { PodVolumes } from './volumes/pod-volumes.ts';
+
+export interface KubeletOptions {
+  readonly nodeName: string;
+  readonly nodeIp: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly taints: readonly Taint[];
+  readonly cpuCount: number;
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+  readonly architecture: string;
+  readonly bootId: string;
+  readonly kubeletPort: number;
+  readonly pauseImage: string;
+  readonly nodeNetworkMode: string;
+  readonly dns: DnsSettings;
+  /** Where containers find the API server: the `kubernetes` Service. */
+  readonly kubernetesService: { readonly ip: string; readonly port: number };
+  /** Without it there is no HTTPS API. */
+  readonly server: Omit<KubeletServerOptions, 'port'> | undefined;
+}
+
+export interface KubeletDeps {
+  readonly client: Client;
+  readonly runtime: ContainerRuntime;
+  readonly network: PodNetwork;
+  readonly volumes: PodVolumes;
+  /** Absent where there is no network to route (tests). */
+  readonly run: Run | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+export interface Kubelet {
+  run(signal: AbortSignal): Promise<void>;
+  /** What is not ready yet, for the health server. */
+  unready(): readonly string[];
+  readonly workers: Pick<PodWorkers, 'pods' | 'findPod'>;
+}
+
+/** The version of the API whose behaviour this kubelet has. */
+export const KUBELET_VERSION = 'v1.36.0';
+/** What of a log stands in for a message that was not written, when the container's policy says so. */
+const LOG_MESSAGE_BYTES_MAX = 2048;
+const LOG_MESSAGE_LINES_MAX = 80;
+
+export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubelet {
+  const { client, runtime, clock, random, log, network, volumes } = deps;
+  const informerDeps = { client, clock, random, log };
+  const podInformer = createInformer({ type: pods, fieldSelector: `spec.nodeName=${options.nodeName}` }, informerDeps);
+  const nodeInformer = createInformer({ type: nodes }, informerDeps);
+  const events = createEventRecorder({ component: 'kubelet', host: options.nodeName }, { client, clock, random, log });
+  const prober = createProber(runtime);
+  const terminationMessages = new Map<string, string>();
+  let ownNode: Node | undefined;
+
+  const states: PodStates = createPodStates({
+    runtime,
+    clock,
+    log,
+    onChange: (podUids) => {
+      forgetMessages(terminationMessages, states);
+      workers.wake(podUids);
+      registration.wake();
+    },
+    onExit: async (container) => {
+      if (isSandbox(container) || terminationMessages.has(container.id)) return;
+      terminationMessages.set(container.id, await readTerminationMessage(container));
+    },
+  });
+
+  const workers = createPodWorkers(podInformer, {
+    client,
+    runtime,
+    states,
+    network,
+    volumes,
+    references: createReferences(informerDeps),
+    tokens: createServiceAccountTokens({ client, clock }),
+    prober,
+    probes: createProbeWorkers({ prober, clock, random, log }),
+    events,
+    clock,
+    log,
+    node: { nodeIp: options.nodeIp, cpuCount: options.cpuCount, memoryBytes: options.memoryBytes },
+    pauseImage: options.pauseImage,
+    nodeNetworkMode: options.nodeNetworkMode,
+    dns: options.dns,
+    serviceVariables: serviceVariables(options.kubernetesService),
+    terminationMessages,
+  });
+
+  const registration = createNodeRegistration({
+    client,
+    clock,
+    log,
+    description: {
+      name: options.nodeName,
+      labels: options.labels,
+      taints: options.taints,
+      nodeIp: options.nodeIp,
+      kubeletPort: options.kubeletPort,
+      architecture: options.architecture,
+      version: KUBELET_VERSION,
+      cpuCount: options.cpuCount,
+      memoryBytes: options.memoryBytes,
+      diskBytes: options.diskBytes,
+    },
+    checkHealth,
+    onNode,
+  });
+
+  async function checkHealth(): Promise<NodeHealth> {
+    const info = await runtime.getInfo().catch((): RuntimeInfo | undefined => undefined);
+    const problems = [
+      ...(info === undefined ? ['container runtime is down'] : []),
+      ...(network.podCidr() === undefined ? [networkProblem] : []),
+    ];
+    return {
+      problems,
+      runtimeVersion: info?.version ?? 'Unknown',
+      kernelVersion: info?.kernelVersion ?? '',
+      osImage: info?.osImage ?? '',
+      machineId: info?.machineId ?? '',
+      bootId: options.bootId,
+    };
+  }
+
+  /** The controller manager gives the node its range; pods wait for it. */
+  function onNode(node: Node): void {
+    ownNode = node;
+    const { podCIDR } = node.spec;
+    if (podCIDR === network.podCidr()) return;
+    network.setPodCidr(podCIDR);
+    log.info({ podCIDR }, 'the node has a range of pod addresses');
+    workers.wakeAll();
+    registration.wake();
+  }
+
+  async function readTerminationMessage({ id, identity, state, hasTerminal }: RuntimeContainer): Promise<string> {
+    const { podUid, containerName = '', attempt } = identity;
+    const text = await volumes.readMessage(podUid, containerName, attempt);
+    if (text !== '' || state.phase !== 'exited' || state.exitCode === 0) return text;
+    const pod = podInformer.store.list(identity.podNamespace).find(({ metadata }) => metadata.uid === podUid);
+    const container = [...(pod?.spec.initContainers ?? []), ...(pod?.spec.containers ?? [])].find(({ name }) => name === containerName);
+    if (container?.terminationMessagePolicy !== 'FallbackToLogsOnError') return '';
+    const logOptions = { isFollowed: false, hasTimestamps: false, tailLines: LOG_MESSAGE_LINES_MAX };
+    const raw = await runtime.readLogs(id, logOptions, AbortSignal.any([]));
+    return readTail(hasTerminal ? raw : joinLogFrames(raw), LOG_MESSAGE_BYTES_MAX);
+  }
+
+  async function runServer(signal: AbortSignal): Promise<void> {
+    if (options.server === undefined) return;
+    await runKubeletServer({ ...options.server, port: options.kubeletPort }, { pods: workers, states, runtime, clock, log }, signal);
+  }
+
+  return {
+    workers,
+    unready: () => [
+      ...(podInformer.hasSynced() ? [] : ['pods']),
+      ...(states.isConnected() ? [] : ['container-engine']),
+      ...(registration.isRegistered() ? [] : ['node-registration']),
+    ],
+    run: async (signal) => {
+      const { run } = deps;
+      nodeInformer.onChange((change) => {
+        if (change.object.metadata.name !== options.nodeName) return;
+        if (change.type === 'deleted') registration.wake();
+        else onNode(change.object);
+      });
+      // The network's notes are read before the first pod is looked at: else its address would seem unknown.
+      await network.restore((await listWhenUp(signal)).filter((container) => isSandbox(container) && container.state.phase === 'running'));
+      await runTogether(signal, [
+        (inner) => states.run(inner),
+        (inner) => podInformer.run(inner),
+        (inner) => nodeInformer.run(inner),
+        (inner) => events.run(inner),
+        (inner) => registration.run(inner),
+        (inner) => runNodeLease({ client, clock, log, nodeName: options.nodeName, node: () => ownNode }, inner),
+        (inner) => workers.run(inner),
+        (inner) => runServer(inner),
+        ...(run === undefined
+          ? []
+          : [(inner: AbortSignal) => runNodeRoutes({ nodes: nodeInformer, nodeName: options.nodeName, run, clock, log }, inner)]),
+      ]);
+    },
+  };
+
+  async function listWhenUp(signal: AbortSignal): Promise<readonly RuntimeContainer[]> {
+    for (;;) {
+      try {
+        return await runtime.listContainers();
+      } catch (error) {
+        log.warn({ err: error }, 'the container engine is not there yet');
+        await clock.sleep(ENGINE_RETRY_MS, signal);
+      }
+    }
+  }
+}
+
+const ENGINE_RETRY_MS = 1_000;
+
+const networkProblem =
+  'container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized';
+
+function forgetMessages(messages: Map<string, string>, states: PodStates): void {
+  const present = new Set(states.all().map(({ id }) => id));
+  for (const id of messages.keys()) if (!present.has(id)) messages.delete(id);
+}
+
+/** What upstream tells every container about the `kubernetes` Service; clients in a pod find the API server by it. */
+function serviceVariables({ ip, port }: { readonly ip: string; readonly port: number }): ReadonlyMap<string, string> {
+  const address = `tcp://${ip}:${port}`;
+  return new Map([
+    ['KUBERNETES_SERVICE_HOST', ip],
+    ['KUBERNETES_SERVICE_PORT', String(port)],
+    ['KUBERNETES_SERVICE_PORT_HTTPS', String(port)],
+    ['KUBERNETES_PORT', address],
+    [`KUBERNETES_PORT_${port}_TCP`, address],
+    [`KUBERNETES_PORT_${port}_TCP_PROTO`, 'tcp'],
+    [`KUBERNETES_PORT_${port}_TCP_PORT`, String(port)],
+    [`KUBERNETES_PORT_${port}_TCP_ADDR`, ip],
+  ]);
+}

@@ -1,0 +1,163 @@
+/**
+ * The Node object as this kubelet answers for it: what it registers, and the status it keeps true. Pure. Labels, taints and conditions of
+ * others are left alone. Reasons and messages are upstream's, as tools show and match them.
+ * Source: https://kubernetes.io/docs/reference/node/node-status/
+ */
+import type { Node, NodeCondition, NodeStatus, Taint } from '#api/generated/types.ts';
+import { formatQuantity, quantityFromNumber } from '#api/meta/quantity.ts';
+import type { Draft } from '#api/meta/resource-type.ts';
+import { formatTime } from '#component/clock.ts';
+
+export interface NodeDescription {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly taints: readonly Taint[];
+  readonly nodeIp: string;
+  readonly kubeletPort: number;
+  readonly architecture: string;
+  readonly version: string;
+  readonly cpuCount: number;
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+}
+
+/** What changes while the node lives. */
+export interface NodeHealth {
+  /** Why the node cannot run pods; empty when it can. */
+  readonly problems: readonly string[];
+  readonly runtimeVersion: string;
+  readonly kernelVersion: string;
+  readonly osImage: string;
+  readonly machineId: string;
+  readonly bootId: string;
+}
+
+/** Upstream's default. */
+const PODS_MAX = 110;
+
+export function draftNode(description: NodeDescription): Draft<Node> {
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: description.name, labels: labelsOf(description) },
+    spec: description.taints.length === 0 ? {} : { taints: description.taints },
+  };
+}
+
+/** The node with our labels as they should be; the same object when they are. */
+export function withOwnLabels(node: Node, description: NodeDescription): Node {
+  const wanted = labelsOf(description);
+  const present = node.metadata.labels ?? {};
+  if (Object.entries(wanted).every(([key, value]) => present[key] === value)) return node;
+  return { ...node, metadata: { ...node.metadata, labels: { ...present, ...wanted } } };
+}
+
+export function labelsOf({ name, labels, architecture }: NodeDescription): Readonly<Record<string, string>> {
+  const ofSystem = { arch: architecture, os: 'linux' };
+  return {
+    'kubernetes.io/hostname': name,
+    'kubernetes.io/os': ofSystem.os,
+    'kubernetes.io/arch': ofSystem.arch,
+    'beta.kubernetes.io/os': ofSystem.os,
+    'beta.kubernetes.io/arch': ofSystem.arch,
+    ...labels,
+  };
+}
+
+export function buildNodeStatus(node: Node, description: NodeDescription, health: NodeHealth, nowMs: number): NodeStatus {
+  const amounts = {
+    cpu: String(description.cpuCount),
+    memory: formatQuantity(quantityFromNumber(description.memoryBytes, 'binary')),
+    'ephemeral-storage': formatQuantity(quantityFromNumber(description.diskBytes, 'binary')),
+    pods: String(PODS_MAX),
+  };
+  const own = ownConditions(health).map((condition) => withTimes(condition, node.status?.conditions ?? [], nowMs));
+  const foreign = (node.status?.conditions ?? []).filter(({ type }) => !own.some((condition) => condition.type === type));
+  return {
+    ...node.status,
+    capacity: { ...foreignAmounts(node.status?.capacity, amounts), ...amounts },
+    allocatable: { ...foreignAmounts(node.status?.allocatable, amounts), ...amounts },
+    addresses: [
+      { type: 'InternalIP', address: description.nodeIp },
+      { type: 'Hostname', address: description.name },
+    ],
+    daemonEndpoints: { kubeletEndpoint: { Port: description.kubeletPort } },
+    nodeInfo: {
+      architecture: description.architecture,
+      bootID: health.bootId,
+      containerRuntimeVersion: `docker://${health.runtimeVersion}`,
+      kernelVersion: health.kernelVersion,
+      kubeProxyVersion: description.version,
+      kubeletVersion: description.version,
+      machineID: health.machineId,
+      operatingSystem: 'linux',
+      osImage: health.osImage,
+      systemUUID: health.machineId,
+    },
+    conditions: [...foreign, ...own],
+  };
+}
+
+/** Resources that somebody else advertised on this node. */
+function foreignAmounts(present: Readonly<Record<string, string>> | undefined, own: Readonly<Record<string, string>>) {
+  return Object.fromEntries(Object.entries(present ?? {}).filter(([name]) => !(name in own)));
+}
+
+interface OwnCondition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+function ownConditions({ problems }: NodeHealth): readonly OwnCondition[] {
+  const ready =
+    problems.length === 0
+      ? { status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' }
+      : { status: 'False', reason: 'KubeletNotReady', message: problems.length === 1 ? (problems[0] ?? '') : `[${problems.join(', ')}]` };
+  return [
+    { type: 'MemoryPressure', status: 'False', reason: 'KubeletHasSufficientMemory', message: 'kubelet has sufficient memory available' },
+    { type: 'DiskPressure', status: 'False', reason: 'KubeletHasNoDiskPressure', message: 'kubelet has no disk pressure' },
+    { type: 'PIDPressure', status: 'False', reason: 'KubeletHasSufficientPID', message: 'kubelet has sufficient PID available' },
+    { type: 'Ready', ...ready },
+  ];
+}
+
+function withTimes(condition: OwnCondition, previous: readonly NodeCondition[], nowMs: number): NodeCondition {
+  const before = previous.find(({ type }) => type === condition.type);
+  const now = formatTime(nowMs);
+  const since = before?.status === condition.status ? (before.lastTransitionTime ?? now) : now;
+  return { ...condition, lastHeartbeatTime: now, lastTransitionTime: since };
+}
+
+/** Whether two statuses differ in more than the time of the heartbeat, which alone is not worth a write. */
+export function withoutHeartbeat(status: NodeStatus | undefined): NodeStatus | undefined {
+  if (status?.conditions === undefined) return status;
+  return { ...status, conditions: status.conditions.map(({ lastHeartbeatTime: _, ...condition }) => condition) };
+}
+
+/** `a=b,c=` as labels; `key=value:Effect,key:Effect` as taints. Throws naming what is wrong. */
+export function parseLabels(text: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    splitList(text).map((item) => {
+      const [key = '', value = ''] = item.split('=');
+      return [key, value];
+    }),
+  );
+}
+
+export function parseTaints(text: string): readonly Taint[] {
+  return splitList(text).map((item) => {
+    const colon = item.lastIndexOf(':');
+    if (colon < 0) throw new Error(`taint "${item}" has no effect: write key=value:Effect`);
+    const [key = '', value] = item.slice(0, colon).split('=');
+    return { key, effect: item.slice(colon + 1), ...(value === undefined || value === '' ? {} : { value }) };
+  });
+}
+
+function splitList(text: string): readonly string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}

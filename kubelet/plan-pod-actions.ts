@@ -1,0 +1,292 @@
+/**
+ * Decides what to do next for one pod. Pure: a snapshot in, actions out; the worker takes a new snapshot after every action that ends and
+ * asks again, so each answer only has to be right for its moment. Three lives: a pod that should run, one that is over (its containers
+ * stay for their logs, its sandbox goes), one that must go (`plan-pod-removal.ts`). An action whose key is busy is never planned twice.
+ */
+import type { Container, Pod } from '#api/generated/types.ts';
+import { retryTimeMs } from './back-off.ts';
+import { planPodRemoval } from './plan-pod-removal.ts';
+import { isPodOver, mayRestart } from './pod-phase.ts';
+import {
+  allContainersOf,
+  attemptsOf,
+  type ContainerView,
+  initContainersOf,
+  isSidecar,
+  isStarted,
+  newestSandbox,
+  type PodSnapshot,
+  sandboxFailure,
+  viewContainer,
+} from './pod-snapshot.ts';
+import type { RuntimeContainer } from './runtime/container-runtime.ts';
+
+export type PodAction =
+  | { readonly verb: 'prepare-volumes' }
+  | { readonly verb: 'create-sandbox'; readonly attempt: number }
+  | { readonly verb: 'start-sandbox'; readonly id: string }
+  | { readonly verb: 'set-up-network'; readonly id: string }
+  | { readonly verb: 'remove-sandbox'; readonly id: string; readonly isReplaced: boolean }
+  | { readonly verb: 'ensure-image'; readonly container: Container; readonly attempt: number }
+  | { readonly verb: 'create-container'; readonly container: Container; readonly attempt: number; readonly sandboxId: string }
+  | { readonly verb: 'start-container'; readonly container: Container; readonly id: string }
+  | {
+      readonly verb: 'stop-container';
+      readonly containerName: string;
+      readonly id: string;
+      readonly gracePeriodSeconds: number;
+      readonly why: string;
+    }
+  | { readonly verb: 'remove-container'; readonly id: string }
+  | { readonly verb: 'remove-volumes' }
+  | { readonly verb: 'delete-pod' }
+  /** Ask again at this time. */
+  | { readonly verb: 'wake'; readonly atMs: number };
+
+/** Two actions of one key exclude each other. */
+export function actionKey(action: PodAction): string {
+  switch (action.verb) {
+    case 'prepare-volumes':
+    case 'remove-volumes':
+      return 'volumes';
+    case 'create-sandbox':
+    case 'start-sandbox':
+    case 'set-up-network':
+    case 'remove-sandbox':
+      return 'sandbox';
+    case 'ensure-image':
+      return `image/${action.container.name}`;
+    case 'create-container':
+    case 'start-container':
+      return `container/${action.container.name}`;
+    case 'stop-container':
+      return `container/${action.containerName}`;
+    case 'remove-container':
+      return `remove/${action.id}`;
+    case 'delete-pod':
+    case 'wake':
+      return action.verb;
+  }
+}
+
+export function planPodActions(snapshot: PodSnapshot): readonly PodAction[] {
+  const actions = planLife(snapshot);
+  return actions.filter((action) => action.verb === 'wake' || !snapshot.busy.has(actionKey(action)));
+}
+
+function planLife(snapshot: PodSnapshot): readonly PodAction[] {
+  if (snapshot.isGone || snapshot.pod.metadata.deletionTimestamp !== undefined) return planPodRemoval(snapshot);
+  if (isPodOver(snapshot)) return planFinishedPod(snapshot);
+  return planRunningPod(snapshot);
+}
+
+/** Its containers have done their work: sidecars and whatever else runs is stopped, then the sandbox and its address are given back. */
+function planFinishedPod(snapshot: PodSnapshot): readonly PodAction[] {
+  const running = snapshot.containers.filter(({ state }) => state.phase === 'running');
+  if (running.length > 0) return running.map((container) => stopContainer(snapshot.pod, container, ''));
+  const unstarted = snapshot.containers.filter(({ state }) => state.phase === 'created');
+  return [...unstarted.map(removeContainer), ...snapshot.sandboxes.map(({ id }) => removeSandbox(id, false))];
+}
+
+function planRunningPod(snapshot: PodSnapshot): readonly PodAction[] {
+  const deadline = activeDeadlineMs(snapshot.pod);
+  return [
+    ...planVolumes(snapshot),
+    ...planSandbox(snapshot),
+    ...planContainers(snapshot),
+    ...planOldAttempts(snapshot),
+    ...(deadline === undefined ? [] : [wake(deadline)]),
+  ];
+}
+
+function planVolumes({ volumes, nowMs }: PodSnapshot): readonly PodAction[] {
+  if (volumes.phase === 'ready' || volumes.phase === 'removed') return [];
+  if (volumes.phase === 'failed' && volumes.failure.retryAtMs > nowMs) return [wake(volumes.failure.retryAtMs)];
+  return [{ verb: 'prepare-volumes' }];
+}
+
+function planSandbox(snapshot: PodSnapshot): readonly PodAction[] {
+  const failure = snapshot.failures.get(sandboxFailure);
+  if (failure !== undefined && failure.retryAtMs > snapshot.nowMs) return [wake(failure.retryAtMs)];
+  const older = snapshot.sandboxes.slice(0, -1).map(({ id }) => removeSandbox(id, false));
+  const newest = newestSandbox(snapshot);
+  if (newest === undefined) return mayCreateSandbox(snapshot) ? [{ verb: 'create-sandbox', attempt: nextSandboxAttempt(snapshot) }] : [];
+  if (isSandboxLost(snapshot, newest)) return [...older, ...planSandboxChange(snapshot, newest)];
+  if (newest.state.phase === 'created') return [...older, { verb: 'start-sandbox', id: newest.id }];
+  return snapshot.network.phase === 'up' ? older : [...older, { verb: 'set-up-network', id: newest.id }];
+}
+
+/** The engine makes an ordinary volume of a name it does not know, so memory volumes must be there first. */
+function mayCreateSandbox({ pod, volumes, isNetworkReady }: PodSnapshot): boolean {
+  const hasMemoryVolume = (pod.spec.volumes ?? []).some(({ emptyDir }) => emptyDir?.medium === 'Memory');
+  return (pod.spec.hostNetwork === true || isNetworkReady) && (volumes.phase === 'ready' || !hasMemoryVolume);
+}
+
+/** Past every attempt whose container could still be seen by somebody. */
+function nextSandboxAttempt(snapshot: PodSnapshot): number {
+  return (newestSandbox(snapshot)?.identity.attempt ?? -1) + 1;
+}
+
+function isSandboxLost({ network }: PodSnapshot, sandbox: RuntimeContainer): boolean {
+  return sandbox.state.phase === 'exited' || network.phase === 'stale';
+}
+
+/** What shares a lost sandbox's namespaces goes first: nothing may run beside its successor without a network. */
+function planSandboxChange(snapshot: PodSnapshot, sandbox: RuntimeContainer): readonly PodAction[] {
+  const running = snapshot.containers.filter(({ state }) => state.phase === 'running');
+  if (running.length > 0) return running.map((container) => stopContainer(snapshot.pod, container, ''));
+  const unstarted = snapshot.containers.filter(({ state }) => state.phase === 'created');
+  if (unstarted.length > 0) return unstarted.map(removeContainer);
+  return [removeSandbox(sandbox.id, true)];
+}
+
+function planContainers(snapshot: PodSnapshot): readonly PodAction[] {
+  const sandbox = newestSandbox(snapshot);
+  if (sandbox !== undefined && isSandboxLost(snapshot, sandbox)) return [];
+  const next = nextContainers(snapshot, sandbox);
+  return [
+    ...next.flatMap((container) => planContainer(snapshot, sandbox, container)),
+    ...allContainersOf(snapshot.pod).flatMap((container) => planRunningContainer(snapshot, container)),
+  ];
+}
+
+/** The containers that may run now: sidecars up to the first init container that has not done its work, that one, or all the others. */
+function nextContainers(snapshot: PodSnapshot, sandbox: RuntimeContainer | undefined): readonly Container[] {
+  const reached: Container[] = [];
+  for (const container of initContainersOf(snapshot.pod)) {
+    const view = viewContainer(snapshot, container.name);
+    if (isSidecar(container)) {
+      reached.push(container);
+      const probes = snapshot.probes.get(view?.id ?? '');
+      if (isStarted(container, view, probes)) continue;
+      // One that started once and now restarts does not hold up the others again.
+      if (hasMainContainer(snapshot)) continue;
+      return reached;
+    }
+    if (isInitDone(snapshot, sandbox, view)) continue;
+    return [...reached, container];
+  }
+  return [...reached, ...snapshot.pod.spec.containers];
+}
+
+function hasMainContainer(snapshot: PodSnapshot): boolean {
+  return snapshot.pod.spec.containers.some(({ name }) => attemptsOf(snapshot, name).some((container) => isOfSandbox(snapshot, container)));
+}
+
+/** Init containers run again in a new sandbox, so only what was made in this one counts. */
+function isInitDone(snapshot: PodSnapshot, sandbox: RuntimeContainer | undefined, view: ContainerView | undefined): boolean {
+  if (hasMainContainer(snapshot)) return true;
+  if (view?.state.phase !== 'exited' || view.state.exitCode !== 0) return false;
+  return sandbox !== undefined && view.createdAtMs >= sandbox.createdAtMs;
+}
+
+function isOfSandbox(snapshot: PodSnapshot, container: RuntimeContainer): boolean {
+  const sandbox = newestSandbox(snapshot);
+  return sandbox !== undefined && container.createdAtMs >= sandbox.createdAtMs;
+}
+
+/** One container that should run: image, create, start; each as soon as what it needs is there. */
+function planContainer(snapshot: PodSnapshot, sandbox: RuntimeContainer | undefined, container: Container): readonly PodAction[] {
+  const view = viewContainer(snapshot, container.name);
+  if (view?.state.phase === 'running') return [];
+  if (view?.state.phase === 'created' && view.id !== undefined) return planStart(snapshot, sandbox, container, view.id);
+  const failure = snapshot.failures.get(container.name);
+  if (failure !== undefined && failure.retryAtMs > snapshot.nowMs) return [wake(failure.retryAtMs)];
+  if (view?.state.phase === 'exited') {
+    const needsRerun = initContainersOf(snapshot.pod).includes(container) && view.state.exitCode === 0;
+    if (!needsRerun && !mayRestart(snapshot.pod, container, view.state.exitCode)) return [];
+    const retryAtMs = retryTimeMs(snapshot.backOffs.get(container.name), view.state.finishedAtMs);
+    if (retryAtMs > snapshot.nowMs) return [wake(retryAtMs)];
+  }
+  return planCreate(snapshot, sandbox, container, view === undefined ? 0 : view.attempt + 1);
+}
+
+function planCreate(
+  snapshot: PodSnapshot,
+  sandbox: RuntimeContainer | undefined,
+  container: Container,
+  attempt: number,
+): readonly PodAction[] {
+  const image = snapshot.images.get(container.name);
+  if (image === undefined || image.attempt !== attempt) return [{ verb: 'ensure-image', container, attempt }];
+  if (image.phase === 'failed') {
+    return image.failure.retryAtMs > snapshot.nowMs ? [wake(image.failure.retryAtMs)] : [{ verb: 'ensure-image', container, attempt }];
+  }
+  if (sandbox === undefined || snapshot.volumes.phase !== 'ready') return [];
+  // Made while the network is still being wired; started only after it. The pod's address is in no environment then, unless it is asked for.
+  if (snapshot.network.phase !== 'up' && readsPodIp(container)) return [];
+  return [{ verb: 'create-container', container, attempt, sandboxId: sandbox.id }];
+}
+
+/** Whether the container's environment tells it the pod's address. */
+function readsPodIp(container: Container): boolean {
+  return (container.env ?? []).some(({ valueFrom }) => valueFrom?.fieldRef?.fieldPath.startsWith('status.podIP') === true);
+}
+
+function planStart(snapshot: PodSnapshot, sandbox: RuntimeContainer | undefined, container: Container, id: string): readonly PodAction[] {
+  const made = snapshot.containers.find((candidate) => candidate.id === id);
+  if (made === undefined || !isOfSandbox(snapshot, made)) return [{ verb: 'remove-container', id }];
+  const isReady = sandbox?.state.phase === 'running' && snapshot.network.phase === 'up';
+  return isReady ? [{ verb: 'start-container', container, id }] : [];
+}
+
+/** A running container is stopped, to be restarted, when a probe says so or its image was changed. */
+function planRunningContainer(snapshot: PodSnapshot, container: Container): readonly PodAction[] {
+  const running = attemptsOf(snapshot, container.name).at(-1);
+  if (running?.state.phase !== 'running') return [];
+  const why = reasonToRestart(container, running, snapshot);
+  return why === undefined ? [] : [stopContainer(snapshot.pod, running, why, probeGracePeriod(container, snapshot, running))];
+}
+
+function reasonToRestart(container: Container, running: RuntimeContainer, { probes }: PodSnapshot): string | undefined {
+  const results = probes.get(running.id);
+  if (container.image !== undefined && running.image !== container.image)
+    return `Container ${container.name} definition changed, will be restarted`;
+  if (results?.liveness === 'failure') return `Container ${container.name} failed liveness probe, will be restarted`;
+  if (results?.startup === 'failure') return `Container ${container.name} failed startup probe, will be restarted`;
+  return undefined;
+}
+
+/** A failing probe may bring its own grace period. */
+function probeGracePeriod(container: Container, { probes }: PodSnapshot, running: RuntimeContainer): number | undefined {
+  const results = probes.get(running.id);
+  if (results?.liveness === 'failure') return container.livenessProbe?.terminationGracePeriodSeconds;
+  if (results?.startup === 'failure') return container.startupProbe?.terminationGracePeriodSeconds;
+  return undefined;
+}
+
+/** The newest attempt and the one before it stay, for `kubectl logs --previous`. */
+function planOldAttempts(snapshot: PodSnapshot): readonly PodAction[] {
+  return allContainersOf(snapshot.pod).flatMap(({ name }) => attemptsOf(snapshot, name).slice(0, -2).map(removeContainer));
+}
+
+/** When the pod has been active for as long as it may; undefined when it may for ever. */
+function activeDeadlineMs({ spec, status }: Pod): number | undefined {
+  if (spec.activeDeadlineSeconds === undefined || status?.startTime === undefined) return undefined;
+  return Date.parse(status.startTime) + spec.activeDeadlineSeconds * 1000;
+}
+
+export function gracePeriodOf(pod: Pod): number {
+  const seconds = pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_PERIOD_SECONDS;
+  // A second for the signal to be delivered, also when the pod is deleted at once.
+  return Math.max(seconds, 1);
+}
+
+const DEFAULT_GRACE_PERIOD_SECONDS = 30;
+
+export function stopContainer(pod: Pod, container: RuntimeContainer, why: string, gracePeriodSeconds = gracePeriodOf(pod)): PodAction {
+  const containerName = container.identity.containerName ?? '';
+  return { verb: 'stop-container', containerName, id: container.id, gracePeriodSeconds, why: why || `Stopping container ${containerName}` };
+}
+
+export function removeContainer({ id }: RuntimeContainer): PodAction {
+  return { verb: 'remove-container', id };
+}
+
+export function removeSandbox(id: string, isReplaced: boolean): PodAction {
+  return { verb: 'remove-sandbox', id, isReplaced };
+}
+
+function wake(atMs: number): PodAction {
+  return { verb: 'wake', atMs };
+}

@@ -1,0 +1,65 @@
+/**
+ * What a pod may learn about itself (the downward API): the value of a `fieldRef` or a `resourceFieldRef`, for environments and for files.
+ * Pure. Throws with upstream's message for a field that cannot be asked for.
+ * Source: https://kubernetes.io/docs/concepts/workloads/pods/downward-api/
+ */
+import type { Container, ObjectFieldSelector, Pod, ResourceFieldSelector } from '#api/generated/types.ts';
+import { allContainersOf } from './pod-snapshot.ts';
+import { amountOf } from './resource-amounts.ts';
+
+export interface NodeFacts {
+  readonly nodeIp: string;
+  readonly cpuCount: number;
+  readonly memoryBytes: number;
+}
+
+export interface PodFacts extends NodeFacts {
+  /** Empty before the pod has one. */
+  readonly podIp: string;
+}
+
+export function podFieldValue(pod: Pod, { fieldPath }: ObjectFieldSelector, facts: PodFacts): string {
+  const { metadata, spec } = pod;
+  const keyed = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(fieldPath);
+  if (keyed !== null) return (keyed[1] === 'labels' ? metadata.labels : metadata.annotations)?.[keyed[2] ?? ''] ?? '';
+  const values: Readonly<Record<string, () => string>> = {
+    'metadata.name': () => metadata.name,
+    'metadata.namespace': () => metadata.namespace ?? '',
+    'metadata.uid': () => metadata.uid,
+    'metadata.labels': () => formatMap(metadata.labels),
+    'metadata.annotations': () => formatMap(metadata.annotations),
+    'spec.nodeName': () => spec.nodeName ?? '',
+    'spec.serviceAccountName': () => spec.serviceAccountName ?? '',
+    'status.hostIP': () => facts.nodeIp,
+    'status.hostIPs': () => facts.nodeIp,
+    'status.podIP': () => facts.podIp,
+    'status.podIPs': () => facts.podIp,
+  };
+  const value = Object.hasOwn(values, fieldPath) ? values[fieldPath] : undefined;
+  if (value === undefined) throw new Error(`unsupported fieldPath: ${fieldPath}`);
+  return value();
+}
+
+/** `key="value"` lines in order of key, as upstream writes a map to a file. */
+function formatMap(map: Readonly<Record<string, string>> | undefined): string {
+  return Object.entries(map ?? {})
+    .toSorted(([left], [right]) => (left < right ? -1 : 1))
+    .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
+    .join('\n');
+}
+
+/** `own` is the container that asks; a file names the container it is about. A limit that is not set is what the node has. */
+export function resourceFieldValue(pod: Pod, selector: ResourceFieldSelector, own: Container | undefined, node: NodeFacts): string {
+  const { containerName, resource, divisor } = selector;
+  const container =
+    containerName === undefined || containerName === '' ? own : allContainersOf(pod).find(({ name }) => name === containerName);
+  if (container === undefined) throw new Error(`container ${containerName ?? ''} not found`);
+  const [kind = '', ...rest] = resource.split('.');
+  const name = rest.join('.');
+  const { limits, requests } = container.resources ?? {};
+  const nodeAmounts: Readonly<Record<string, number>> = { cpu: node.cpuCount, memory: node.memoryBytes };
+  if (kind !== 'limits' && kind !== 'requests') throw new Error(`unsupported container resource : ${resource}`);
+  const asked = kind === 'limits' ? amountOf(limits, name) || (nodeAmounts[name] ?? 0) : amountOf(requests, name);
+  const unit = divisor === undefined || divisor === '0' ? 1 : amountOf({ divisor }, 'divisor');
+  return String(Math.ceil(asked / unit));
+}

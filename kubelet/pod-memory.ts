@@ -1,0 +1,46 @@
+/**
+ * What the kubelet remembers about one pod between two looks at it: what was tried, what came of it, what is under way. Only the pod's worker
+ * and its actions write here. Everything in it can be learnt again, so nothing is lost with a kubelet that dies.
+ */
+import type { VolumeSource } from './container-spec.ts';
+import type { BackOff, Failure, ImageState, VolumesState } from './pod-snapshot.ts';
+
+export interface PodMemory {
+  volumes: VolumesState;
+  volumeSources: ReadonlyMap<string, VolumeSource>;
+  /** How long the next failure to mount is waited for. */
+  volumeRetryMs: number;
+  readonly images: Map<string, ImageState>;
+  readonly imageBackOffs: Map<string, BackOff>;
+  readonly failures: Map<string, Failure>;
+  readonly backOffs: Map<string, BackOff>;
+  readonly busy: Set<string>;
+}
+
+const VOLUME_RETRY_MS_FIRST = 500;
+const VOLUME_RETRY_MS_MAX = 122_000;
+
+export function createPodMemory(): PodMemory {
+  return {
+    volumes: { phase: 'unprepared' },
+    volumeSources: new Map(),
+    volumeRetryMs: VOLUME_RETRY_MS_FIRST,
+    images: new Map(),
+    imageBackOffs: new Map(),
+    failures: new Map(),
+    backOffs: new Map(),
+    busy: new Set(),
+  };
+}
+
+/** Doubles the wait, up to two minutes, as upstream's volume manager does. */
+export function failVolumes(memory: PodMemory, message: string, nowMs: number): void {
+  memory.volumes = { phase: 'failed', failure: { reason: 'FailedMount', message, retryAtMs: nowMs + memory.volumeRetryMs } };
+  memory.volumeRetryMs = Math.min(memory.volumeRetryMs * 2, VOLUME_RETRY_MS_MAX);
+}
+
+export function readyVolumes(memory: PodMemory, sources: ReadonlyMap<string, VolumeSource>): void {
+  memory.volumes = { phase: 'ready' };
+  memory.volumeSources = sources;
+  memory.volumeRetryMs = VOLUME_RETRY_MS_FIRST;
+}

@@ -1,0 +1,87 @@
+/**
+ * One worker per pod of this node. Pods come from the informer; containers without a pod (deleted while the kubelet was away) get a worker
+ * that only removes them, once both the informer and the engine have been heard. Ends by letting go: a kubelet that stops leaves its pods
+ * running.
+ */
+import type { Pod } from '#api/generated/types.ts';
+import type { Informer } from '#client/informer.ts';
+import { aborted } from '#component/shutdown.ts';
+import { createPodWorker, type PodWorker, type PodWorkerDeps } from './pod-worker.ts';
+import type { ContainerIdentity } from './runtime/container-runtime.ts';
+
+export interface PodWorkers {
+  /** Until aborted. */
+  run(signal: AbortSignal): Promise<void>;
+  wake(podUids: ReadonlySet<string>): void;
+  wakeAll(): void;
+  pods(): readonly Pod[];
+  findPod(namespace: string, name: string): Pod | undefined;
+}
+
+export function createPodWorkers(informer: Informer<Pod>, deps: PodWorkerDeps): PodWorkers {
+  const workers = new Map<string, PodWorker>();
+
+  function add(pod: Pod, isGone: boolean): void {
+    const { uid } = pod.metadata;
+    const worker = createPodWorker(pod, { isGone, onEnd: () => workers.delete(uid) }, deps);
+    workers.set(uid, worker);
+    worker.wake();
+  }
+
+  function onPod(pod: Pod): void {
+    const worker = workers.get(pod.metadata.uid);
+    if (worker === undefined) add(pod, false);
+    else worker.update(pod);
+  }
+
+  /** Containers, then files, that no pod of the API accounts for. */
+  async function adoptOrphans(): Promise<void> {
+    for (const { identity } of deps.states.all()) {
+      if (!workers.has(identity.podUid)) add(orphanPod(identity), true);
+    }
+    for (const podUid of await deps.volumes.listPodUids()) {
+      if (!workers.has(podUid)) await deps.volumes.remove(podUid);
+    }
+  }
+
+  return {
+    run: async (signal) => {
+      await Promise.all([informer.whenSynced(signal), deps.states.whenListed(signal)]);
+      const unsubscribe = informer.onChange((change) => {
+        if (change.type === 'deleted') return workers.get(change.object.metadata.uid)?.markGone();
+        if (change.type === 'updated' && change.previous.metadata.uid !== change.object.metadata.uid) {
+          workers.get(change.previous.metadata.uid)?.markGone();
+        }
+        onPod(change.object);
+      });
+      // What the informer knew before this subscription.
+      for (const pod of informer.store.list()) onPod(pod);
+      await adoptOrphans();
+      await aborted(signal);
+      unsubscribe();
+      for (const worker of workers.values()) worker.stop();
+    },
+
+    wake: (podUids) => {
+      for (const podUid of podUids) workers.get(podUid)?.wake();
+    },
+    wakeAll: () => {
+      for (const worker of workers.values()) worker.wake();
+    },
+    pods: () => [...workers.values()].map((worker) => worker.pod()),
+    findPod: (namespace, name) =>
+      [...workers.values()]
+        .map((worker) => worker.pod())
+        .findLast(({ metadata }) => metadata.namespace === namespace && metadata.name === name),
+  };
+}
+
+/** As much of a pod as its containers' labels tell: enough to remove them. */
+function orphanPod({ podUid, podNamespace, podName }: ContainerIdentity): Pod {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: podName, namespace: podNamespace, uid: podUid, resourceVersion: '0', creationTimestamp: '' },
+    spec: { containers: [] },
+  };
+}

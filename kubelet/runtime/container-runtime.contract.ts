@@ -1,0 +1,140 @@
+/** What every container runtime must do, as one suite: the fake one passes it in the unit tests, Docker's in the integration tests. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { ContainerIdentity, ContainerRuntime, ContainerSpec, RuntimeEvent, SandboxSpec } from './container-runtime.ts';
+import { joinLogFrames, readTail } from './log-frames.ts';
+
+export interface RuntimeUnderTest {
+  readonly runtime: ContainerRuntime;
+  /** An image whose containers run until stopped. */
+  readonly image: string;
+  /** Waits as long as this engine needs for something to show. */
+  eventually(what: string, isTrue: () => boolean): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function describeContainerRuntime(name: string, open: () => Promise<RuntimeUnderTest>): void {
+  describe(`the ${name} runtime`, () => {
+    const check = (title: string, body: (under: RuntimeUnderTest) => Promise<void>): void => {
+      test(title, async () => {
+        const under = await open();
+        try {
+          await body(under);
+        } finally {
+          const all = await under.runtime.listContainers();
+          for (const { id } of all) await under.runtime.removeContainer(id);
+          await under.close();
+        }
+      });
+    };
+
+    check('runs a container in a sandbox, and stops it', async ({ runtime, image }) => {
+      const sandboxId = await runtime.createSandbox(aSandbox(image));
+      const id = await runtime.createContainer(aContainer(image, sandboxId));
+      assert.equal((await runtime.findContainer(id))?.state.phase, 'created');
+      await runtime.startContainer(sandboxId);
+      await runtime.startContainer(id);
+      const running = await runtime.findContainer(id);
+      assert.equal(running?.state.phase, 'running');
+      assert.deepEqual(running?.identity, identity('web'));
+      await runtime.stopContainer(id, 1);
+      assert.equal((await runtime.findContainer(id))?.state.phase, 'exited');
+    });
+
+    check('gives the one that is there when the same container is made twice', async ({ runtime, image }) => {
+      const sandboxId = await runtime.createSandbox(aSandbox(image));
+      assert.equal(await runtime.createSandbox(aSandbox(image)), sandboxId);
+      const id = await runtime.createContainer(aContainer(image, sandboxId));
+      assert.equal(await runtime.createContainer(aContainer(image, sandboxId)), id);
+      assert.equal((await runtime.listContainers()).length, 2);
+    });
+
+    check('takes starting, stopping and removing twice for done', async ({ runtime, image }) => {
+      const sandboxId = await runtime.createSandbox(aSandbox(image));
+      await runtime.startContainer(sandboxId);
+      await runtime.startContainer(sandboxId);
+      await runtime.stopContainer(sandboxId, 1);
+      await runtime.stopContainer(sandboxId, 1);
+      await runtime.removeContainer(sandboxId);
+      await runtime.removeContainer(sandboxId);
+      await runtime.stopContainer(sandboxId, 1);
+      assert.equal(await runtime.findContainer(sandboxId), undefined);
+    });
+
+    check('tells of every change', async ({ runtime, image, eventually }) => {
+      const seen: RuntimeEvent['what'][] = [];
+      const stop = new AbortController();
+      const opened = Promise.withResolvers<void>();
+      const watching = runtime.watchEvents(opened.resolve, ({ what }) => seen.push(what), stop.signal);
+      await opened.promise;
+      const sandboxId = await runtime.createSandbox(aSandbox(image));
+      await runtime.startContainer(sandboxId);
+      await runtime.stopContainer(sandboxId, 1);
+      await runtime.removeContainer(sandboxId);
+      await eventually('four events', () => new Set(seen).size === 4);
+      stop.abort();
+      await watching;
+      assert.deepEqual([...new Set(seen)], ['created', 'started', 'exited', 'removed']);
+    });
+
+    check('refuses to make a container of an image that is not there', async ({ runtime, image }) => {
+      const sandboxId = await runtime.createSandbox(aSandbox(image));
+      const missing = aContainer('keelson.invalid/no-such-image:v1', sandboxId);
+      await assert.rejects(runtime.createContainer(missing), { name: 'RuntimeError', reason: 'NotFound' });
+      assert.equal(await runtime.findImage('keelson.invalid/no-such-image:v1'), undefined);
+      assert.notEqual(await runtime.findImage(image), undefined);
+    });
+
+    check('runs a command in a container and reads its log', async ({ runtime, image }) => {
+      const sandboxId = await runtime.createSandbox(aSandbox(image));
+      await runtime.startContainer(sandboxId);
+      const id = await runtime.createContainer(aContainer(image, sandboxId));
+      await runtime.startContainer(id);
+      assert.equal((await runtime.exec(id, ['true'], 10_000)).exitCode, 0);
+      const log = await runtime.readLogs(id, { isFollowed: false, hasTimestamps: false }, AbortSignal.any([]));
+      assert.equal(await readTail(joinLogFrames(log), 100), 'hello\n');
+    });
+  });
+}
+
+function identity(containerName?: string): ContainerIdentity {
+  const pod = { podUid: 'contract-uid', podNamespace: 'default', podName: 'contract', attempt: 0 };
+  return containerName === undefined ? pod : { ...pod, containerName };
+}
+
+export function aSandbox(image: string): SandboxSpec {
+  return {
+    identity: identity(),
+    image,
+    hostname: 'contract',
+    networkMode: 'none',
+    sharesHostIpc: false,
+    sharesHostPid: false,
+    sysctls: {},
+    mounts: [],
+  };
+}
+
+export function aContainer(image: string, sandboxId: string): ContainerSpec {
+  return {
+    identity: identity('web'),
+    sandboxId,
+    image,
+    command: ['sh', '-c', 'echo hello; trap "exit 0" TERM; sleep 60 & wait'],
+    env: [],
+    mounts: [],
+    supplementalGroups: [],
+    isPrivileged: false,
+    hasReadOnlyRoot: false,
+    mayGainPrivileges: true,
+    capabilitiesAdded: [],
+    capabilitiesDropped: [],
+    cpuShares: 2,
+    oomScoreAdjustment: 0,
+    pidMode: 'container',
+    sharesHostIpc: false,
+    hasTerminal: false,
+    hasStdin: false,
+    closesStdinOnce: false,
+  };
+}

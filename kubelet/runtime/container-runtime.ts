@@ -1,0 +1,187 @@
+/**
+ * What the kubelet asks of a container engine, in the kubelet's words. One implementation drives Docker (`docker-runtime.ts`), one lives in
+ * memory (`fake-runtime.ts`); `container-runtime.contract.ts` is the suite both pass. Every container carries its identity as labels and a
+ * name derived from it, so a kubelet that restarts finds what it made, and making the same thing twice is refused by the engine.
+ */
+
+/** Who a container is. The attempt counts the containers made for one (pod, container) pair, from 0; it is the restart count. */
+export interface ContainerIdentity {
+  readonly podUid: string;
+  readonly podNamespace: string;
+  readonly podName: string;
+  /** Absent for a sandbox. */
+  readonly containerName?: string;
+  readonly attempt: number;
+}
+
+/** A bind mount; `source` is a path on the engine's host or the name of one of the engine's volumes. */
+export interface Mount {
+  readonly source: string;
+  readonly target: string;
+  readonly isReadOnly: boolean;
+  readonly propagation?: 'rprivate' | 'rslave' | 'rshared';
+  /** A missing source is created (as a directory) unless this is set. */
+  readonly mustExist?: boolean;
+}
+
+export interface SandboxSpec {
+  readonly identity: ContainerIdentity;
+  readonly image: string;
+  readonly hostname: string;
+  /** `none`: the kubelet wires the network itself. `container:<id>` or `host`: the pod uses the node's. */
+  readonly networkMode: string;
+  readonly sharesHostIpc: boolean;
+  readonly sharesHostPid: boolean;
+  readonly sysctls: Readonly<Record<string, string>>;
+  /** Memory volumes are held by the sandbox, so that they outlive the containers that use them. */
+  readonly mounts: readonly Mount[];
+}
+
+export interface ContainerSpec {
+  readonly identity: ContainerIdentity;
+  readonly sandboxId: string;
+  readonly image: string;
+  readonly command?: readonly string[];
+  readonly args?: readonly string[];
+  /** `NAME=value` */
+  readonly env: readonly string[];
+  readonly workingDir?: string;
+  readonly mounts: readonly Mount[];
+  /** `user`, `user:group` in numbers; absent: the image's. */
+  readonly user?: string;
+  readonly supplementalGroups: readonly number[];
+  readonly isPrivileged: boolean;
+  readonly hasReadOnlyRoot: boolean;
+  readonly mayGainPrivileges: boolean;
+  readonly capabilitiesAdded: readonly string[];
+  readonly capabilitiesDropped: readonly string[];
+  readonly cpuShares: number;
+  /** CPU time per 100 ms, in microseconds; absent: unlimited. */
+  readonly cpuQuotaMicros?: number;
+  readonly memoryBytesMax?: number;
+  readonly oomScoreAdjustment: number;
+  readonly pidMode: 'container' | 'pod' | 'host';
+  readonly sharesHostIpc: boolean;
+  readonly hasTerminal: boolean;
+  readonly hasStdin: boolean;
+  readonly closesStdinOnce: boolean;
+  /** SIGTERM unless the container asks for another one. */
+  readonly stopSignal?: string;
+}
+
+export type ContainerState =
+  | { readonly phase: 'created' }
+  | { readonly phase: 'running'; readonly pid: number; readonly startedAtMs: number }
+  | {
+      readonly phase: 'exited';
+      readonly exitCode: number;
+      /** `Completed`, `Error`, `OOMKilled`, or `StartError` when the process could not even be started. */
+      readonly reason: string;
+      readonly message: string;
+      /** 0 when it never ran. */
+      readonly startedAtMs: number;
+      readonly finishedAtMs: number;
+    };
+
+export interface RuntimeContainer {
+  readonly id: string;
+  readonly identity: ContainerIdentity;
+  /** As it was asked for. */
+  readonly image: string;
+  readonly imageId: string;
+  readonly createdAtMs: number;
+  readonly state: ContainerState;
+  /** Whether its output is one raw stream rather than framed standard output and error. */
+  readonly hasTerminal: boolean;
+}
+
+export interface ImageInfo {
+  readonly id: string;
+  /** `repository@sha256:…` where a registry knows it, else the id. */
+  readonly digest: string;
+  readonly sizeBytes: number;
+  /** As the image says it: empty (root), `1000`, `node`, `1000:1000`. */
+  readonly user: string;
+}
+
+export interface RuntimeInfo {
+  readonly version: string;
+  readonly kernelVersion: string;
+  readonly osImage: string;
+  readonly cpuCount: number;
+  readonly memoryBytes: number;
+  readonly machineId: string;
+}
+
+/** Something happened to a container; what, is learnt by inspecting it. */
+export interface RuntimeEvent {
+  readonly containerId: string;
+  readonly what: 'created' | 'started' | 'exited' | 'removed';
+}
+
+export interface ExecResult {
+  readonly exitCode: number;
+  /** Standard output and error as they came, bounded. */
+  readonly output: string;
+}
+
+export interface LogOptions {
+  readonly isFollowed: boolean;
+  readonly hasTimestamps: boolean;
+  readonly tailLines?: number;
+  readonly sinceMs?: number;
+}
+
+/** The engine refused or failed. `reason` is what callers may act on; the message is the engine's own. */
+export class RuntimeError extends Error {
+  readonly reason: 'NotFound' | 'Conflict' | 'Unavailable' | 'Refused';
+
+  constructor(reason: RuntimeError['reason'], message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'RuntimeError';
+    this.reason = reason;
+  }
+}
+
+export interface ContainerRuntime {
+  /** Rejects (`Unavailable`) while the engine is down. */
+  getInfo(): Promise<RuntimeInfo>;
+  /** Every container of this node, running or not. */
+  listContainers(): Promise<readonly RuntimeContainer[]>;
+  findContainer(id: string): Promise<RuntimeContainer | undefined>;
+  /** Calls `onOpen` once nothing later can be missed; ends by throwing when the stream breaks, normally when aborted. */
+  watchEvents(onOpen: () => void, onEvent: (event: RuntimeEvent) => void, signal: AbortSignal): Promise<void>;
+
+  findImage(image: string): Promise<ImageInfo | undefined>;
+  pullImage(image: string, signal: AbortSignal): Promise<void>;
+
+  /** Gives the id; if a container of that identity exists already, its id. */
+  createSandbox(spec: SandboxSpec): Promise<string>;
+  createContainer(spec: ContainerSpec): Promise<string>;
+  /** Starting what runs already is a success. */
+  startContainer(id: string): Promise<void>;
+  /** Sends the stop signal and, if it still runs after the grace period, SIGKILL; resolves when it has ended or is gone. */
+  stopContainer(id: string, gracePeriodSeconds: number): Promise<void>;
+  /** Kills it if it runs. Removing what is gone is a success. */
+  removeContainer(id: string): Promise<void>;
+
+  /** A volume in memory that lives while a container holds it. Creating it again is a success. */
+  createMemoryVolume(name: string, podUid: string, sizeBytesMax: number | undefined): Promise<void>;
+  /** Removes the memory volumes of a pod; those that are gone count as removed. */
+  removeMemoryVolumes(podUid: string): Promise<void>;
+
+  exec(id: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>;
+  /** The container's output, framed as Docker frames it unless it has a terminal; reading slowly slows the engine down. */
+  readLogs(id: string, options: LogOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+}
+
+/** The name an engine gives a container of this identity: the same for the same identity, so a twin is a conflict. */
+export function containerNameOf(identity: ContainerIdentity): string {
+  // A container's own name is lower case, so it can never be `POD`.
+  const role = identity.containerName ?? 'POD';
+  return ['keelson', role, identity.podName, identity.podNamespace, identity.podUid, String(identity.attempt)].join('_');
+}
+
+export function isSandbox(container: RuntimeContainer): boolean {
+  return container.identity.containerName === undefined;
+}

@@ -1,0 +1,100 @@
+/**
+ * From the kubelet's description of a sandbox or container to the body of Docker's "create a container". Pure; the one place that knows
+ * which of Docker's settings stands for which of Kubernetes'. Called by `docker-runtime.ts`.
+ */
+import { labelsOf, type Ownership } from './container-labels.ts';
+import type { ContainerSpec, Mount, SandboxSpec } from './container-runtime.ts';
+
+/** Upstream's kubelet keeps five files of 10 MiB per container. */
+const logConfig = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '5' } };
+/** The period over which the CPU quota counts, upstream's default. */
+const CPU_PERIOD_MICROS = 100_000;
+/** An image's health check would start a process every 30 s that nobody asked for: Kubernetes has probes. */
+const noHealthCheck = { Test: ['NONE'] };
+
+export function sandboxCreateOptions(spec: SandboxSpec, owner: Ownership) {
+  const joinsNode = spec.networkMode !== 'none';
+  return {
+    Image: spec.image,
+    // A joined namespace brings its own host name; Docker refuses another one.
+    ...(joinsNode ? {} : { Hostname: spec.hostname }),
+    Entrypoint: ['sleep', 'infinity'],
+    Cmd: [],
+    Labels: labelsOf(spec.identity, owner),
+    Healthcheck: noHealthCheck,
+    HostConfig: {
+      NetworkMode: spec.networkMode,
+      IpcMode: spec.sharesHostIpc ? 'host' : 'shareable',
+      ...(spec.sharesHostPid ? { PidMode: 'host' } : {}),
+      // Under a shared process namespace its init reaps the pod's orphans.
+      Init: true,
+      CapDrop: ['ALL'],
+      SecurityOpt: ['no-new-privileges'],
+      LogConfig: { Type: 'none', Config: {} },
+      Sysctls: { ...spec.sysctls },
+      ...mountOptions(spec.mounts),
+    },
+  };
+}
+
+export function containerCreateOptions(spec: ContainerSpec, owner: Ownership) {
+  return {
+    Image: spec.image,
+    ...(spec.command === undefined ? {} : { Entrypoint: [...spec.command] }),
+    ...(spec.args === undefined ? {} : { Cmd: [...spec.args] }),
+    Env: [...spec.env],
+    ...(spec.workingDir === undefined ? {} : { WorkingDir: spec.workingDir }),
+    ...(spec.user === undefined ? {} : { User: spec.user }),
+    ...(spec.stopSignal === undefined ? {} : { StopSignal: spec.stopSignal }),
+    Tty: spec.hasTerminal,
+    OpenStdin: spec.hasStdin,
+    StdinOnce: spec.closesStdinOnce,
+    Labels: labelsOf(spec.identity, owner),
+    Healthcheck: noHealthCheck,
+    HostConfig: {
+      NetworkMode: `container:${spec.sandboxId}`,
+      IpcMode: spec.sharesHostIpc ? 'host' : `container:${spec.sandboxId}`,
+      ...pidOptions(spec),
+      Privileged: spec.isPrivileged,
+      ReadonlyRootfs: spec.hasReadOnlyRoot,
+      CapAdd: [...spec.capabilitiesAdded],
+      CapDrop: [...spec.capabilitiesDropped],
+      SecurityOpt: spec.mayGainPrivileges ? [] : ['no-new-privileges'],
+      GroupAdd: spec.supplementalGroups.map(String),
+      CpuShares: spec.cpuShares,
+      ...(spec.cpuQuotaMicros === undefined ? {} : { CpuPeriod: CPU_PERIOD_MICROS, CpuQuota: spec.cpuQuotaMicros }),
+      // Memory and swap together, so the same number means no swap.
+      ...(spec.memoryBytesMax === undefined ? {} : { Memory: spec.memoryBytesMax, MemorySwap: spec.memoryBytesMax }),
+      OomScoreAdj: spec.oomScoreAdjustment,
+      LogConfig: logConfig,
+      ...mountOptions(spec.mounts),
+    },
+  };
+}
+
+function pidOptions(spec: ContainerSpec): { readonly PidMode?: string } {
+  if (spec.pidMode === 'host') return { PidMode: 'host' };
+  if (spec.pidMode === 'pod') return { PidMode: `container:${spec.sandboxId}` };
+  return {};
+}
+
+/** `Binds` make a missing source, `Mounts` refuse it: the one difference the kubelet uses. */
+function mountOptions(mounts: readonly Mount[]) {
+  const lenient = mounts.filter((mount) => mount.mustExist !== true);
+  const strict = mounts.filter((mount) => mount.mustExist === true);
+  return {
+    Binds: lenient.map((mount) => `${mount.source}:${mount.target}${bindFlags(mount)}`),
+    Mounts: strict.map((mount) => ({
+      Type: 'bind' as const,
+      Source: mount.source,
+      Target: mount.target,
+      ReadOnly: mount.isReadOnly,
+      ...(mount.propagation === undefined ? {} : { BindOptions: { Propagation: mount.propagation } }),
+    })),
+  };
+}
+
+function bindFlags(mount: Mount): string {
+  const flags = [...(mount.isReadOnly ? ['ro'] : []), ...(mount.propagation === undefined ? [] : [mount.propagation])];
+  return flags.length === 0 ? '' : `:${flags.join(',')}`;
+}

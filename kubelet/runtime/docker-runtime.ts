@@ -1,0 +1,392 @@
+/**
+ * The container runtime on Docker, through dockerode: the one file that talks to the engine. Every call has a deadline, because an engine
+ * that hangs must not hang a pod for ever; errors leave as `RuntimeError` with a reason. Streams (events, logs) are read with
+ * back-pressure: nothing is buffered here beyond what Node's sockets hold.
+ */
+import type { Readable } from 'node:stream';
+import Docker from 'dockerode';
+import type { Clock } from '#component/clock.ts';
+import { clusterLabel, identityOf, nodeLabel, type Ownership, ownedBy, podUidLabel } from './container-labels.ts';
+import {
+  type ContainerRuntime,
+  type ContainerSpec,
+  type ContainerState,
+  containerNameOf,
+  type ExecResult,
+  type ImageInfo,
+  type LogOptions,
+  type RuntimeContainer,
+  RuntimeError,
+  type RuntimeEvent,
+  type SandboxSpec,
+} from './container-runtime.ts';
+import { containerCreateOptions, sandboxCreateOptions } from './docker-create-options.ts';
+import { joinLogFrames } from './log-frames.ts';
+
+/** Creating and starting take 0.2 s on an idle engine; a busy disk can make it many times that. Upstream's runtime timeout. */
+const CALL_MS_MAX = 120_000;
+/** What the engine may take beyond the grace period to stop a container. */
+const STOP_SLACK_MS = 30_000;
+/** Enough for the last event missed between a relist and the stream; events are hints, so a repeat costs one inspect. */
+const EVENT_OVERLAP_MS = 1_000;
+/** An event is under 2 kB; a longer line is no event. */
+const EVENT_BYTES_MAX = 1024 * 1024;
+/** Probe output goes into an event; upstream keeps 10 kB of it. */
+const EXEC_OUTPUT_BYTES_MAX = 10 * 1024;
+/** Docker's answer to a start that fails because the command cannot be run. */
+const START_ERROR_EXIT_CODE = 128;
+
+export interface DockerRuntimeOptions extends Ownership {
+  /** `/var/run/docker.sock` */
+  readonly socketPath: string;
+}
+
+/** Of a container: where it runs and what of the engine's host is mounted into it. */
+export interface OwnContainer {
+  readonly id: string;
+  readonly networkMode: string;
+  /** Paths on the engine's host by mount point. */
+  readonly mounts: ReadonlyMap<string, string>;
+}
+
+export interface DockerRuntime extends ContainerRuntime {
+  /** The container one of these processes of the host is the first of; undefined when they run in none that mounts `mountPoint`. */
+  findOwnContainer(pids: readonly number[], mountPoint: string): Promise<OwnContainer | undefined>;
+  /** The process id of a running container, whoever made it. */
+  findPid(containerId: string): Promise<number | undefined>;
+  /** Calls back when that container, not one of ours, starts or stops. Throws when the stream breaks. */
+  watchContainer(containerId: string, onEvent: () => void, signal: AbortSignal): Promise<void>;
+}
+
+export function createDockerRuntime(options: DockerRuntimeOptions, deps: { readonly clock: Clock }): DockerRuntime {
+  const docker = new Docker({ socketPath: options.socketPath });
+  const { clock } = deps;
+
+  /** Runs one call: bounded in time, its failure translated. */
+  async function call<T>(what: string, action: () => Promise<T>, msMax = CALL_MS_MAX): Promise<T> {
+    let cancel = (): void => {};
+    const expired = new Promise<never>((_, reject) => {
+      cancel = clock.after(msMax, () => reject(new RuntimeError('Unavailable', `${what}: the engine did not answer in ${msMax} ms`)));
+    });
+    try {
+      return await Promise.race([action(), expired]);
+    } catch (error) {
+      throw toRuntimeError(error);
+    } finally {
+      cancel();
+    }
+  }
+
+  async function findContainer(id: string): Promise<RuntimeContainer | undefined> {
+    const found = await orUndefined(call('inspect', () => docker.getContainer(id).inspect()));
+    return found === undefined ? undefined : decodeContainer(found);
+  }
+
+  async function createOnce(spec: SandboxSpec | ContainerSpec, body: Docker.ContainerCreateOptions): Promise<string> {
+    const name = containerNameOf(spec.identity);
+    try {
+      return (await call('create', () => docker.createContainer({ ...body, name }))).id;
+    } catch (error) {
+      if (!isRuntimeReason(error, 'Conflict')) throw error;
+      // Made before a crash, or by a create whose answer was lost: it is the container we want.
+      return (await call('inspect', () => docker.getContainer(name).inspect())).Id;
+    }
+  }
+
+  async function streamEvents(filters: Record<string, string[]>, onOpen: () => void, onLine: (line: string) => void, signal: AbortSignal) {
+    const since = (clock.now() - EVENT_OVERLAP_MS) / 1000;
+    const stream = await call('events', () => docker.getEvents({ filters, since, abortSignal: signal }));
+    onOpen();
+    let rest = '';
+    try {
+      for await (const chunk of readBytes(stream)) {
+        const lines = (rest + Buffer.from(chunk).toString('utf8')).split('\n');
+        rest = lines.pop() ?? '';
+        if (rest.length > EVENT_BYTES_MAX) throw new RuntimeError('Refused', 'the engine sent an event without an end');
+        for (const line of lines) if (line !== '') onLine(line);
+      }
+    } catch (error) {
+      if (!signal.aborted) throw toRuntimeError(error);
+    }
+    if (!signal.aborted) throw new RuntimeError('Unavailable', 'the engine closed the event stream');
+  }
+
+  return {
+    getInfo: async () => {
+      const [info, version] = await Promise.all([
+        call('info', () => docker.info(), 10_000),
+        call('version', () => docker.version(), 10_000),
+      ]);
+      return {
+        version: version.Version,
+        kernelVersion: version.KernelVersion ?? '',
+        osImage: textOf(info, 'OperatingSystem'),
+        cpuCount: numberOf(info, 'NCPU'),
+        memoryBytes: numberOf(info, 'MemTotal'),
+        machineId: textOf(info, 'ID'),
+      };
+    },
+
+    listContainers: async () => {
+      const listed = await call('list', () => docker.listContainers({ all: true, filters: { label: ownedBy(options) } }));
+      const found = await Promise.all(listed.map(({ Id }) => findContainer(Id)));
+      return found.filter((container) => container !== undefined);
+    },
+
+    findContainer,
+
+    watchEvents: (onOpen, onEvent, signal) => {
+      const filters = { type: ['container'], event: ['create', 'start', 'die', 'destroy'], label: ownedBy(options) };
+      const onLine = (line: string) => {
+        const event = decodeEvent(line);
+        if (event !== undefined) onEvent(event);
+      };
+      return streamEvents(filters, onOpen, onLine, signal);
+    },
+
+    findImage: async (image) => {
+      const found = await orUndefined(call('inspect image', () => docker.getImage(image).inspect()));
+      return found === undefined ? undefined : decodeImage(found);
+    },
+
+    pullImage: async (image, signal) => {
+      const stream = await call('pull', () => docker.pull(withTag(image), { abortSignal: signal }));
+      // The engine answers 200 and reports failure as the last line.
+      let last = '';
+      for await (const chunk of readBytes(stream)) last = (last + Buffer.from(chunk).toString('utf8')).slice(-EVENT_BYTES_MAX);
+      const failure = last
+        .split('\n')
+        .map(pullErrorOf)
+        .find((message) => message !== undefined);
+      if (failure !== undefined) throw new RuntimeError('Refused', failure);
+    },
+
+    createSandbox: (spec) => createOnce(spec, sandboxCreateOptions(spec, options)),
+    createContainer: (spec) => createOnce(spec, containerCreateOptions(spec, options)),
+
+    startContainer: async (id) => {
+      try {
+        await call('start', () => docker.getContainer(id).start());
+      } catch (error) {
+        if (!isNotModified(error)) throw error;
+      }
+    },
+
+    stopContainer: async (id, gracePeriodSeconds) => {
+      const msMax = gracePeriodSeconds * 1000 + STOP_SLACK_MS;
+      try {
+        await call('stop', () => docker.getContainer(id).stop({ t: gracePeriodSeconds }), msMax);
+      } catch (error) {
+        if (!isNotModified(error) && !isRuntimeReason(error, 'NotFound')) throw error;
+      }
+    },
+
+    removeContainer: async (id) => {
+      try {
+        await call('remove', () => docker.getContainer(id).remove({ force: true, v: true }));
+      } catch (error) {
+        // Conflict: another removal of it is under way.
+        if (!isRuntimeReason(error, 'NotFound', 'Conflict')) throw error;
+      }
+    },
+
+    createMemoryVolume: async (name, podUid, sizeBytesMax) => {
+      const size = sizeBytesMax === undefined ? '' : `,size=${sizeBytesMax}`;
+      await call('create volume', () =>
+        docker.createVolume({
+          Name: name,
+          Driver: 'local',
+          DriverOpts: { type: 'tmpfs', device: 'tmpfs', o: `mode=1777${size}` },
+          Labels: { [clusterLabel]: options.cluster, [nodeLabel]: options.node, [podUidLabel]: podUid },
+        }),
+      );
+    },
+
+    removeMemoryVolumes: async (podUid) => {
+      const filters = { label: [...ownedBy(options), `${podUidLabel}=${podUid}`] };
+      const { Volumes } = await call('list volumes', () => docker.listVolumes({ filters }));
+      await Promise.all((Volumes ?? []).map(({ Name }) => orUndefined(call('remove volume', () => docker.getVolume(Name).remove()))));
+    },
+
+    exec: (id, command, timeoutMs) => call('exec', () => runExec(docker, id, command), timeoutMs),
+
+    readLogs: async (id, logOptions, signal) => readBytes(await call('logs', () => openLogs(docker, id, logOptions, signal))),
+
+    findOwnContainer: async (pids, mountPoint) => {
+      const filters = { status: ['running'], volume: [mountPoint] };
+      const listed = await call('list', () => docker.listContainers({ filters }));
+      const found = await Promise.all(listed.map(({ Id }) => orUndefined(call('inspect', () => docker.getContainer(Id).inspect()))));
+      const own = found.find((container) => container !== undefined && pids.includes(container.State.Pid));
+      if (own === undefined) return undefined;
+      const mounts = new Map(own.Mounts.map((mount) => [mount.Destination, mount.Source]));
+      return { id: own.Id, networkMode: own.HostConfig.NetworkMode ?? 'default', mounts };
+    },
+
+    findPid: async (containerId) => {
+      const found = await orUndefined(call('inspect', () => docker.getContainer(containerId).inspect()));
+      return found?.State.Running === true ? found.State.Pid : undefined;
+    },
+
+    watchContainer: (containerId, onEvent, signal) =>
+      streamEvents({ type: ['container'], event: ['start', 'die'], container: [containerId] }, onEvent, onEvent, signal),
+  };
+}
+
+async function runExec(docker: Docker, id: string, command: readonly string[]): Promise<ExecResult> {
+  const exec = await docker.getContainer(id).exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true });
+  const stream = await exec.start({});
+  let output = Buffer.alloc(0);
+  for await (const bytes of joinLogFrames(readBytes(stream))) {
+    if (output.length < EXEC_OUTPUT_BYTES_MAX) output = Buffer.concat([output, bytes]).subarray(0, EXEC_OUTPUT_BYTES_MAX);
+  }
+  const { ExitCode } = await exec.inspect();
+  return { exitCode: ExitCode ?? -1, output: output.toString('utf8') };
+}
+
+/** As dockerode's `logs`, which gathers a log that is not followed in memory; this one always streams. */
+function openLogs(docker: Docker, id: string, options: LogOptions, signal: AbortSignal): Promise<NodeJS.ReadableStream> {
+  const query = {
+    stdout: true,
+    stderr: true,
+    follow: options.isFollowed,
+    timestamps: options.hasTimestamps,
+    ...(options.tailLines === undefined ? {} : { tail: options.tailLines }),
+    ...(options.sinceMs === undefined ? {} : { since: options.sinceMs / 1000 }),
+  };
+  const request = {
+    path: `/containers/${encodeURIComponent(id)}/logs?`,
+    method: 'GET',
+    isStream: true,
+    options: query,
+    abortSignal: signal,
+    statusCodes: { 200: true, 404: 'no such container', 500: 'server error' },
+  };
+  return new Promise((resolve, reject) => {
+    docker.modem.dial(request, (error: unknown, stream: unknown) => {
+      if (isReadable(stream)) resolve(stream);
+      else reject(error);
+    });
+  });
+}
+
+function isReadable(value: unknown): value is Readable {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}
+
+/** A stream as chunks of bytes; leaving the loop early closes it. */
+async function* readBytes(stream: NodeJS.ReadableStream): AsyncGenerator<Uint8Array> {
+  for await (const chunk of stream) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+}
+
+function decodeContainer(found: Docker.ContainerInspectInfo): RuntimeContainer | undefined {
+  const identity = identityOf(found.Config.Labels);
+  if (identity === undefined) return undefined;
+  return {
+    id: found.Id,
+    identity,
+    image: found.Config.Image,
+    imageId: found.Image,
+    createdAtMs: timeMs(found.Created),
+    state: decodeState(found.State, timeMs(found.Created)),
+    hasTerminal: found.Config.Tty,
+  };
+}
+
+function decodeState(state: Docker.ContainerInspectInfo['State'], createdAtMs: number): ContainerState {
+  const startedAtMs = timeMs(state.StartedAt);
+  if (state.Running) return { phase: 'running', pid: state.Pid, startedAtMs };
+  if (state.Status === 'created') {
+    if (state.Error === '') return { phase: 'created' };
+    const at = timeMs(state.FinishedAt) || createdAtMs;
+    const failed = { exitCode: START_ERROR_EXIT_CODE, reason: 'StartError', message: state.Error };
+    return { phase: 'exited', ...failed, startedAtMs: 0, finishedAtMs: at };
+  }
+  const reason = state.OOMKilled ? 'OOMKilled' : state.ExitCode === 0 ? 'Completed' : 'Error';
+  return { phase: 'exited', exitCode: state.ExitCode, reason, message: '', startedAtMs, finishedAtMs: timeMs(state.FinishedAt) };
+}
+
+/** Docker writes the year 1 for "never". */
+function timeMs(text: string): number {
+  return Math.max(0, Date.parse(text) || 0);
+}
+
+function decodeImage(found: Docker.ImageInspectInfo): ImageInfo {
+  return { id: found.Id, digest: found.RepoDigests?.[0] ?? found.Id, sizeBytes: found.Size, user: found.Config.User ?? '' };
+}
+
+const eventNames: Readonly<Record<string, RuntimeEvent['what']>> = {
+  create: 'created',
+  start: 'started',
+  die: 'exited',
+  destroy: 'removed',
+};
+
+function decodeEvent(line: string): RuntimeEvent | undefined {
+  const event: unknown = JSON.parse(line);
+  const what = eventNames[textOf(event, 'Action')];
+  const actor = typeof event === 'object' && event !== null && 'Actor' in event ? event.Actor : undefined;
+  const containerId = textOf(actor, 'ID');
+  return what === undefined || containerId === '' ? undefined : { containerId, what };
+}
+
+function pullErrorOf(line: string): string | undefined {
+  if (!line.includes('"error"')) return undefined;
+  try {
+    const message = textOf(JSON.parse(line), 'error');
+    return message === '' ? undefined : message;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Docker pulls every tag of a reference that names none. */
+function withTag(image: string): string {
+  const lastPart = image.slice(image.lastIndexOf('/') + 1);
+  return lastPart.includes(':') || lastPart.includes('@') ? image : `${image}:latest`;
+}
+
+function textOf(value: unknown, key: string): string {
+  const found = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
+  return typeof found === 'string' ? found : '';
+}
+
+function numberOf(value: unknown, key: string): number {
+  const found = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
+  return typeof found === 'number' ? found : 0;
+}
+
+/** The engine's status codes as reasons; the message without dockerode's prefix. */
+function toRuntimeError(error: unknown): Error {
+  if (error instanceof RuntimeError) return error;
+  const statusCode = numberOf(error, 'statusCode');
+  const json = typeof error === 'object' && error !== null ? Reflect.get(error, 'json') : undefined;
+  const message = textOf(json, 'message') || withoutPrefix(error instanceof Error ? error.message : String(error));
+  if (statusCode === 304) return new RuntimeError('Conflict', 'not modified', error);
+  if (statusCode === 404) return new RuntimeError('NotFound', message, error);
+  if (statusCode === 409) return new RuntimeError('Conflict', message, error);
+  if (statusCode >= 400) return new RuntimeError('Refused', message, error);
+  return new RuntimeError('Unavailable', message, error);
+}
+
+/** dockerode's own words before the engine's. */
+function withoutPrefix(message: string): string {
+  return message.replace(/^\(HTTP code \d+\) [^-]*- /, '').trim();
+}
+
+function isRuntimeReason(error: unknown, ...reasons: readonly RuntimeError['reason'][]): boolean {
+  return error instanceof RuntimeError && reasons.includes(error.reason);
+}
+
+/** 304: it is already as asked. */
+function isNotModified(error: unknown): boolean {
+  return error instanceof RuntimeError && numberOf(error.cause, 'statusCode') === 304;
+}
+
+async function orUndefined<T>(promise: Promise<T>): Promise<T | undefined> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (isRuntimeReason(error, 'NotFound')) return undefined;
+    throw error;
+  }
+}

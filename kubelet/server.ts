@@ -1,0 +1,139 @@
+/**
+ * The kubelet's own HTTPS API, which the API server calls: `/containerLogs/…`, `/pods`, `/healthz`. Every caller must show a certificate of the
+ * cluster's authority whose name is on the allow list; there is no anonymous access. Logs stream with back-pressure: a slow reader slows the
+ * engine down, nothing piles up here.
+ */
+import { Readable } from 'node:stream';
+import { TLSSocket } from 'node:tls';
+import Fastify from 'fastify';
+import type { Pod } from '#api/generated/types.ts';
+import { ApiError, toStatus } from '#api/meta/status.ts';
+import type { Clock } from '#component/clock.ts';
+import type { Logger } from '#component/logger.ts';
+import { aborted } from '#component/shutdown.ts';
+import { chooseAttempt, type LogRequest, parseLogRequest } from './log-request.ts';
+import type { PodStates } from './pod-states.ts';
+import type { ContainerRuntime, RuntimeContainer } from './runtime/container-runtime.ts';
+import { joinLogFrames } from './runtime/log-frames.ts';
+
+export interface KubeletServerOptions {
+  readonly address: string;
+  readonly port: number;
+  readonly certificate: string;
+  readonly key: string;
+  readonly ca: string;
+  /** Common names of client certificates that may call. */
+  readonly allowedNames: readonly string[];
+}
+
+export interface KubeletServerDeps {
+  readonly pods: { pods(): readonly Pod[]; findPod(namespace: string, name: string): Pod | undefined };
+  readonly states: PodStates;
+  readonly runtime: ContainerRuntime;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** No request to the kubelet has a body worth more. */
+const BODY_BYTES_MAX = 64 * 1024;
+
+/** Serves until aborted. `onListening` is told the port. */
+export async function runKubeletServer(
+  options: KubeletServerOptions,
+  deps: KubeletServerDeps,
+  signal: AbortSignal,
+  onListening: (port: number) => void = () => {},
+): Promise<void> {
+  const server = createServer(options, deps, signal);
+  await server.listen({ host: options.address, port: options.port });
+  const address = server.server.address();
+  if (typeof address === 'object' && address !== null) onListening(address.port);
+  await aborted(signal);
+  server.server.closeAllConnections();
+  await server.close();
+}
+
+function createServer(options: KubeletServerOptions, deps: KubeletServerDeps, signal: AbortSignal) {
+  const server = Fastify({
+    https: {
+      cert: options.certificate,
+      key: options.key,
+      ca: options.ca,
+      requestCert: true,
+      rejectUnauthorized: true,
+      minVersion: 'TLSv1.2',
+    },
+    bodyLimit: BODY_BYTES_MAX,
+    logger: false,
+    exposeHeadRoutes: false,
+  });
+
+  server.addHook('onRequest', async (request) => {
+    const name = request.raw.socket instanceof TLSSocket ? request.raw.socket.getPeerCertificate().subject?.CN : undefined;
+    if (name === undefined || !options.allowedNames.includes(String(name))) {
+      throw new ApiError('Forbidden', `Forbidden (user=${String(name)}, verb=get, resource=nodes, subresource=proxy)`);
+    }
+  });
+
+  server.setErrorHandler((error, _request, reply) => {
+    const known = error instanceof ApiError ? error : new ApiError('InternalError', error instanceof Error ? error.message : String(error));
+    if (!(error instanceof ApiError)) deps.log.error({ err: error }, 'a request failed');
+    return reply.code(known.code).send(toStatus(known));
+  });
+  server.setNotFoundHandler((request, reply) => {
+    const missing = new ApiError('NotFound', `the kubelet has no ${request.method} ${request.url.split('?')[0]}`);
+    return reply.code(404).send(toStatus(missing));
+  });
+
+  server.get('/healthz', async (_request, reply) => reply.type('text/plain').send('ok'));
+  server.get('/pods', async () => ({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items: deps.pods.pods() }));
+
+  server.get<{ Params: { namespace: string; pod: string; container: string } }>(
+    '/containerLogs/:namespace/:pod/:container',
+    async (request, reply) => {
+      const { namespace, pod: podName, container: containerName } = request.params;
+      const query = new URL(request.url, 'https://kubelet').searchParams;
+      const logRequest = parseLogRequest(query, deps.clock.now());
+      const pod = deps.pods.findPod(namespace, podName);
+      if (pod === undefined) throw new ApiError('NotFound', `pod "${podName}" not found`);
+      const attempts = deps.states.containersOf(pod.metadata.uid).filter(({ identity }) => identity.containerName === containerName);
+      const chosen = chooseAttempt(pod, containerName, attempts, logRequest);
+      const reader = new AbortController();
+      reply.raw.on('close', () => reader.abort());
+      const bytes = await readContainerLog(chosen, logRequest, deps.runtime, AbortSignal.any([signal, reader.signal]));
+      return reply.type('text/plain').send(Readable.from(bytes, { objectMode: false }));
+    },
+  );
+  return server;
+}
+
+async function readContainerLog(
+  container: RuntimeContainer,
+  request: LogRequest,
+  runtime: ContainerRuntime,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Uint8Array>> {
+  // Following what has ended would wait for nothing.
+  const isFollowed = request.isFollowed && container.state.phase === 'running';
+  const raw = await runtime.readLogs(container.id, { ...request, isFollowed }, signal);
+  const bytes = container.hasTerminal ? raw : joinLogFrames(raw);
+  return limitBytes(bytes, request.limitBytes, signal);
+}
+
+/** Cut off after so many bytes, and without complaint when the reader goes away. */
+async function* limitBytes(
+  bytes: AsyncIterable<Uint8Array>,
+  bytesMax = Number.POSITIVE_INFINITY,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  let left = bytesMax;
+  try {
+    for await (const chunk of bytes) {
+      yield chunk.subarray(0, Math.min(left, chunk.length));
+      left -= chunk.length;
+      if (left <= 0) return;
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
