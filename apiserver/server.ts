@@ -2,21 +2,23 @@
  * The HTTP side: routes in the order in which they are tried, and the hooks every request passes before its body is read (what is asked, who asks, may
  * they). Everything behind is the pipeline's. The only file of this room that imports Fastify; errors leave through one handler, as a `Status`.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import { type ApiError, toStatus } from '#api/meta/status.ts';
+import { toStatus } from '#api/meta/status.ts';
 import type { Registry } from '#component/metrics.ts';
 import type { DiscoveryDocuments } from './discovery/discovery.ts';
 import { type EncodedAnswer, encodeAnswer, encodeValue } from './encoding/encode-answer.ts';
 import { negotiateResponse } from './encoding/negotiate.ts';
+import { SLAB_BYTES, slabs } from './encoding/slabs.ts';
 import type { HealthChecks } from './health-checks.ts';
 import type { OpenApiDocuments } from './openapi/openapi.ts';
-import type { ByteSink } from './pipeline/answer.ts';
+import type { Answer } from './pipeline/answer.ts';
 import { findRoute, methodNotAllowed, noSuchResource } from './pipeline/dispatch.ts';
 import type { ApiRequest, PipelineDeps } from './pipeline/request.ts';
 import { authenticate } from './request/authenticate.ts';
 import { throwIfForbidden } from './request/authorize.ts';
+import { sinkOf } from './request/byte-sink.ts';
 import { createInFlightLimit } from './request/in-flight-limit.ts';
 import { parseRequestInfo, type RequestInfo } from './request/request-info.ts';
 import { createRequestLifetimes, type RequestLifetime } from './request/request-lifetime.ts';
@@ -38,19 +40,15 @@ export interface ServerDeps extends PipelineDeps {
 /** Names of objects may be 253 characters long and more when encoded; the router's default is 100. */
 const PATH_PART_CHARACTERS_MAX = 4_096;
 
-/** A body that is larger is handed to the socket in pieces of this size, as fast as the client reads. */
-const SLAB_BYTES = 256 * 1024;
-
 interface RequestContext {
   readonly info: RequestInfo;
   readonly query: URLSearchParams;
   readonly user: User;
 }
 
+type ContextOf = (request: FastifyRequest) => RequestContext;
+
 export function createServer(deps: ServerDeps): FastifyInstance {
-  const contexts = new WeakMap<IncomingMessage, RequestContext>();
-  const lifetimes = createRequestLifetimes(deps.clock);
-  const inFlight = createInFlightLimit();
   const app: FastifyInstance = fastify({
     https: {
       cert: deps.tls.certificate,
@@ -64,16 +62,25 @@ export function createServer(deps: ServerDeps): FastifyInstance {
     bodyLimit: BODY_BYTES_MAX,
     routerOptions: { maxParamLength: PATH_PART_CHARACTERS_MAX },
     forceCloseConnections: 'idle',
-    frameworkErrors: (error, request, reply) => sendError(error, request, reply),
+    frameworkErrors: (error, request, reply) => sendError(error, request, reply, deps),
   });
-
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  app.setErrorHandler((error, request, reply) => sendError(error, request, reply));
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, deps));
   app.setNotFoundHandler(() => {
     throw noSuchResource();
   });
+  const contextOf = addHooks(app, deps);
+  addHealthRoutes(app, deps, contextOf);
+  addDocumentRoutes(app, deps, contextOf);
+  const handleResource = createResourceHandler(deps, contextOf);
+  for (const path of ['/api/*', '/apis/*']) app.all(path, handleResource);
+  return app;
+}
 
+/** What every request passes before its body is read. Gives the function that tells what was found out. */
+function addHooks(app: FastifyInstance, deps: ServerDeps): ContextOf {
+  const contexts = new WeakMap<IncomingMessage, RequestContext>();
   app.addHook('onRequest', async (request) => {
     const [path = '/', queryText = ''] = splitUrl(request.raw.url ?? '/');
     const query = new URLSearchParams(queryText);
@@ -85,43 +92,58 @@ export function createServer(deps: ServerDeps): FastifyInstance {
   app.addHook('onResponse', async (request, reply) => {
     deps.metrics.observe(contexts.get(request.raw)?.info, reply.statusCode, reply.elapsedTime);
   });
-
-  const contextOf = (request: FastifyRequest): RequestContext => {
+  return (request) => {
     const context = contexts.get(request.raw);
     if (context === undefined) throw new Error('the request passed no hook');
     return context;
   };
+}
 
+function addHealthRoutes(app: FastifyInstance, { health, registry }: ServerDeps, contextOf: ContextOf): void {
   for (const kind of ['livez', 'readyz', 'healthz'] as const) {
-    app.get(`/${kind}`, (request, reply) => sendHealth(kind, '', contextOf(request), reply));
-    app.get<{ Params: { check: string } }>(`/${kind}/:check`, (request, reply) =>
-      sendHealth(kind, request.params.check, contextOf(request), reply),
-    );
+    const report = (check: string, request: FastifyRequest, reply: FastifyReply) => {
+      const { query } = contextOf(request);
+      const result = health.report(kind, { check, isVerbose: query.has('verbose'), excluded: query.getAll('exclude') });
+      if (result === undefined) throw noSuchResource();
+      return reply.code(result.statusCode).type('text/plain; charset=utf-8').send(result.text);
+    };
+    app.get(`/${kind}`, (request, reply) => report('', request, reply));
+    // A check's name may have slashes in it.
+    app.get<{ Params: { '*': string } }>(`/${kind}/*`, (request, reply) => report(request.params['*'], request, reply));
   }
+  app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
+}
+
+/** What the server says about itself: its version, what there is, and how it is described. */
+function addDocumentRoutes(app: FastifyInstance, { discovery, openApi }: ServerDeps, contextOf: ContextOf): void {
+  const sendValue = (value: object | undefined, request: FastifyRequest, reply: FastifyReply) => {
+    if (value === undefined) throw noSuchResource();
+    return sendEncoded(encodeValue(value, 200, negotiateResponse(request.headers.accept)), reply);
+  };
   app.get('/version', (request, reply) => sendValue(versionInfo, request, reply));
-  app.get('/metrics', async (_request, reply) => reply.type(deps.registry.contentType).send(await deps.registry.metrics()));
-  app.get('/openapi/v2', (request, reply) => sendEncoded(deps.openApi.v2(request.headers.accept), request, reply));
-  app.get('/openapi/v3', (request, reply) => sendValue(deps.openApi.index(), request, reply));
-  app.get('/openapi/v3/*', (request, reply) =>
-    sendValue(deps.openApi.v3(contextOf(request).info.path) ?? fail(noSuchResource()), request, reply),
-  );
-  app.get('/', (request, reply) => sendValue({ paths: deps.discovery.paths() }, request, reply));
+  app.get('/openapi/v2', (request, reply) => sendEncoded(openApi.v2(request.headers.accept), reply));
+  app.get('/openapi/v3', (request, reply) => sendValue(openApi.index(), request, reply));
+  app.get('/openapi/v3/*', (request, reply) => sendValue(openApi.v3(contextOf(request).info.path), request, reply));
+  app.get('/', (request, reply) => sendValue({ paths: discovery.paths() }, request, reply));
   for (const path of ['/api', '/apis', '/api/:version', '/apis/:group', '/apis/:group/:version']) {
     app.get(path, (request, reply) => {
-      const found = deps.discovery.find(contextOf(request).info.path, request.headers.accept);
+      const found = discovery.find(contextOf(request).info.path, request.headers.accept);
       if (found === undefined) throw noSuchResource();
       return reply.type(found.contentType).header('vary', 'Accept').send(found.body);
     });
   }
-  for (const path of ['/api/*', '/apis/*']) app.all(path, handleResource);
-  return app;
+}
 
-  /** Every verb on every resource. */
-  async function handleResource(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+/** Every verb on every resource. */
+function createResourceHandler(deps: ServerDeps, contextOf: ContextOf) {
+  const lifetimes = createRequestLifetimes(deps.clock);
+  const inFlight = createInFlightLimit();
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const { info, query, user } = contextOf(request);
     if (!info.isResource) throw request.method === 'GET' ? noSuchResource() : methodNotAllowed();
     const route = findRoute(deps.resources, info);
     const isStream = route.info.verb === 'watch' || route.info.subresource === 'log';
+    const form = negotiateResponse(route.info.subresource === 'log' ? undefined : request.headers.accept);
     const leave = isStream ? () => {} : inFlight.enter(route.info.verb);
     const lifetime = lifetimes.begin(reply.raw, { isStream });
     const warnings: string[] = [];
@@ -131,70 +153,57 @@ export function createServer(deps: ServerDeps): FastifyInstance {
       user,
       body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
       contentType: request.headers['content-type'],
-      form: negotiateResponse(route.info.subresource === 'log' ? undefined : request.headers.accept),
+      form,
       signal: lifetime.signal,
       warn: (text) => warnings.push(text),
     };
     try {
       const answer = await route.handler(apiRequest, deps);
       if (warnings.length > 0) reply.header('warning', warnings.map(warningHeader));
-      if (answer.type === 'stream') return await sendStream(answer, lifetime, request, reply);
-      return sendEncoded(encodeAnswer(answer, { form: apiRequest.form, query, nowMs: deps.clock.now() }), request, reply);
+      if (answer.type === 'stream') return await sendStream(answer, lifetime, reply, deps);
+      return sendEncoded(encodeAnswer(answer, { form, query, nowMs: deps.clock.now() }), reply);
     } finally {
       lifetime.end();
       leave();
     }
-  }
+  };
+}
 
-  /** A response that goes on: from here on an error can only end it. */
-  async function sendStream(
-    answer: { readonly contentType: string; run(sink: ByteSink, signal: AbortSignal): Promise<void> },
-    lifetime: RequestLifetime,
-    request: FastifyRequest,
-    reply: FastifyReply,
-  ): Promise<FastifyReply> {
-    reply.hijack();
-    const { raw } = reply;
-    raw.writeHead(200, { 'content-type': answer.contentType, 'cache-control': 'no-cache, private' });
-    raw.flushHeaders();
-    try {
-      await answer.run(sinkOf(raw), lifetime.connection);
-      raw.end();
-    } catch (error) {
-      deps.log.error({ err: error, path: request.url }, 'a stream broke');
-      raw.destroy();
-    }
-    deps.metrics.observe(contextOf(request).info, 200, reply.elapsedTime);
-    return reply;
+/** A response that goes on: from here on an error can only end it. */
+async function sendStream(
+  answer: Extract<Answer, { type: 'stream' }>,
+  lifetime: RequestLifetime,
+  reply: FastifyReply,
+  { log }: Pick<ServerDeps, 'log'>,
+): Promise<FastifyReply> {
+  reply.hijack();
+  const { raw } = reply;
+  raw.writeHead(200, { 'content-type': answer.contentType, 'cache-control': 'no-cache, private' });
+  raw.flushHeaders();
+  try {
+    await answer.run(sinkOf(raw), lifetime.connection);
+    raw.end();
+  } catch (error) {
+    log.error({ err: error, path: reply.request.url }, 'a stream broke');
+    raw.destroy();
   }
+  return reply;
+}
 
-  function sendHealth(kind: 'livez' | 'readyz' | 'healthz', check: string, { query }: RequestContext, reply: FastifyReply): FastifyReply {
-    const result = deps.health.report(kind, { check, isVerbose: query.has('verbose'), excluded: query.getAll('exclude') });
-    if (result === undefined) throw noSuchResource();
-    return reply.code(result.statusCode).type('text/plain; charset=utf-8').send(result.text);
-  }
+function sendEncoded({ statusCode, contentType, pieces }: EncodedAnswer, reply: FastifyReply): FastifyReply {
+  const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  reply.code(statusCode).type(contentType).header('cache-control', 'no-cache, private').header('content-length', bytes);
+  const [only] = pieces;
+  if (pieces.length === 1 && only !== undefined) return reply.send(only);
+  if (bytes <= SLAB_BYTES) return reply.send(Buffer.concat(pieces, bytes));
+  return reply.send(Readable.from(slabs(pieces), { objectMode: false, highWaterMark: SLAB_BYTES }));
+}
 
-  function sendValue(value: object, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    return sendEncoded(encodeValue(value, 200, negotiateResponse(request.headers.accept)), request, reply);
-  }
-
-  function sendEncoded({ statusCode, contentType, pieces }: EncodedAnswer, _request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
-    reply.code(statusCode).type(contentType).header('cache-control', 'no-cache, private').header('content-length', bytes);
-    const [only] = pieces;
-    if (pieces.length === 1 && only !== undefined) return reply.send(only);
-    if (bytes <= SLAB_BYTES) return reply.send(Buffer.concat(pieces, bytes));
-    return reply.send(Readable.from(slabs(pieces), { objectMode: false, highWaterMark: SLAB_BYTES }));
-  }
-
-  function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    const apiError = toApiError(error);
-    if (apiError.code >= 500) deps.log.error({ err: apiError, method: request.method, path: request.url }, 'a request failed');
-    const { pieces } = encodeValue(toStatus(apiError), apiError.code, { mediaType: errorMediaType(request) });
-    const body = pieces[0] ?? Buffer.alloc(0);
-    if (apiError.reason === 'TooManyRequests' || apiError.reason === 'ServiceUnavailable') reply.header('retry-after', '1');
-    return reply.code(apiError.code).type(errorMediaType(request)).header('cache-control', 'no-cache, private').send(body);
-  }
+function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, { log }: Pick<ServerDeps, 'log'>): FastifyReply {
+  const apiError = toApiError(error);
+  if (apiError.code >= 500) log.error({ err: apiError, method: request.method, path: request.url }, 'a request failed');
+  if (apiError.reason === 'TooManyRequests' || apiError.reason === 'ServiceUnavailable') reply.header('retry-after', '1');
+  return sendEncoded(encodeValue(toStatus(apiError), apiError.code, { mediaType: errorMediaType(request) }), reply);
 }
 
 function errorMediaType(request: FastifyRequest): 'application/json' | 'application/yaml' {
@@ -203,10 +212,6 @@ function errorMediaType(request: FastifyRequest): 'application/json' | 'applicat
   } catch {
     return 'application/json';
   }
-}
-
-function fail(error: ApiError): never {
-  throw error;
 }
 
 function splitUrl(url: string): readonly [string, string] {
@@ -218,37 +223,4 @@ function splitUrl(url: string): readonly [string, string] {
 function warningHeader(text: string): string {
   const quoted = text.replace(/[^\x20-\x7e]/g, '?').replace(/[\\"]/g, '\\$&');
   return `299 - "${quoted}"`;
-}
-
-function* slabs(pieces: readonly Buffer[]): Generator<Buffer> {
-  let slab: Buffer[] = [];
-  let bytes = 0;
-  for (const piece of pieces) {
-    slab.push(piece);
-    bytes += piece.length;
-    if (bytes < SLAB_BYTES) continue;
-    yield Buffer.concat(slab, bytes);
-    slab = [];
-    bytes = 0;
-  }
-  if (bytes > 0) yield Buffer.concat(slab, bytes);
-}
-
-function sinkOf(raw: ServerResponse): ByteSink {
-  return {
-    write: (chunk) => raw.write(chunk),
-    drained: (signal) =>
-      new Promise((resolve) => {
-        const done = () => {
-          raw.off('drain', done);
-          raw.off('close', done);
-          signal.removeEventListener('abort', done);
-          resolve();
-        };
-        if (signal.aborted || !raw.writableNeedDrain) return resolve();
-        raw.on('drain', done);
-        raw.on('close', done);
-        signal.addEventListener('abort', done, { once: true });
-      }),
-  };
 }

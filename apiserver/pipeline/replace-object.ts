@@ -33,6 +33,7 @@ export async function replaceObject(
     return { action: isDeletable(object, current) ? 'delete' : 'write', object } as const;
   };
   const modified = await settle(reservations, () => modifyStored(target, deps, change));
+  if (modified.outcome === 'deleted' && !options.isDryRun) await deps.serviceAddresses.releaseAll(modified.object);
   return objectAnswer(definition, modified.bytes);
 }
 
