@@ -109,15 +109,15 @@ const strategic: readonly { it: string; schema?: string; original: JsonObject; p
     patch: { spec: { containers: [{ name: 'dns', ports: [{ containerPort: 54 }] }] } },
     expected: podWith({
       containers: [
-        { name: 'dns', ports: [{ containerPort: 53, protocol: 'UDP' }, { containerPort: 53, protocol: 'TCP' }, { containerPort: 54 }] },
+        { name: 'dns', ports: [{ containerPort: 54 }, { containerPort: 53, protocol: 'UDP' }, { containerPort: 53, protocol: 'TCP' }] },
       ],
     }),
   },
   {
-    it: 'adds an item that is new at the end',
+    it: 'adds an item that is new before those that were stored',
     original: podWith({ containers }),
     patch: { spec: { containers: [{ name: 'c', image: 'c:1' }] } },
-    expected: podWith({ containers: [...containers, { name: 'c', image: 'c:1' }] }),
+    expected: podWith({ containers: [{ name: 'c', image: 'c:1' }, ...containers] }),
   },
   {
     it: 'deletes an item by its key',

@@ -89,10 +89,11 @@ function itemModel(model: string | undefined, field: string): string | undefined
 function mergeList(member: Member, original: readonly Json[], patch: readonly Json[]): readonly Json[] {
   const strategy = strategyOf(member);
   if (strategy.kind === 'replace') return patch.filter((item) => !isListDirective(item));
-  if (strategy.kind === 'set') return union(original, patch);
+  if (strategy.kind === 'set') return inOrder(union(original, patch), patch, original, (item) => item);
   const replaces = patch.some((item) => isJsonObject(item) && memberOf(item, PATCH) === 'replace');
   const items = patch.filter((item) => !isListDirective(item));
-  return mergeItems(member, strategy.key, replaces ? [] : original, items);
+  const stored = replaces ? [] : original;
+  return inOrder(mergeItems(member, strategy.key, stored, items), items, stored, (item) => keyOfItem(item, strategy.key));
 }
 
 function strategyOf({ model, field }: Member): ListStrategy {
@@ -148,10 +149,7 @@ function deleteFromSet(members: Map<string, Json>, field: string, unwanted: Json
   }
 }
 
-/**
- * Puts a merged list into the order its author sees (`$setElementOrder/<field>`). Items the author does not know of keep their place
- * among the stored ones: each goes before the first known item that was stored behind it.
- */
+/** Puts a merged list into the order its author sees, when the patch says so with `$setElementOrder/<field>`. */
 function orderMember(member: Member, original: JsonObject, members: Map<string, Json>): void {
   const { field, patch } = member;
   const order = memberOf(patch, `${SET_ORDER}${field}`);
@@ -159,29 +157,29 @@ function orderMember(member: Member, original: JsonObject, members: Map<string, 
   const strategy = strategyOf(member);
   if (!isJsonArray(order) || !isJsonArray(merged) || strategy.kind === 'replace') return;
   const idOf = (item: Json): Json => (strategy.kind === 'merge' ? keyOfItem(item, strategy.key) : item);
-  const places = new Map(order.map((item, index) => [idOf(item), index]));
-  const placeOf = (item: Json) => places.get(idOf(item)) ?? -1;
+  const listed = new Set(order.map(idOf));
   const patched = memberOf(patch, field);
-  const isKnown = (item: Json) => places.has(idOf(item));
   const isUnlisted = (item: Json) =>
-    !isListDirective(item) && !(isJsonObject(item) && memberOf(item, PATCH) === 'delete') && !isKnown(item);
+    !isListDirective(item) && !(isJsonObject(item) && memberOf(item, PATCH) === 'delete') && !listed.has(idOf(item));
   if (isJsonArray(patched) && patched.some(isUnlisted)) {
     throw bad(`The order in patch list: ${JSON.stringify(patched)} doesn't match ${SET_ORDER}${field} list: ${JSON.stringify(order)}`);
   }
   const stored = memberOf(original, field);
-  const storedPlaces = new Map((isJsonArray(stored) ? stored : []).map((item, index) => [idOf(item), index]));
-  const known = merged.filter(isKnown).toSorted((left, right) => placeOf(left) - placeOf(right));
-  const others = merged.filter((item) => !isKnown(item));
-  members.set(
-    field,
-    interleave(known, others, (item) => storedPlaces.get(idOf(item)) ?? -1),
-  );
+  members.set(field, inOrder(merged, order, isJsonArray(stored) ? stored : [], idOf));
 }
 
-function interleave(known: readonly Json[], others: readonly Json[], storedAt: (item: Json) => number): readonly Json[] {
-  const items = [...known];
+/**
+ * The items that `order` names in that order, and among them the others, in the order they were stored: each goes before the first named item
+ * that was stored behind it. So what a patch adds to a list stands before what was there.
+ */
+function inOrder(merged: readonly Json[], order: readonly Json[], stored: readonly Json[], idOf: (item: Json) => Json): readonly Json[] {
+  const places = new Map(order.map((item, index) => [idOf(item), index]));
+  const storedPlaces = new Map(stored.map((item, index) => [idOf(item), index]));
+  const placeOf = (item: Json) => places.get(idOf(item)) ?? -1;
+  const storedAt = (item: Json) => storedPlaces.get(idOf(item)) ?? -1;
+  const items = merged.filter((item) => places.has(idOf(item))).toSorted((left, right) => placeOf(left) - placeOf(right));
   let from = 0;
-  for (const other of others) {
+  for (const other of merged.filter((item) => !places.has(idOf(item)))) {
     const behind = items.findIndex((item, index) => index >= from && storedAt(item) > storedAt(other));
     const at = behind < 0 ? items.length : behind;
     items.splice(at, 0, other);
