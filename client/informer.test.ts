@@ -113,7 +113,7 @@ test('a server that cannot be reached is asked again after longer and longer pau
   assert.equal(informer.hasSynced(), true);
   const pauses = times.slice(1).map((time, index) => time - (times[index] ?? 0));
   assert.ok(
-    pauses.every((pause, index) => pause >= 400 * 2 ** Math.min(index, 5) && pause <= Math.min(800 * 2 ** index, 30_000)),
+    pauses.every((pause, index) => pause >= 100 * 2 ** index && pause <= Math.min(200 * 2 ** index, 30_000)),
     String(pauses),
   );
   stop.abort();

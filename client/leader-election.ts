@@ -6,12 +6,15 @@ import { isReason } from '#api/meta/status.ts';
 import { type Clock, formatMicroTime } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
 import type { Random } from '#component/random.ts';
+import { createBackOff } from './back-off.ts';
 import type { Client } from './client.ts';
 
 const LEASE_SECONDS = 15;
 /** The leader stops before the lease runs out elsewhere: clocks and requests take their time. */
 const RENEW_MS_MAX = 10_000;
 const RETRY_DELAY_MS = 2_000;
+/** While the server cannot be asked at all, as when everything starts together, a candidate tries more often. */
+const UNREACHABLE_DELAY_MS = { delayMsMin: 100, delayMsMax: RETRY_DELAY_MS };
 /** Candidates wait up to this much more than the delay, so that they do not all try at once. */
 const RETRY_JITTER = 1.2;
 const LEASE_NAMESPACE = 'kube-system';
@@ -67,13 +70,17 @@ export async function runAsLeader(
 
 /** False when aborted first. */
 async function acquire(lock: LeaseLock, { clock, random, log }: LeaderElectionDeps, signal: AbortSignal): Promise<boolean> {
+  const backOff = createBackOff(UNREACHABLE_DELAY_MS, random);
   while (!signal.aborted) {
+    let delayMs = RETRY_DELAY_MS * (1 + random.next() * RETRY_JITTER);
     try {
       if (await lock.tryHold()) return true;
+      backOff.reset();
     } catch (error) {
-      log.warn({ err: error }, 'cannot try for the lease');
+      delayMs = backOff.nextMs();
+      log.warn({ err: error, delayMs }, 'cannot try for the lease');
     }
-    await clock.sleep(RETRY_DELAY_MS * (1 + random.next() * RETRY_JITTER), signal).catch(() => undefined);
+    await clock.sleep(delayMs, signal).catch(() => undefined);
   }
   return false;
 }

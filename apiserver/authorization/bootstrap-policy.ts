@@ -101,7 +101,7 @@ async function ensureOnce<T extends ApiObject>(
   if (!item) {
     const metadata = { ...wanted.metadata, uid: random.uuid(), creationTimestamp: formatTime(clock.now()) };
     await storage.create(key, { ...wanted, metadata });
-    return log.info({ key }, 'default role or binding created');
+    return log.debug({ key }, 'default role or binding created');
   }
   const present = decodeObject(type, JSON.parse(item.bytes.toString())).object;
   if (present.metadata.annotations?.[AUTOUPDATE_ANNOTATION] === 'false') return;

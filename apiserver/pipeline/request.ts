@@ -40,7 +40,7 @@ export interface PipelineDeps {
   readonly admission: AdmissionChain;
   readonly serviceAddresses: ServiceAddresses;
   readonly kubelets: KubeletClient;
-  readonly authorizer: Pick<RbacAuthorizer, 'authorize' | 'policy'>;
+  readonly authorizer: Pick<RbacAuthorizer, 'authorize' | 'isReady' | 'policy'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;

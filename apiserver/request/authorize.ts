@@ -7,10 +7,14 @@ import type { RbacAuthorizer } from '../authorization/rbac-authorizer.ts';
 import type { RequestInfo } from './request-info.ts';
 import type { User } from './user.ts';
 
-/** Throws Forbidden. */
-export function throwIfForbidden(authorizer: Pick<RbacAuthorizer, 'authorize'>, user: User, info: RequestInfo): void {
+/** Throws Forbidden; while the roles are still being read, ServiceUnavailable, because a refusal would not be true. */
+export function throwIfForbidden(authorizer: Pick<RbacAuthorizer, 'authorize' | 'isReady'>, user: User, info: RequestInfo): void {
   const decision = authorizer.authorize(user, info);
-  if (!decision.allowed) throw forbiddenRequest(user, info, decision.reason);
+  if (decision.allowed) return;
+  if (authorizer.isReady()) throw forbiddenRequest(user, info, decision.reason);
+  throw new ApiError('ServiceUnavailable', 'the server is starting: its roles and bindings are not read yet', {
+    details: { retryAfterSeconds: 1 },
+  });
 }
 
 function forbiddenRequest(user: User, info: RequestInfo, reason: string): ApiError {

@@ -82,9 +82,10 @@ export function createNodeRegistration(deps: NodeRegistrationDeps): NodeRegistra
         try {
           await report();
         } catch (error) {
+          // Somebody else wrote the Node meanwhile (its taints, its pod CIDR): look again, from what is there now.
+          if (isReason(error, 'Conflict')) continue;
           waitMs = RETRY_MS;
           log.warn({ err: error }, 'cannot report the status of the node');
-          await clock.sleep(RETRY_MS, signal).catch(() => {});
         }
         await pause(waitMs, signal);
       }
