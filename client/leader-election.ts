@@ -1,4 +1,7 @@
-/** One active process of several: whoever holds the Lease works. Upstream's timings: 15 s lease, 10 s renew deadline, 2 s retry. */
+/**
+ * One active process of several: whoever holds the Lease works. Upstream's timings, but for
+ * the pace of renewal: 15 s lease, 10 s renew deadline, 2 s retry.
+ */
 import { leases } from '#api/generated/resources.ts';
 import type { Lease } from '#api/generated/types.ts';
 import type { Draft } from '#api/meta/resource-type.ts';
@@ -13,6 +16,8 @@ const LEASE_SECONDS = 15;
 /** The leader stops before the lease runs out elsewhere: clocks and requests take their time. */
 const RENEW_MS_MAX = 10_000;
 const RETRY_DELAY_MS = 2_000;
+/** Twice upstream's: each renewal is a write to disk, for ever, on a laptop; the deadline still leaves room for one that fails. */
+const RENEW_DELAY_MS = 4_000;
 /** While the server cannot be asked at all, as when everything starts together, a candidate tries more often. */
 const UNREACHABLE_DELAY_MS = { delayMsMin: 100, delayMsMax: RETRY_DELAY_MS };
 /** Candidates wait up to this much more than the delay, so that they do not all try at once. */
@@ -89,7 +94,7 @@ async function acquire(lock: LeaseLock, { clock, random, log }: LeaderElectionDe
 async function keepRenewing(lock: LeaseLock, { clock, log }: LeaderElectionDeps, signal: AbortSignal): Promise<void> {
   let renewedAtMs = clock.monotonic();
   while (!signal.aborted) {
-    await clock.sleep(RETRY_DELAY_MS, signal).catch(() => undefined);
+    await clock.sleep(RENEW_DELAY_MS, signal).catch(() => undefined);
     if (signal.aborted) return;
     const leftMs = RENEW_MS_MAX - (clock.monotonic() - renewedAtMs);
     const outcome = await within(leftMs, lock.tryHold(), clock).catch((error) => {

@@ -38,7 +38,7 @@ async function watched(query: string, openWatch: () => CacheWatch, clock = creat
     admission: { mutate: fail, validate: fail },
     serviceAddresses: { session: fail, releaseAll: fail, repair: fail },
     kubelets: { stream: fail, close: fail },
-    authorizer: { authorize: fail, policy: fail },
+    authorizer: { authorize: fail, isReady: fail, policy: fail },
     clock,
     random: seededRandom(1),
     log: silentLogger,
