@@ -1,8 +1,8 @@
 /** The API server as a process: certificates, addresses and etcd's endpoints from the environment, then `createApiServer` until the process is told to stop. */
-import { networkInterfaces } from 'node:os';
 import { systemClock } from '#component/clock.ts';
 import { readConfig } from '#component/config.ts';
 import { createLogger } from '#component/logger.ts';
+import { findNodeAddress } from '#component/node-address.ts';
 import { systemRandom } from '#component/random.ts';
 import { runProcess, runTogether } from '#component/shutdown.ts';
 import { createApiServer } from './api-server.ts';
@@ -25,7 +25,7 @@ const kubeletCertificate = config.file('KEELSON_KUBELET_CLIENT_CERT', `${CERTIFI
 const kubeletKey = config.file('KEELSON_KUBELET_CLIENT_KEY', `${CERTIFICATES}/kubelet-client.key`);
 const port = config.integer('PORT', { fallback: 6443, min: 1, max: 65_535 });
 const address = config.text('LISTEN_ADDRESS', '0.0.0.0');
-const advertiseAddress = config.text('ADVERTISE_ADDRESS', firstAddress());
+const advertiseAddress = config.text('ADVERTISE_ADDRESS', findNodeAddress() ?? '127.0.0.1');
 const serviceCidr = config.text('SERVICE_CIDR', '10.96.0.0/16');
 
 await runProcess(log, async (signal) => {
@@ -54,9 +54,3 @@ await runProcess(log, async (signal) => {
     await storage.close();
   }
 });
-
-/** The node's own address: the first IPv4 address that is not the loopback's. */
-function firstAddress(): string {
-  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  return all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1';
-}

@@ -48,9 +48,12 @@ test('a pod reaches a Service by its cluster IP and by its name, spread over all
   await rolledOut(namespace, 'hello');
   const [container = ''] = await runningContainers(namespace);
   const service = await getJson('service', 'hello', '-n', namespace);
-  assert.equal(answeringPods(await fetchInside(container, `http://${service.spec.clusterIP}/`, 40)).size, 3);
-  assert.equal(answeringPods(await fetchInside(container, 'http://hello/', 40)).size, 3);
-  assert.equal(answeringPods(await fetchInside(container, `http://hello.${namespace}.svc.cluster.local/`, 40)).size, 3);
+  for (const host of [service.spec.clusterIP, 'hello', `hello.${namespace}.svc.cluster.local`]) {
+    await eventually(
+      `all three replicas answer ${host}`,
+      async () => answeringPods(await fetchInside(container, `http://${host}/`, 40)).size === 3,
+    );
+  }
 });
 
 test('a Service without ready endpoints refuses connections at once', async (t) => {

@@ -8,13 +8,14 @@ import { readConfig } from '#component/config.ts';
 import { runHealthServer } from '#component/health-server.ts';
 import { createLogger } from '#component/logger.ts';
 import { createRegistry } from '#component/metrics.ts';
+import { findNodeAddress } from '#component/node-address.ts';
 import { systemRandom } from '#component/random.ts';
 import { runProcess, runTogether } from '#component/shutdown.ts';
 import { createKubelet, KUBELET_VERSION } from './kubelet.ts';
 import { createCni } from './network/cni.ts';
 import { createRun } from './network/exec.ts';
 import { createPodNetwork } from './network/pod-network.ts';
-import { findNodeIp, readAncestors, readBootId, readDiskBytes, readNetworkNamespace, readStartTime } from './node/node-host.ts';
+import { readAncestors, readBootId, readDiskBytes, readNetworkNamespace, readStartTime } from './node/node-host.ts';
 import { parseLabels, parseTaints } from './node/node-object.ts';
 import { createDockerRuntime, type DockerRuntime } from './runtime/docker-runtime.ts';
 import { createPodVolumes } from './volumes/pod-volumes.ts';
@@ -105,7 +106,7 @@ async function watchNodeContainer(nodeContainer: string, signal: AbortSignal): P
 
 await runProcess(log, async (signal) => {
   const [info, surroundings] = await Promise.all([runtime.getInfo(), findSurroundings(runtime)]);
-  const nodeIp = settings.nodeIp || findNodeIp();
+  const nodeIp = settings.nodeIp || findNodeAddress();
   if (nodeIp === undefined) throw new Error('this network namespace has no IPv4 address but loopback');
   mkdirSync(settings.dataDirectory, { recursive: true });
   log.info({ ...surroundings, nodeIp }, 'found where this kubelet runs');

@@ -1,6 +1,7 @@
 /**
- * Wires sandboxes with the real CNI plugins: `bridge` for the link, `host-local` for the address out of the node's pod CIDR. (A namespace
- * that Docker makes has its loopback up already.) Pure texts plus the one call of the plugin; `pod-network.ts` decides when.
+ * Wires sandboxes with the real CNI plugins: `ptp` for the link, `host-local` for the address out of the node's pod CIDR. (A namespace
+ * that Docker makes has its loopback up already.) A link of its own per pod, rather than a bridge, because on a bridge two pods of a node answer
+ * each other past the node's rules, and an answer that came through a Service would keep the wrong address. Pure texts plus the one call of the plugin; `pod-network.ts` decides when.
  * Source: https://www.cni.dev/docs/spec/ and the plugins' own pages.
  */
 import { readdir, readFile, rm } from 'node:fs/promises';
@@ -27,7 +28,7 @@ export interface Cni {
 }
 
 export function createCni(options: CniOptions, run: Run): Cni {
-  const plugin = join(options.pluginDirectory, 'bridge');
+  const plugin = join(options.pluginDirectory, 'ptp');
   const directory = join(options.stateDirectory, NETWORK_NAME);
 
   async function call(command: 'ADD' | 'DEL', sandboxId: string, pid: number | undefined, podCidr: string): Promise<string> {
@@ -41,7 +42,7 @@ export function createCni(options: CniOptions, run: Run): Cni {
     try {
       return await run(plugin, [], { env, input: renderNetwork(podCidr, options.stateDirectory) });
     } catch (error) {
-      throw new Error(`plugin type="bridge" failed (${command.toLowerCase()}): ${messageOf(error)}`, { cause: error });
+      throw new Error(`plugin type="ptp" failed (${command.toLowerCase()}): ${messageOf(error)}`, { cause: error });
     }
   }
 
@@ -65,16 +66,11 @@ export function createCni(options: CniOptions, run: Run): Cni {
   };
 }
 
-/** `isGateway`: the bridge is the pods' router. `hairpinMode`: a pod may reach itself through its Service. */
 export function renderNetwork(podCidr: string, stateDirectory: string): string {
   return JSON.stringify({
     cniVersion: '1.0.0',
     name: NETWORK_NAME,
-    type: 'bridge',
-    bridge: 'keelson0',
-    isGateway: true,
-    forceAddress: true,
-    hairpinMode: true,
+    type: 'ptp',
     // The node's own nft table masquerades; the plugin would need iptables for it.
     ipMasq: false,
     ipam: { type: 'host-local', ranges: [[{ subnet: podCidr }]], routes: [{ dst: '0.0.0.0/0' }], dataDir: stateDirectory },
@@ -86,7 +82,7 @@ function addressOf(result: string): string {
   const ips = typeof parsed === 'object' && parsed !== null && 'ips' in parsed && Array.isArray(parsed.ips) ? parsed.ips : [];
   const first: unknown = ips[0];
   const address = typeof first === 'object' && first !== null && 'address' in first ? first.address : undefined;
-  if (typeof address !== 'string') throw new Error('the bridge plugin gave no address');
+  if (typeof address !== 'string') throw new Error('the ptp plugin gave no address');
   return address.split('/')[0] ?? address;
 }
 

@@ -1,17 +1,8 @@
 /**
- * What this process can see of the node it runs on: its address, its network namespace, its ancestors among the host's processes. Reads
- * `/proc` and the network interfaces; called at the start.
+ * What this process can see of the node it runs on: its network namespace, its ancestors among the host's processes. Reads
+ * `/proc`; called at the start.
  */
 import { readFileSync, readlinkSync, statfsSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
-
-/** The first IPv4 address that is not loopback; the bridge of our own pods does not count. */
-export function findNodeIp(): string | undefined {
-  const addresses = Object.entries(networkInterfaces())
-    .filter(([name]) => !name.startsWith('keelson'))
-    .flatMap(([, entries]) => entries ?? []);
-  return addresses.find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
-}
 
 /** `net:[4026532567]`: the same for two processes of one namespace, undefined when that process is gone. */
 export function readNetworkNamespace(pid: number | 'self'): string | undefined {
