@@ -90,19 +90,21 @@ async function acquire(lock: LeaseLock, { clock, random, log }: LeaderElectionDe
   return false;
 }
 
-/** Resolves when aborted; throws when the lease could not be renewed in time. */
+/** Resolves when aborted; throws when the lease could not be renewed in time. After a failure it is tried again sooner than after a success. */
 async function keepRenewing(lock: LeaseLock, { clock, log }: LeaderElectionDeps, signal: AbortSignal): Promise<void> {
   let renewedAtMs = clock.monotonic();
+  let delayMs = RENEW_DELAY_MS;
   while (!signal.aborted) {
-    await clock.sleep(RENEW_DELAY_MS, signal).catch(() => undefined);
+    await clock.sleep(delayMs, signal).catch(() => undefined);
     if (signal.aborted) return;
     const leftMs = RENEW_MS_MAX - (clock.monotonic() - renewedAtMs);
-    const outcome = await within(leftMs, lock.tryHold(), clock).catch((error) => {
+    if (leftMs <= 0) throw new Error('the lease was lost: it could not be renewed in time');
+    const isRenewed = await within(leftMs, lock.tryHold(), clock).catch((error) => {
       log.warn({ err: error }, 'cannot renew the lease');
       return false;
     });
-    if (outcome) renewedAtMs = clock.monotonic();
-    else if (clock.monotonic() - renewedAtMs >= RENEW_MS_MAX) throw new Error('the lease was lost: it could not be renewed in time');
+    if (isRenewed) renewedAtMs = clock.monotonic();
+    delayMs = isRenewed ? RENEW_DELAY_MS : RETRY_DELAY_MS;
   }
 }
 
