@@ -1,10 +1,10 @@
 /**
- * Applies manifests through the client library: on every start the cluster's own workloads (`main.ts addons`), and the hello application
- * (`keelson start`). Each object is created, or brought back to what its manifest says and otherwise left alone. The API server may
- * still be starting: `waitUntilReady` waits for it.
+ * Applies manifests through the client library. The cluster's own workloads (`main.ts addons`) are created or brought back to what their
+ * manifests say, on every start; the hello application (`keelson start`) is created where it is missing and otherwise its user's. The API
+ * server may still be starting: `waitUntilReady` waits for it.
  */
-
 import { secrets } from '#api/generated/resources.ts';
+import type { ObjectKey } from '#api/meta/object-key.ts';
 import type { ApiObject, Draft, ResourceType } from '#api/meta/resource-type.ts';
 import { isReason } from '#api/meta/status.ts';
 import type { Client } from '#client/client.ts';
@@ -24,7 +24,7 @@ export interface ApplyDeps {
   readonly onApplied?: (manifest: Manifest, outcome: ApplyOutcome) => void;
 }
 
-export type ApplyOutcome = 'created' | 'merged';
+export type ApplyOutcome = 'created' | 'merged' | 'kept';
 
 export interface DnsIdentity {
   readonly ca: string;
@@ -54,32 +54,49 @@ export async function waitUntilReady({ client, clock }: ApplyDeps, signal: Abort
   }
 }
 
-/** Applies in the order given: a Service account before the pods that use it. */
-export async function applyManifests(manifests: readonly Manifest[], deps: ApplyDeps): Promise<void> {
+/** Creates each object, or merges its manifest into the one that is there. In the order given: a Service before the pods that use it. */
+export function applyManifests(manifests: readonly Manifest[], deps: ApplyDeps): Promise<void> {
+  return eachManifest(manifests, deps, async (manifest, { client }) => {
+    // Lists are replaced whole: a strategic merge goes by port number alone and takes 53/TCP for 53/UDP, upstream's too.
+    await client.resource(resourceTypeOf(manifest)).patch(keyOfManifest(manifest), 'merge', manifest);
+    return 'merged';
+  });
+}
+
+/** Creates what is missing and leaves what is there to whoever changed it. */
+export function createMissing(manifests: readonly Manifest[], deps: ApplyDeps): Promise<void> {
+  return eachManifest(manifests, deps, async () => 'kept');
+}
+
+type Present = (manifest: Manifest, deps: ApplyDeps) => Promise<ApplyOutcome>;
+
+/** Looks before it creates, because a second Service with a fixed address is refused for the address and not for its name. */
+async function eachManifest(manifests: readonly Manifest[], deps: ApplyDeps, whenPresent: Present): Promise<void> {
   for (const manifest of manifests) {
-    const outcome = await applyManifest(manifest, deps.client);
-    deps.onApplied?.(manifest, outcome);
+    const isPresent = await exists(manifest, deps.client);
+    if (!isPresent) await createObject(manifest, deps.client);
+    deps.onApplied?.(manifest, isPresent ? await whenPresent(manifest, deps) : 'created');
   }
 }
 
-/**
- * Creates the object, or merges the manifest into the one that is there: fields it does not name stay as they are. Looks before it creates,
- * because a second Service with a fixed address is refused for the address and not for its name.
- */
-async function applyManifest(manifest: Manifest, client: Client): Promise<ApplyOutcome> {
+async function exists(manifest: Manifest, client: Client): Promise<boolean> {
+  try {
+    await client.resource(resourceTypeOf(manifest)).get(keyOfManifest(manifest));
+    return true;
+  } catch (error) {
+    if (isReason(error, 'NotFound')) return false;
+    throw error;
+  }
+}
+
+async function createObject(manifest: Manifest, client: Client): Promise<void> {
   const type: ResourceType<ApiObject> = resourceTypeOf(manifest);
   const draft: Draft<ApiObject> = manifest;
-  const resource = client.resource(type);
-  const { namespace = '', name } = manifest.metadata;
-  try {
-    await resource.get({ namespace, name });
-  } catch (error) {
-    if (!isReason(error, 'NotFound')) throw error;
-    await resource.create(draft);
-    return 'created';
-  }
-  await resource.patch({ namespace, name }, 'strategic', manifest);
-  return 'merged';
+  await client.resource(type).create(draft);
+}
+
+function keyOfManifest({ metadata: { namespace = '', name } }: Manifest): ObjectKey {
+  return { namespace, name };
 }
 
 async function findProblem(client: Client): Promise<string | undefined> {

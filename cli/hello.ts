@@ -1,5 +1,5 @@
 /**
- * The hello application as `keelson start` deploys it: applies examples/hello.yaml and waits until its Service answers through the
+ * The hello application as `keelson start` deploys it: creates what examples/hello.yaml says where it is missing and waits until its Service answers through the
  * NodePort on every node.
  */
 import { readFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { deployments, pods, services } from '#api/generated/resources.ts';
 import type { Client } from '#client/client.ts';
 import { systemClock } from '#component/clock.ts';
-import { applyManifests } from '../bootstrap/apply-manifests.ts';
+import { createMissing } from '../bootstrap/apply-manifests.ts';
 import { parseManifests } from '../bootstrap/manifest.ts';
 import { findPodProblems } from './commands/status.ts';
 import { findNodeAddress } from './compose.ts';
@@ -25,20 +25,21 @@ export interface HelloAddresses {
   readonly nodePort: number;
   /** Empty where the engine is in a virtual machine whose networks the host cannot reach (Docker Desktop). */
   readonly urls: readonly string[];
-  /** What it answered. */
+  /** What it answered; empty when it was not asked. */
   readonly greeting: string;
 }
 
 export async function deployHello(client: Client): Promise<void> {
   const manifests = parseManifests(readFileSync(join(projectRoot, 'examples', 'hello.yaml'), 'utf8'));
-  await applyManifests(manifests, { client, clock: systemClock });
+  await createMissing(manifests, { client, clock: systemClock });
 }
 
 /** Waits until all pods are available and the Service answers through each node; a failure says what is wrong with the pods. */
 export async function waitForHello(client: Client): Promise<HelloAddresses> {
   try {
     await waitFor(systemClock, HELLO_MS_MAX, () => findUnavailable(client));
-    return await findAddresses(client);
+    const { spec } = await client.resource(deployments).get(HELLO_KEY);
+    return await findAddresses(client, spec?.replicas !== 0);
   } catch (error) {
     const { items } = await client.resource(pods).list({ namespace: HELLO_KEY.namespace, labelSelector: 'app=hello' });
     throw new Error([error instanceof Error ? error.message : String(error), ...findPodProblems(items)].join('\n'), { cause: error });
@@ -52,7 +53,8 @@ async function findUnavailable(client: Client): Promise<string | undefined> {
   return available >= wanted ? undefined : `hello: ${available} of ${wanted} pods are available`;
 }
 
-async function findAddresses(client: Client): Promise<HelloAddresses> {
+/** `isAnswering`: false when its user has scaled it to nothing. */
+async function findAddresses(client: Client, isAnswering: boolean): Promise<HelloAddresses> {
   const service = await client.resource(services).get(HELLO_KEY);
   const nodePort = service.spec?.ports?.[0]?.nodePort;
   if (nodePort === undefined) throw new Error('the Service hello has no node port');
@@ -62,11 +64,12 @@ async function findAddresses(client: Client): Promise<HelloAddresses> {
   let greeting = '';
   for (const node of NODE_NAMES) {
     const url = `http://${await findNodeAddress(node)}:${nodePort}/`;
+    urls.push(url);
+    if (!isAnswering) continue;
     await waitFor(systemClock, HELLO_MS_MAX, async () => {
       greeting = await askHello(url);
       return undefined;
     });
-    urls.push(url);
   }
   return { clusterIp, nodePort, urls, greeting };
 }

@@ -25,7 +25,7 @@ async function startHello(progress: Progress): Promise<HelloAddresses> {
     await progress.step('hello', async () => {
       await deployHello(client);
       addresses = await waitForHello(client);
-      return addresses.urls.length === 0 ? 'deployed' : 'answers through each node';
+      return addresses.greeting === '' ? 'deployed' : 'answers through each node';
     });
     if (addresses === undefined) throw new Error('hello was not deployed');
     return addresses;
