@@ -3,7 +3,6 @@
  * it is up to the user; otherwise installs what is missing, one step after the other, each safe to be interrupted and done again.
  */
 import { systemClock } from '#component/clock.ts';
-import { listServices, startServices } from '../compose.ts';
 import { applyImages } from '../images.ts';
 import type { Progress } from '../progress.ts';
 import { applyBaseImages } from '../setup/base-images.ts';
@@ -49,7 +48,6 @@ async function perform(action: SetupAction, say: (what: string) => void): Promis
     case 'start-engine':
       say('starting');
       await startEngine(systemClock);
-      await resumeServices();
       return `${await findEngineVersion()} started`;
     case 'install-compose':
       say('unpacking the package of Debian 13');
@@ -64,16 +62,6 @@ async function perform(action: SetupAction, say: (what: string) => void): Promis
       await installNetworkTools();
       return 'installed';
   }
-}
-
-/**
- * The engine starts again what ran when it ended, all at once: a container that joins another's network fails when that one is not up
- * yet, and is not tried again. So where a cluster came back, it is completed. A cluster that was stopped stays stopped.
- */
-async function resumeServices(): Promise<void> {
-  if ((await findComposeVersion()) === undefined) return;
-  const services = await listServices();
-  if (services.some(({ state }) => state === 'running')) await startServices();
 }
 
 function renderMissing(missing: readonly MissingPiece[]): string {
