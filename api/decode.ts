@@ -40,7 +40,11 @@ export function decodePart(target: { readonly schema: string; readonly version: 
   return { object: isJsonObject(object) ? object : {}, unknownFields };
 }
 
-function decodeAs(target: string | { readonly schema: string; readonly version: string }, value: unknown, isPart: boolean): Decoded<unknown> {
+function decodeAs(
+  target: string | { readonly schema: string; readonly version: string },
+  value: unknown,
+  isPart: boolean,
+): Decoded<unknown> {
   const schemaName = typeof target === 'string' ? target : target.schema;
   const unknownFields: string[] = [];
   try {

@@ -153,6 +153,7 @@ function createResourceHandler(deps: ServerDeps, contextOf: ContextOf) {
       user,
       body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
       contentType: request.headers['content-type'],
+      userAgent: request.headers['user-agent'],
       form,
       signal: lifetime.signal,
       warn: (text) => warnings.push(text),

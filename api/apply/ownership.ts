@@ -28,7 +28,7 @@ export function managersAfterUpdate({ type, live, next, managers, by, time }: Up
   const comparison = compareFields(type, live, next);
   if (comparison === undefined) return managers;
   const changed = changedFields(comparison);
-  const rest = managers.map((manager) => withFields(manager, difference(manager.fields, union(changed, comparison.removed))));
+  const rest = withoutFields(managers, union(changed, comparison.removed));
   const own = difference(changed, strippedFields);
   return capManagers(isEmptyFieldSet(own) ? rest : withOwner(rest, by, own, time));
 }
@@ -64,7 +64,7 @@ export function applyConfiguration(apply: Apply): Applied {
   const isSame = comparison === undefined && previous !== undefined && fieldSetEquals(previous.fields, own);
   if (isSame && previous.apiVersion === by.apiVersion) return { outcome: 'merged', object: live, managers };
   const lost = comparison === undefined ? emptyFieldSet : union(changedFields(comparison), comparison.removed);
-  const rest = others.map((other) => withFields(other, difference(other.fields, lost)));
+  const rest = withoutFields(others, lost);
   const mine = { ...by, fields: own, time };
   return { outcome: 'merged', object: comparison === undefined ? live : object, managers: isEmptyFieldSet(own) ? rest : [...rest, mine] };
 }
@@ -84,8 +84,13 @@ function fieldsIn({ fields }: Manager): FieldSet {
   return fields;
 }
 
-function withFields(manager: Manager, fields: FieldSet): Manager {
-  return fields === manager.fields ? manager : { ...manager, fields };
+/** The list itself when nobody loses anything. */
+function withoutFields(managers: readonly Manager[], lost: FieldSet): readonly Manager[] {
+  const rest = managers.map((manager) => {
+    const fields = difference(manager.fields, lost);
+    return fields === manager.fields ? manager : { ...manager, fields };
+  });
+  return rest.every((manager, index) => manager === managers[index]) ? managers : rest;
 }
 
 function withOwner(managers: readonly Manager[], by: ManagerId, fields: FieldSet, time: string): readonly Manager[] {

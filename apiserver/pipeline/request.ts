@@ -26,6 +26,8 @@ export interface ApiRequest {
   /** Empty when there is none. */
   readonly body: Buffer;
   readonly contentType: string | undefined;
+  /** Who wrote, if the request names no field manager. */
+  readonly userAgent?: string | undefined;
   readonly form: ResponseForm;
   /** Aborted when the client has gone, the request took too long, or the server stops. */
   readonly signal: AbortSignal;
