@@ -73,5 +73,5 @@ function listType(model: string, field: string, itemName: string): MergeType {
     const value = keyDefault(itemName, key);
     return value === undefined ? [] : [[key, value]];
   });
-  return { kind: 'list', keys: kind.keys, keyDefaults: Object.fromEntries(defaults), item: valueType(itemName) };
+  return { kind: 'list', keys: kind.keys.toSorted(), keyDefaults: Object.fromEntries(defaults), item: valueType(itemName) };
 }

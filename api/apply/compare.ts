@@ -1,10 +1,11 @@
 /**
  * What changed between two states of an object, as paths: what an update makes its manager's and takes from the others. Runs on every write, so what did not
- * change costs no more than finding that out. Source: sigs.k8s.io/structured-merge-diff, typed/compare.go.
+ * change costs no more than finding that out, and what is wholly new is not compared with anything.
+ * Source: sigs.k8s.io/structured-merge-diff, typed/compare.go.
  */
-import { isJsonObject, type Json, type JsonObject, jsonEquals } from '../meta/json.ts';
-import { emptyFieldSet, type FieldSet, LEAF, nodeOf, union } from './field-set.ts';
-import { isEmptyContainer, itemsByElement, type ListType, type MergeType, memberType, resolveType, type StructType } from './merge-type.ts';
+import { isJsonArray, isJsonObject, type Json, type JsonObject, jsonEquals } from '../meta/json.ts';
+import { emptyFieldSet, type FieldSet, fieldNode, LEAF, nodeOf, union } from './field-set.ts';
+import { deducedType, isEmptyContainer, itemsByElement, type ListType, type MergeType, memberType, resolveType } from './merge-type.ts';
 import { fieldElement } from './path-element.ts';
 
 export interface Comparison {
@@ -13,12 +14,17 @@ export interface Comparison {
   readonly removed: FieldSet;
 }
 
-/** Of one node; undefined members for what there is none of, undefined as a whole for no change. */
+/** Of one node: undefined for what there is none of. A change as a whole is undefined when there is none. */
 interface Change {
   readonly added?: FieldSet | undefined;
   readonly modified?: FieldSet | undefined;
   readonly removed?: FieldSet | undefined;
 }
+
+type Parent = Parameters<typeof memberType>[0];
+type Children = [element: string, change: Change][];
+
+const LEAF_MODIFIED: Change = { modified: LEAF };
 
 /** Undefined when nothing changed that could have an owner: the order of a list has none. `before` is `{}` for a new object. */
 export function compareFields(type: MergeType, before: JsonObject, after: JsonObject): Comparison | undefined {
@@ -35,78 +41,73 @@ export function changedFields({ added, modified }: Comparison): FieldSet {
 
 function compareValues(declared: MergeType, before: Json | undefined, after: Json | undefined): Change | undefined {
   if (before === after) return undefined;
-  const type = resolveType(declared, after === undefined ? before : after);
-  if (type.kind === 'leaf' || (isEmptyContainer(before) && isEmptyContainer(after))) return compareLeaves(declared, before, after);
-  const members = type.kind === 'list' ? itemPairs(type, before, after) : memberPairs(type, before, after);
-  const changes: [string, Change][] = [];
-  for (const { element, memberType, before, after } of members) {
-    const change = compareValues(memberType, before, after);
-    if (change !== undefined) changes.push([element, change]);
-  }
-  const wasPlain = declared.kind === 'deduced' && before !== undefined && before !== null && !isJsonObject(before);
-  return changeOf(changes, { isAdded: before === undefined, isRemoved: after === undefined, isModified: wasPlain });
+  if (before === undefined) return after === undefined ? undefined : { added: wholeNode(declared, after) };
+  if (after === undefined) return { removed: wholeNode(declared, before) };
+  const type = resolveType(declared, after);
+  if (type.kind === 'leaf') return compareLeaves(declared, before, after);
+  if (isEmptyContainer(before) && isEmptyContainer(after)) return compareLeaves(type, before, after);
+  const children: Children = type.kind === 'list' ? compareItems(type, before, after) : compareMembers(type, before, after);
+  const wasPlain = declared.kind === 'deduced' && before !== null && !isJsonObject(before);
+  if (children.length === 0) return wasPlain ? LEAF_MODIFIED : undefined;
+  return {
+    added: nodeOfPart(children, 'added', false),
+    modified: nodeOfPart(children, 'modified', wasPlain),
+    removed: nodeOfPart(children, 'removed', false),
+  };
 }
 
 /** A schemaless object that became a plain value loses what it had in it. */
-function compareLeaves(declared: MergeType, before: Json | undefined, after: Json | undefined): Change | undefined {
-  if (before === undefined) return { added: LEAF };
-  if (after === undefined) return { removed: LEAF };
+function compareLeaves(declared: MergeType, before: Json, after: Json): Change | undefined {
   const areBothEmpty = (before === null || after === null) && isEmptyContainer(before) && isEmptyContainer(after);
   if (areBothEmpty || jsonEquals(before, after)) return undefined;
-  const lost = declared.kind === 'deduced' && isJsonObject(before) ? membersChange(before) : undefined;
-  return { modified: LEAF, removed: lost };
+  if (declared.kind !== 'deduced' || !isJsonObject(before)) return LEAF_MODIFIED;
+  return { modified: LEAF, removed: compareValues({ kind: 'map', item: deducedType }, before, {})?.removed };
 }
 
-function membersChange(before: JsonObject): FieldSet | undefined {
-  return compareValues({ kind: 'map', item: { kind: 'deduced' } }, before, {})?.removed;
-}
-
-interface Pair {
-  readonly element: string;
-  readonly memberType: MergeType;
-  readonly before: Json | undefined;
-  readonly after: Json | undefined;
-}
-
-function* memberPairs(
-  type: StructType | { readonly kind: 'map'; readonly item: MergeType },
-  before: Json | undefined,
-  after: Json | undefined,
-): Generator<Pair> {
+function compareMembers(type: Parent, before: Json, after: Json): Children {
   const had = isJsonObject(before) ? before : {};
   const has = isJsonObject(after) ? after : {};
-  const memberOf = (parent: Json | undefined, members: JsonObject, name: string): Json | undefined => {
-    if (Object.hasOwn(members, name)) return members[name];
-    return type.kind === 'struct' && parent !== undefined && type.isAlwaysThere(name) ? null : undefined;
+  const children: Children = [];
+  const compare = (name: string, old: Json | undefined, now: Json | undefined): void => {
+    if (old === now) return;
+    const change = compareValues(memberType(type, name), old, now);
+    if (change !== undefined) children.push([fieldElement(name), change]);
   };
-  for (const name in had) {
-    const pair = { before: memberOf(before, had, name), after: memberOf(after, has, name) };
-    if (pair.before !== pair.after) yield { element: fieldElement(name), memberType: memberType(type, name), ...pair };
-  }
-  for (const name in has) {
-    if (Object.hasOwn(had, name) || has[name] === undefined) continue;
-    yield { element: fieldElement(name), memberType: memberType(type, name), before: memberOf(before, had, name), after: has[name] };
-  }
+  const absent = (name: string): null | undefined => (type.kind === 'struct' && type.isAlwaysThere(name) ? null : undefined);
+  for (const name in had) compare(name, had[name] ?? absent(name), Object.hasOwn(has, name) ? has[name] : absent(name));
+  for (const name in has) if (!Object.hasOwn(had, name)) compare(name, absent(name), has[name]);
+  return children;
 }
 
-function* itemPairs(type: ListType, before: Json | undefined, after: Json | undefined): Generator<Pair> {
+function compareItems(type: ListType, before: Json, after: Json): Children {
   const had = itemsByElement(type, before);
   const has = itemsByElement(type, after);
-  for (const [element, item] of had) yield { element, memberType: type.item, before: item, after: has.get(element) };
-  for (const [element, item] of has) if (!had.has(element)) yield { element, memberType: type.item, before: undefined, after: item };
+  const children: Children = [];
+  for (const [element, item] of had) {
+    const change = compareValues(type.item, item, has.get(element));
+    if (change !== undefined) children.push([element, change]);
+  }
+  for (const [element, item] of has) if (!had.has(element)) children.push([element, { added: wholeNode(type.item, item) }]);
+  return children;
 }
 
-function changeOf(
-  changes: readonly (readonly [string, Change])[],
-  { isAdded, isRemoved, isModified }: Readonly<Record<'isAdded' | 'isRemoved' | 'isModified', boolean>>,
-): Change | undefined {
-  const nodesOf = (part: keyof Change, isSelf: boolean): FieldSet | undefined => {
-    const nodes = changes.flatMap(([element, change]): [string, FieldSet][] => {
-      const node = change[part];
-      return node === undefined ? [] : [[element, node]];
-    });
-    return nodeOf(isSelf, nodes);
-  };
-  if (changes.length === 0 && !isAdded && !isRemoved && !isModified) return undefined;
-  return { added: nodesOf('added', isAdded), modified: nodesOf('modified', isModified), removed: nodesOf('removed', isRemoved) };
+function nodeOfPart(children: Children, part: keyof Change, isSelf: boolean): FieldSet | undefined {
+  const nodes: [string, FieldSet][] = [];
+  for (const [element, change] of children) {
+    const node = change[part];
+    if (node !== undefined) nodes.push([element, node]);
+  }
+  return nodeOf(isSelf, nodes);
+}
+
+/** Every path of a value that came or went as a whole: itself, and all that is in it. */
+function wholeNode(declared: MergeType, value: Json): FieldSet {
+  const type = resolveType(declared, value);
+  if (type.kind === 'leaf') return LEAF;
+  if (type.kind === 'list') {
+    if (!isJsonArray(value)) return LEAF;
+    const items = [...itemsByElement(type, value)].map(([element, item]): [string, FieldSet] => [element, wholeNode(type.item, item)]);
+    return nodeOf(true, items) ?? LEAF;
+  }
+  return isJsonObject(value) ? fieldNode(value, (name, inner) => wholeNode(memberType(type, name), inner)) : LEAF;
 }

@@ -4,8 +4,8 @@
  * root is no path: an empty root is the empty set. Sets are immutable and share what they have in common; operations give back an argument as
  * it is when the result says the same. Source: sigs.k8s.io/structured-merge-diff, fieldpath (Set, serialization of FieldsV1).
  */
-import { isJsonObject } from '../meta/json.ts';
-import { canonicalElement, compareElements } from './path-element.ts';
+import { isJsonObject, type Json, type JsonObject } from '../meta/json.ts';
+import { canonicalElement, compareElements, fieldElement } from './path-element.ts';
 
 export interface FieldSet {
   readonly [pathElement: string]: FieldSet;
@@ -38,6 +38,18 @@ export function nodeOf(isSelf: boolean, children: readonly (readonly [element: s
   const node: Record<string, FieldSet> = isSelf ? { [SELF]: LEAF } : {};
   const sorted = children.length === 1 ? children : children.toSorted(([left], [right]) => compareElements(left, right));
   for (const [element, child] of sorted) node[element] = child;
+  return node;
+}
+
+/** A node of which all members of an object are part, itself in the set. What `nodeOf` would make of them, for the many paths of a new object. */
+export function fieldNode(object: JsonObject, nodeOfMember: (name: string, value: Json) => FieldSet): FieldSet {
+  const names = Object.keys(object).sort();
+  if (names.length === 0) return LEAF;
+  const node: Record<string, FieldSet> = { [SELF]: LEAF };
+  for (const name of names) {
+    const value = object[name];
+    if (value !== undefined) node[fieldElement(name)] = nodeOfMember(name, value);
+  }
   return node;
 }
 

@@ -27,6 +27,7 @@ export interface StructType {
 /** A list whose items are told apart by key fields, or, as a set of plain values, by themselves (no keys). */
 export interface ListType {
   readonly kind: 'list';
+  /** In the order of their names, which is how an item's element is written. */
   readonly keys: readonly string[];
   /** What a key field means when an item leaves it out. */
   readonly keyDefaults: JsonObject;
@@ -51,12 +52,12 @@ export function memberType(type: StructType | { readonly kind: 'map'; readonly i
 export function itemElement(type: ListType, item: Json): string | undefined {
   if (type.keys.length === 0) return isJsonObject(item) || isJsonArray(item) || item === null ? undefined : valueElement(item);
   if (!isJsonObject(item)) return undefined;
-  const keys: Record<string, Json> = {};
+  const keys: [string, Json][] = [];
   for (const key of type.keys) {
     const value = Object.hasOwn(item, key) ? item[key] : type.keyDefaults[key];
-    if (value !== undefined && value !== null) keys[key] = value;
+    if (value !== undefined && value !== null) keys.push([key, value]);
   }
-  return Object.keys(keys).length === 0 ? undefined : keyElement(keys);
+  return keys.length === 0 ? undefined : keyElement(keys);
 }
 
 /** A list's items by element, the first of each; items without one are left out. */

@@ -2,15 +2,15 @@
  * One step of a path in `managedFields`: a field (`f:spec`), a list item by its keys (`k:{"name":"web"}`), by its value (`v:"x"`) or by its index
  * (`i:0`). Here is how they are written, ordered and shown to people. Source: sigs.k8s.io/structured-merge-diff, fieldpath/serialize-pe.go and element.go.
  */
-import { isJsonArray, isJsonObject, type Json, type JsonObject } from '../meta/json.ts';
+import { isJsonArray, isJsonObject, type Json } from '../meta/json.ts';
 
 export function fieldElement(name: string): string {
   return `f:${name}`;
 }
 
-/** The values of a list item's keys, by name; the order does not matter. */
-export function keyElement(keys: JsonObject): string {
-  return `k:${sortedJson(keys)}`;
+/** The values of a list item's keys, in the order of their names. */
+export function keyElement(keys: readonly (readonly [name: string, value: Json])[]): string {
+  return `k:{${keys.map(([name, value]) => `${JSON.stringify(name)}:${sortedJson(value)}`).join(',')}}`;
 }
 
 export function valueElement(value: Json): string {
@@ -32,7 +32,7 @@ export function canonicalElement(text: string): string | 'malformed' | 'unknown'
     }
     case 'k': {
       const keys = parseJson(rest);
-      return isJsonObject(keys) && Object.values(keys).every(isScalar) ? keyElement(keys) : 'malformed';
+      return isJsonObject(keys) && Object.values(keys).every(isScalar) ? `k:${sortedJson(keys)}` : 'malformed';
     }
     default:
       return 'unknown';
@@ -40,12 +40,14 @@ export function canonicalElement(text: string): string | 'malformed' | 'unknown'
 }
 
 const RANKS = 'fkvi';
+const HAS_NUMBER = /:-?\d/;
 
 /** The order in which upstream writes the elements of one node: fields, then items by keys, values, indices. */
 export function compareElements(left: string, right: string): number {
   const byKind = RANKS.indexOf(left[0] ?? '') - RANKS.indexOf(right[0] ?? '');
   if (byKind !== 0 || left === right) return byKind;
-  if (left.startsWith('f:')) return left < right ? -1 : 1;
+  // Without numbers the order of the texts is the order of the values.
+  if (left.startsWith('f:') || (!HAS_NUMBER.test(left) && !HAS_NUMBER.test(right))) return left < right ? -1 : 1;
   return compareValues(parseJson(left.slice(2)) ?? null, parseJson(right.slice(2)) ?? null);
 }
 
