@@ -7,7 +7,7 @@ import { type FieldSet, isEmptyFieldSet, nodeOf } from './field-set.ts';
 import { isEmptyContainer, itemElement, type ListType, type MergeType, memberType, resolveType } from './merge-type.ts';
 import { fieldElement } from './path-element.ts';
 
-/** Pure. A struct, map or list that is left with nothing goes too. */
+/** Pure. A struct, map or list that is left with nothing becomes null: it is empty, which is not to say that its being there was taken away. */
 export function removeFields(type: MergeType, object: JsonObject, fields: FieldSet): JsonObject {
   if (isEmptyFieldSet(fields)) return object;
   const rest = removeBelow(type, object, fields);
@@ -48,16 +48,16 @@ function removeBelow(declared: MergeType, value: Json, fields: FieldSet): Json |
     const rest = restOf(memberType(type, name), inner, fields[fieldElement(name)]);
     return rest === undefined ? [] : [[name, rest]];
   });
-  return members.length === 0 ? undefined : Object.fromEntries(members);
+  return members.length === 0 ? null : Object.fromEntries(members);
 }
 
-function removeItems(type: ListType, items: readonly Json[], fields: FieldSet): Json | undefined {
+function removeItems(type: ListType, items: readonly Json[], fields: FieldSet): Json {
   const rest = items.flatMap((item) => {
     const element = itemElement(type, item);
     const left = element === undefined ? item : restOf(type.item, item, fields[element]);
-    return left === undefined ? [] : [left];
+    return left === undefined || left === null ? [] : [left];
   });
-  return rest.length === 0 ? undefined : rest;
+  return rest.length === 0 ? null : rest;
 }
 
 /** `node` says what of the value goes: nothing, all of it, or something below. */
