@@ -13,7 +13,10 @@ import type { ApiRequest } from './request.ts';
 import type { WriteOptions } from './write-options.ts';
 
 export interface Configuration {
+  /** In canonical form. */
   readonly fields: JsonObject;
+  /** As it was written, for kubectl's annotation. */
+  readonly given: JsonObject;
   /** Empty where it says nothing. */
   readonly uid: string;
   readonly resourceVersion: string;
@@ -42,7 +45,7 @@ export function readConfiguration(
   const undeclared = unknownFields.map((problem) => `.${pathIn(problem)}: field not declared in schema`);
   throwIfUntyped([...undeclared, ...listProblems(mergeType, fields)], fields, request, type);
   reportDuplicates(duplicates, fieldValidation, request);
-  return { fields, uid: textIn(fields, 'uid'), resourceVersion: textIn(fields, 'resourceVersion') };
+  return { fields, given, uid: textIn(fields, 'uid'), resourceVersion: textIn(fields, 'resourceVersion') };
 }
 
 /** Clients send JSON under the name of YAML, which has the same meaning and is read a hundred times faster as what it is. */

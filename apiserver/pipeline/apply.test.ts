@@ -251,6 +251,20 @@ describe('an apply', () => {
     assert.equal(again.text, first.text);
   });
 
+  test('by kubectl takes over what it applied from the client, and keeps its annotation as it was written', async () => {
+    const path = `${CONFIG_MAPS}/taken-over`;
+    const annotation = 'kubectl.kubernetes.io/last-applied-configuration';
+    const clientSide = aConfigMap('taken-over');
+    const annotated = { ...clientSide, metadata: { name: 'taken-over', annotations: { [annotation]: JSON.stringify(clientSide) } } };
+    await call('POST', `${CONFIG_MAPS}?fieldManager=kubectl-client-side-apply`, annotated);
+    const next = aConfigMap('taken-over', { a: 'c' });
+    assert.equal((await apply(path, next, 'somebody')).statusCode, 409);
+    const taken = await apply(path, next, 'kubectl');
+    assert.deepEqual(taken.at('data'), { a: 'c' });
+    const written = '{"apiVersion":"v1","data":{"a":"c"},"kind":"ConfigMap","metadata":{"name":"taken-over"}}\n';
+    assert.deepEqual(taken.at('metadata.annotations'), { [annotation]: written });
+  });
+
   test('by twenty managers at once loses none of them', async () => {
     const path = `${CONFIG_MAPS}/crowded`;
     const answers = await Promise.all(

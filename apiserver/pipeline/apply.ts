@@ -3,6 +3,7 @@
  * mentions, and refuses what belongs to others; then the object takes the same road as any other change, or as a new one if there was none.
  * What owning means is decided in `api/apply/`. Source: k8s.io/apiserver, pkg/endpoints/handlers/patch.go (applyPatcher, applyPatch).
  */
+import { withLastApplied } from '#api/apply/last-applied.ts';
 import { decodeObject } from '#api/decode.ts';
 import { type JsonObject, memberOf } from '#api/meta/json.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
@@ -63,13 +64,14 @@ function appliedTo(
   deps: PipelineDeps,
 ): ApiObject {
   const applied = appliedPart(configuration, request);
-  const { object, managedFields } = applyTo({ current, live: ownedPart(current, request), applied }, request, options, deps);
+  const merged = applyTo({ current, live: ownedPart(current, request), applied }, request, options, deps);
+  const object = withLastApplied(merged.object, configuration.given, options.fieldManager);
   const stored = asJson(current);
   const status = memberOf(request.info.subresource === 'status' ? object : stored, 'status');
   const parts = request.info.subresource === '' ? object : stored;
   const wanted = decode(request, { ...parts, ...(status === undefined ? {} : { status }) });
   throwIfMisplaced(wanted, request);
-  return withManagedFields(withPreconditions(wanted, configuration), managedFields);
+  return withManagedFields(withPreconditions(wanted, configuration), merged.managedFields);
 }
 
 async function createApplied(
@@ -87,7 +89,7 @@ async function createApplied(
   if (resourceVersion !== '') throw conflict(definition.type, info.name, MODIFIED_MEANWHILE);
   const applied = appliedPart(configuration, request);
   const { object, managedFields } = applyTo({ current: undefined, live: {}, applied }, request, options, deps);
-  const wanted = decode(request, object);
+  const wanted = decode(request, withLastApplied(object, configuration.given, options.fieldManager));
   throwIfMisplaced(wanted, request);
   return createDecoded(request, deps, options, withManagedFields(wanted, managedFields), ownersApplied);
 }

@@ -6,7 +6,7 @@
  */
 import { mergeTypeOf } from '#api/apply/built-in-types.ts';
 import { applyConflict } from '#api/apply/conflict.ts';
-import { applyOverClientSide, withLastApplied } from '#api/apply/last-applied.ts';
+import { applyOverClientSide } from '#api/apply/last-applied.ts';
 import { decodeManagers, encodeManagers, isReset, type Manager, type ManagerId, parseManagers } from '#api/apply/managers.ts';
 import type { MergeType } from '#api/apply/merge-type.ts';
 import { managersAfterUpdate } from '#api/apply/ownership.ts';
@@ -61,12 +61,17 @@ export function ownersAfterChange(
   return managers.length === 0 ? undefined : ownersAfter({ ...change, managers, entries: change.stored }, request, options, deps);
 }
 
-/**
- * Lays a configuration over the part of an object that the request may change; gives that part and the owners. Throws Conflict when others own what it
- * would change. `current` is undefined for a new object, and then `live` is empty.
- */
+export interface ApplyTarget {
+  /** Undefined for a new object; then `live` is empty. */
+  readonly current: ApiObject | undefined;
+  /** The part of the object that the request may change, and what is to be laid over it. */
+  readonly live: JsonObject;
+  readonly applied: JsonObject;
+}
+
+/** Gives the part with the configuration laid over it, and the owners then. Throws Conflict when others own what it would change. */
 export function applyTo(
-  { current, live, applied }: { readonly current: ApiObject | undefined; readonly live: JsonObject; readonly applied: JsonObject },
+  { current, live, applied }: ApplyTarget,
   request: Request,
   options: Options,
   deps: Deps,
@@ -81,8 +86,7 @@ export function applyTo(
   const managers = isUntracked ? managersAfterUpdate({ type, live: {}, next: live, managers: [], by: before, time }) : known;
   const result = applyOverClientSide({ type, live, applied, managers, by, isForced: options.isForced, time });
   if (result.outcome === 'conflicts') throw applyConflict(result.conflicts);
-  const object = withLastApplied(result.object, applied, by.manager);
-  return { object, managedFields: result.managers === known ? stored : encodeManagers(result.managers) };
+  return { object: result.object, managedFields: result.managers === known ? stored : encodeManagers(result.managers) };
 }
 
 /** A write that changes nothing but when something was last written changes nothing: the old times stay. */
