@@ -39,7 +39,7 @@ before(async () => {
   own = createClient({ server: server.url, ca: server.ca, userAgent: 'kube-controller-manager', certificate, key });
   for (const identity of ['one', 'two']) {
     const deps = { client: own, clock: systemClock, random: systemRandom, log: silentLogger };
-    running.push(createControllerManager({ identity, clusterCidr: '10.244.0.0/16' }, deps).run(stop.signal));
+    running.push(createControllerManager({ identity, clusterCidr: '10.244.0.0/16', rootCa: server.ca }, deps).run(stop.signal));
   }
   running.push(playKubelet(stop.signal));
 });

@@ -11,9 +11,10 @@ import { runProcess, runTogether } from '#component/shutdown.ts';
 import { createControllerManager } from './controller-manager.ts';
 
 const config = readConfig(process.env);
+const ca = config.file('KEELSON_CA', '/etc/keelson/ca.crt');
 const client = createClient({
   server: config.text('KEELSON_SERVER', 'https://control-plane:6443'),
-  ca: config.file('KEELSON_CA', '/etc/keelson/ca.crt'),
+  ca,
   certificate: config.file('KEELSON_CERT', '/etc/keelson/tls.crt'),
   key: config.file('KEELSON_KEY', '/etc/keelson/tls.key'),
   userAgent: 'kube-controller-manager',
@@ -25,7 +26,7 @@ const log = createLogger('controller-manager', config.text('LOG_LEVEL', 'info'))
 config.finish();
 
 const deps = { client, clock: systemClock, random: systemRandom, log };
-const manager = createControllerManager({ identity: `${hostname()}_${systemRandom.uuid()}`, clusterCidr }, deps);
+const manager = createControllerManager({ identity: `${hostname()}_${systemRandom.uuid()}`, clusterCidr, rootCa: ca }, deps);
 await runProcess(log, (signal) =>
   runTogether(signal, [
     (inner) => runHealthServer({ address, port, registry: createRegistry(), unready: manager.unready }, inner),
