@@ -2,6 +2,7 @@
 import { systemClock } from '#component/clock.ts';
 import { readConfig } from '#component/config.ts';
 import { createLogger } from '#component/logger.ts';
+import { runNetworkGuard } from '#component/network-guard.ts';
 import { findNodeAddress } from '#component/node-address.ts';
 import { systemRandom } from '#component/random.ts';
 import { runProcess, runTogether } from '#component/shutdown.ts';
@@ -53,7 +54,11 @@ await runProcess(log, async (signal) => {
     kubelet: { ca, certificate: kubeletCertificate, key: kubeletKey },
   });
   try {
-    await runTogether(signal, [(group) => server.run(group), (group) => runCompaction({ ...deps, storage }, group)]);
+    await runTogether(signal, [
+      (group) => server.run(group),
+      (group) => runCompaction({ ...deps, storage }, group),
+      (group) => runNetworkGuard(deps, group),
+    ]);
   } finally {
     await storage.close();
   }
