@@ -50,15 +50,20 @@ export interface ServiceAccountTokensDeps {
 /** One per program that uses the API, and some; at a kilobyte each. The oldest are forgotten and would be checked again. */
 const VERIFIED_TOKENS_MAX = 4_096;
 
+interface VerifiedToken {
+  readonly claims: TokenClaims;
+  readonly user: User;
+}
+
 const INVALID = 'invalid bearer token';
 
 export function createServiceAccountTokens(issuer: string, deps: ServiceAccountTokensDeps): ServiceAccountTokens {
   const { keys, objects, clock, random } = deps;
-  const verified = new Map<string, TokenClaims>();
+  const verified = new Map<string, VerifiedToken>();
   const apiAudiences = [issuer];
 
-  /** The claims of a token that this server signed. */
-  async function readToken(token: string): Promise<TokenClaims | undefined> {
+  /** A token that this server signed. */
+  async function readToken(token: string): Promise<VerifiedToken | undefined> {
     const known = verified.get(token);
     if (known !== undefined) return known;
     const payload = await keys.verify(token);
@@ -66,8 +71,9 @@ export function createServiceAccountTokens(issuer: string, deps: ServiceAccountT
     if (claims?.issuer !== issuer) return undefined;
     const [oldest] = verified.keys();
     if (verified.size >= VERIFIED_TOKENS_MAX && oldest !== undefined) verified.delete(oldest);
-    verified.set(token, claims);
-    return claims;
+    const entry = { claims, user: userOf(claims) };
+    verified.set(token, entry);
+    return entry;
   }
 
   return {
@@ -86,15 +92,16 @@ export function createServiceAccountTokens(issuer: string, deps: ServiceAccountT
       return keys.sign(toPayload(claims));
     },
     authenticate: async (token, wanted = apiAudiences) => {
-      const claims = await readToken(token);
-      if (claims === undefined) return { isAuthentic: false, problem: INVALID };
+      const known = await readToken(token);
+      if (known === undefined) return { isAuthentic: false, problem: INVALID };
+      const { claims, user } = known;
       const audiences = commonAudiences(claims, wanted);
       const problem =
         audiences.length === 0
           ? audienceProblem(claims, wanted)
           : (timeProblem(claims, clock.now()) ?? (await findBindingProblem(claims, objects, clock.now())));
       if (problem !== undefined) return { isAuthentic: false, problem: `[${INVALID}, ${problem}]` };
-      return { isAuthentic: true, user: userOf(claims), audiences };
+      return { isAuthentic: true, user, audiences };
     },
   };
 }
