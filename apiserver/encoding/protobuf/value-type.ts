@@ -1,0 +1,86 @@
+/**
+ * The types a field's value can have, each with both directions: from the wire to JSON and back. Scalars are here; `well-known.ts` has the API's own types,
+ * `message-type.ts` builds messages out of all of them.
+ */
+import type { Json } from '#api/meta/json.ts';
+import { BYTES, FIXED64, ProtobufError, VARINT, type WireType, type Writer, writeInteger } from './wire.ts';
+
+export interface ValueType {
+  readonly wireType: WireType;
+  /** What a scalar is when nobody has set it; undefined for messages, which JSON shows even when they are empty. */
+  readonly zero: Json | undefined;
+  /** Whether upstream writes the field when it is not set: all but byte strings, where nothing is not the same as empty. */
+  readonly isWrittenUnset: boolean;
+  /** Undefined when JSON says nothing in this case. Throws `ProtobufError`. */
+  read(wire: number | Buffer, depth: number): Json | undefined;
+  /** What follows the tag. `undefined` is a value that is not set. */
+  write(writer: Writer, value: Json | undefined): void;
+}
+
+const text: ValueType = {
+  wireType: BYTES,
+  zero: '',
+  isWrittenUnset: true,
+  read: (wire) => bytesOf(wire).toString('utf8'),
+  write: (writer, value) => writer.string(typeof value === 'string' ? value : ''),
+};
+
+const bytes: ValueType = {
+  wireType: BYTES,
+  zero: '',
+  isWrittenUnset: false,
+  read: (wire) => bytesOf(wire).toString('base64'),
+  write: (writer, value) => writer.bytes(Buffer.from(typeof value === 'string' ? value : '', 'base64')),
+};
+
+const boolean: ValueType = {
+  wireType: VARINT,
+  zero: false,
+  isWrittenUnset: true,
+  read: (wire) => numberOf(wire) !== 0,
+  write: (writer, value) => writer.bool(value === true),
+};
+
+const int64: ValueType = {
+  wireType: VARINT,
+  zero: 0,
+  isWrittenUnset: true,
+  read: (wire) => numberOf(wire),
+  write: (writer, value) => writeInteger(writer, typeof value === 'number' ? value : 0),
+};
+
+/** Written like the larger ones; what is larger is cut, as upstream's decoder does. */
+const int32: ValueType = { ...int64, read: (wire) => numberOf(wire) | 0 };
+
+const double: ValueType = {
+  wireType: FIXED64,
+  zero: 0,
+  isWrittenUnset: true,
+  read: (wire) => {
+    const value = numberOf(wire);
+    if (!Number.isFinite(value)) throw new ProtobufError(`json: unsupported value: ${value}`);
+    return value;
+  },
+  write: (writer, value) => writer.double(typeof value === 'number' ? value : 0),
+};
+
+/** By their names in `api/generated/schemas.ts`. */
+export const scalarTypes: ReadonlyMap<string, ValueType> = new Map([
+  ['string', text],
+  ['bytes', bytes],
+  ['boolean', boolean],
+  ['int32', int32],
+  ['int64', int64],
+  ['double', double],
+]);
+
+/** The wire type was compared by whoever read the field; these tell the compiler. */
+export function bytesOf(wire: number | Buffer): Buffer {
+  if (typeof wire === 'number') throw new ProtobufError('wrong wireType = 0 for field with a length');
+  return wire;
+}
+
+export function numberOf(wire: number | Buffer): number {
+  if (typeof wire !== 'number') throw new ProtobufError('wrong wireType = 2 for a number');
+  return wire;
+}
