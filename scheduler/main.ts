@@ -1,6 +1,7 @@
 /** The scheduler as a process: configuration from the environment, the health server, and the scheduler until it is told to stop. */
 import { hostname } from 'node:os';
 import { createClient } from '#client/client.ts';
+import { readClientOptions } from '#client/client-config.ts';
 import { systemClock } from '#component/clock.ts';
 import { readConfig } from '#component/config.ts';
 import { runHealthServer } from '#component/health-server.ts';
@@ -14,13 +15,7 @@ const log = createLogger('scheduler', process.env.LOG_LEVEL ?? 'info');
 
 await runProcess(log, async (signal) => {
   const config = readConfig(process.env);
-  const options = {
-    server: config.text('KEELSON_SERVER', 'https://control-plane:6443'),
-    ca: config.file('KEELSON_CA', '/etc/keelson/ca.crt'),
-    certificate: config.file('KEELSON_CERT', '/etc/keelson/tls.crt'),
-    key: config.file('KEELSON_KEY', '/etc/keelson/tls.key'),
-    userAgent: 'kube-scheduler',
-  };
+  const options = readClientOptions(config, 'kube-scheduler');
   const port = config.integer('HEALTH_PORT', { fallback: 10_259, min: 1, max: 65_535 });
   config.finish();
 
