@@ -17,6 +17,7 @@ export interface ParsedBody {
 
 /** Parsers and decoders recurse; no object of the API comes near this. */
 const NESTING_DEPTH_MAX = 200;
+const TOO_DEEP = `exceeded max depth of ${NESTING_DEPTH_MAX}`;
 
 /** Anchors can make a short text huge; each may be repeated this often in total, which no manifest written by hand reaches. */
 const YAML_ALIASES_MAX = 1_000;
@@ -29,7 +30,7 @@ export function parseBody(body: Buffer, mediaType: MediaType, expectedKind: stri
   if (mediaType === PROTOBUF) return parseProtobuf(body, expectedKind, model);
   try {
     const parsed = mediaType === 'application/json' ? parseJson(body) : parseYaml(body);
-    checkDepth(parsed.value);
+    if (isTooDeep(parsed.value)) throw new Error(TOO_DEEP);
     return parsed;
   } catch (error) {
     const format = mediaType === 'application/json' ? 'json parse error' : 'yaml parse error';
@@ -43,8 +44,10 @@ function parseProtobuf(body: Buffer, expectedKind: string, model: string): Parse
   if (kind !== '' && kind !== expectedKind) return { value: { apiVersion, kind }, duplicates: [] };
   try {
     const members = readProtobufMembers(model, raw);
-    checkDepth(members);
-    return { value: { ...members, apiVersion, kind }, duplicates: [] };
+    if (isTooDeep(members)) throw new ProtobufError(TOO_DEEP);
+    // A client may leave kind and version to the path.
+    const type = kind === '' ? {} : { apiVersion, kind };
+    return { value: { ...members, ...type }, duplicates: [] };
   } catch (error) {
     if (!(error instanceof ProtobufError)) throw error;
     const version = JSON.stringify(apiVersion.split('/').at(-1));
@@ -83,12 +86,13 @@ function parseYaml(body: Buffer): ParsedBody {
   return { value: value ?? {}, duplicates: [] };
 }
 
-function checkDepth(value: unknown): void {
+function isTooDeep(value: unknown): boolean {
   let level: readonly unknown[] = [value];
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth > NESTING_DEPTH_MAX) throw new Error(`exceeded max depth of ${NESTING_DEPTH_MAX}`);
+    if (depth > NESTING_DEPTH_MAX) return true;
     level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item) : []));
   }
+  return false;
 }
 
 /** As upstream: text that looks like JSON is shown, anything else in hexadecimal. */

@@ -1,24 +1,31 @@
 /**
- * Messages: a list of numbered fields, each of a type, made once per model from `api/generated/protobuf-fields.ts` (numbers, presence) and `schemas.ts` (types).
- * Reading gives the JSON object that the same client would have sent as JSON: what its library leaves out because it is zero is left out. Writing gives the very
- * bytes that upstream writes: fields by number, unset ones included unless they are optional, map entries by key.
+ * Messages: a list of numbered fields, each of a type. Reading gives the JSON object that the same client would have sent as JSON: what its library leaves out
+ * because it is zero is left out. Writing gives the very bytes that upstream writes: fields by number, unset ones included unless they are optional, map
+ * entries by key. A message that comes in several parts is its last part, which no writer of these messages ever sends.
  */
-import { protobufFields } from '#api/generated/protobuf-fields.ts';
-import { schemas } from '#api/generated/schemas.ts';
-import { isJsonArray, isJsonObject, type Json, type JsonObject } from '#api/meta/json.ts';
-import { jsonSchemaTypes } from './json-schema-types.ts';
-import { bytesOf, scalarTypes, type ValueType } from './value-type.ts';
-import { wellKnownTypes } from './well-known.ts';
-import { BYTES, ProtobufError, readFields, readPacked, type WireField, type Writer, writeTag } from './wire.ts';
+import { isJsonArray, isJsonObject, type Json, type JsonObject, memberOf } from '#api/meta/json.ts';
+import { readText, type ValueType } from './value-type.ts';
+import { BYTES, ProtobufError, type Reader, readDelimited, readTag, readWith, skipField, type Writer, writeTag } from './wire.ts';
 
 /** As for JSON bodies; no object of the API comes near this. */
 const NESTING_DEPTH_MAX = 200;
 
 export interface MessageType extends ValueType {
   /** Throws `ProtobufError`. */
-  readMembers(bytes: Buffer, depth: number): JsonObject;
+  readMembers(bytes: Buffer): JsonObject;
   /** The fields alone, without a length before them. */
   writeMembers(writer: Writer, object: JsonObject): void;
+}
+
+export interface MessageDescription {
+  /** In the notation of `api/generated/protobuf-fields.ts`: `replicas=1?`, `name=1!`, `data=2:RawExtension`, `...ProbeHandler=1`. */
+  readonly numbers: string;
+  /** In the notation of `schemas.ts`. */
+  readonly schema: Readonly<Record<string, string>>;
+  /** Finds the types of fields when they are first needed: a message may contain itself. */
+  getType(name: string): ValueType;
+  /** Finds the numbers of a message whose fields stand among this one's. */
+  numbersOf?(message: string): string;
 }
 
 interface Field {
@@ -33,26 +40,9 @@ interface Field {
   readonly type: () => ValueType;
 }
 
-type Schema = Readonly<Record<string, string>>;
-
-const messageTypes = new Map<string, MessageType>();
-
-/** The message of a model; undefined when the model has none, and its kind therefore no protobuf. */
-export function findMessageType(model: string): MessageType | undefined {
-  const known = messageTypes.get(model);
-  if (known !== undefined) return known;
-  const schema = Object.hasOwn(schemas, model) ? schemas[model] : undefined;
-  const numbers = Object.hasOwn(protobufFields, model) ? protobufFields[model] : undefined;
-  if (schema === undefined || numbers === undefined) return undefined;
-  const type = createMessageType(numbers, schema);
-  messageTypes.set(model, type);
-  return type;
-}
-
-/** `numbers` in the notation of `protobuf-fields.ts`, `schema` in that of `schemas.ts`. */
-export function createMessageType(numbers: string, schema: Schema): MessageType {
-  const fields = parseFields(numbers, schema);
-  const readMembers = (bytes: Buffer, depth: number) => readMessage(fields, bytes, depth);
+export function createMessageType(description: MessageDescription): MessageType {
+  const fields = parseFields(description);
+  const byNumber = new Map(fields.map((field) => [field.number, field]));
   const writeMembers = (writer: Writer, object: JsonObject) => {
     for (const field of fields) writeField(writer, field, object);
   };
@@ -60,9 +50,9 @@ export function createMessageType(numbers: string, schema: Schema): MessageType 
     wireType: BYTES,
     zero: undefined,
     isWrittenUnset: true,
-    readMembers,
+    readMembers: (bytes) => readWith(bytes, (reader) => readMessage(byNumber, reader, 0)),
     writeMembers,
-    read: (wire, depth) => readMembers(bytesOf(wire), depth),
+    read: (reader, depth) => readDelimited(reader, () => readMessage(byNumber, reader, depth)),
     write: (writer, value) => {
       writer.fork();
       writeMembers(writer, isJsonObject(value) ? value : {});
@@ -71,19 +61,19 @@ export function createMessageType(numbers: string, schema: Schema): MessageType 
   };
 }
 
-function parseFields(numbers: string, schema: Schema): readonly Field[] {
-  const fields = numbers.split(' ').flatMap((part) => parseField(part, schema) ?? []);
-  return fields.sort((left, right) => left.number - right.number);
+function parseFields(description: MessageDescription): readonly Field[] {
+  const parts = description.numbers.split(' ');
+  return parts.flatMap((part) => parseField(part, description) ?? []).sort((left, right) => left.number - right.number);
 }
 
-/** `replicas=1?`, `name=1!`, `data=2:RawExtension`, `...ProbeHandler=1`. */
-function parseField(part: string, schema: Schema): Field | undefined {
+function parseField(part: string, { schema, getType, numbersOf }: MessageDescription): Field | undefined {
   const [, dots, name = '', digits = '', mark = '', special = ''] = /^(\.\.\.)?([^=]+)=(\d+)([?!]?)(?::(\w+))?$/.exec(part) ?? [];
   if (name === '') return undefined;
   const base = { name, number: Number(digits), isOptional: mark === '?' };
   if (dots !== undefined) {
-    const type = createMessageType(protobufFields[name] ?? '', schema);
-    return { ...base, shape: 'inlined', isZeroKept: false, type: () => type };
+    const numbers = numbersOf?.(name) ?? '';
+    const inner = createMessageType({ numbers, schema, getType, ...(numbersOf === undefined ? {} : { numbersOf }) });
+    return { ...base, shape: 'inlined', isZeroKept: false, type: () => inner };
   }
   const schemaType = schema[name] ?? '';
   const shape = shapeOf(schemaType, special);
@@ -98,15 +88,6 @@ function shapeOf(schemaType: string, special: string): 'one' | 'list' | 'map' {
   return schemaType.startsWith('[]') && special !== 'Verbs' ? 'list' : 'one';
 }
 
-const valueTypes = new Map([...scalarTypes, ...wellKnownTypes, ...jsonSchemaTypes(() => getType('JSONSchemaProps'))]);
-
-function getType(name: string): ValueType {
-  const type = valueTypes.get(name) ?? findMessageType(name);
-  if (type === undefined) throw new Error(`no protobuf type is called ${name}`);
-  return type;
-}
-
-/** Types are looked up when first needed: a message may contain itself. */
 function once<T>(make: () => T): () => T {
   let made: T | undefined;
   return () => {
@@ -115,81 +96,128 @@ function once<T>(make: () => T): () => T {
   };
 }
 
-function readMessage(fields: readonly Field[], bytes: Buffer, depth: number): JsonObject {
-  if (depth > NESTING_DEPTH_MAX) throw new ProtobufError(`exceeded max depth of ${NESTING_DEPTH_MAX}`);
-  const received = Map.groupBy(readFields(bytes), ({ number }) => number);
-  const members: [string, Json][] = [];
-  for (const field of fields) {
-    const wires = received.get(field.number);
-    if (wires === undefined) continue;
-    const value = readField(field, wires, depth + 1);
-    if (field.shape === 'inlined') members.push(...Object.entries(isJsonObject(value) ? value : {}));
-    else if (value !== undefined) members.push([field.name, value]);
-  }
-  return Object.fromEntries(members);
+/** What has been read of a message. Made when there is something: a message may be a million empty ones. */
+interface Members {
+  /** By the names of fields, which are ours. */
+  readonly values: { [name: string]: Json };
+  lists?: Map<string, Json[]>;
+  /** Entries by key: no key of a client's may be anything but data. */
+  maps?: Map<string, Map<string, Json>>;
 }
 
-function readField(field: Field, wires: readonly WireField[], depth: number): Json | undefined {
+function readMessage(fields: ReadonlyMap<number, Field>, reader: Reader, depth: number): JsonObject {
+  if (depth > NESTING_DEPTH_MAX) throw new ProtobufError(`exceeded max depth of ${NESTING_DEPTH_MAX}`);
+  const members: Members = { values: {} };
+  while (reader.pos < reader.len) {
+    const { number, wireType } = readTag(reader);
+    const field = fields.get(number);
+    if (field === undefined) skipField(reader, wireType);
+    else readField(field, wireType, members, { reader, depth: depth + 1 });
+  }
+  for (const [name, list] of members.lists ?? []) members.values[name] = list;
+  for (const [name, entries] of members.maps ?? []) members.values[name] = Object.fromEntries(entries);
+  return members.values;
+}
+
+interface Source {
+  readonly reader: Reader;
+  readonly depth: number;
+}
+
+function readField(field: Field, wireType: number, members: Members, { reader, depth }: Source): void {
   const type = field.type();
   switch (field.shape) {
-    case 'list':
-      return wires.flatMap((wire) => readItems(field, type, wire, depth));
-    case 'map':
-      return Object.fromEntries(wires.flatMap((wire) => readEntry(field, type, wire, depth)));
+    case 'list': {
+      members.lists ??= new Map();
+      readItems(
+        field,
+        wireType,
+        members.lists.getOrInsertComputed(field.name, () => []),
+        { reader, depth },
+      );
+      return;
+    }
+    case 'map': {
+      throwIfMismatched(field.name, BYTES, wireType);
+      members.maps ??= new Map();
+      readEntry(
+        field,
+        members.maps.getOrInsertComputed(field.name, () => new Map()),
+        { reader, depth },
+      );
+      return;
+    }
     case 'inlined':
-      return type.read(mergedOf(field, type, wires), depth);
+      throwIfMismatched(field.name, BYTES, wireType);
+      Object.assign(members.values, type.read(reader, depth));
+      return;
     case 'one': {
-      const value = type.read(mergedOf(field, type, wires), depth);
-      return !field.isZeroKept && value === type.zero ? undefined : value;
+      throwIfMismatched(field.name, type.wireType, wireType);
+      const value = type.read(reader, depth);
+      const isSaid = value !== undefined && (field.isZeroKept || value !== type.zero);
+      if (isSaid) members.values[field.name] = value;
+      // The last of several values counts; deleting is slow, and so left to the bytes that need it.
+      else if (Object.hasOwn(members.values, field.name)) delete members.values[field.name];
     }
   }
 }
 
-/** A scalar's last value counts; messages that come in parts are one after the other the whole. */
-function mergedOf(field: Field, type: ValueType, wires: readonly WireField[]): number | Buffer {
-  for (const wire of wires) throwIfMismatched(field.name, type, wire);
-  const values = wires.map(({ value }) => value);
-  const last = values.at(-1) ?? 0;
-  const isMessage = type.zero === undefined;
-  return isMessage && values.length > 1 ? Buffer.concat(values.filter((value) => typeof value !== 'number')) : last;
-}
-
-function readItems(field: Field, type: ValueType, wire: WireField, depth: number): readonly Json[] {
-  const isPacked = type.wireType !== BYTES && wire.wireType === BYTES;
-  if (!isPacked) throwIfMismatched(field.name, type, wire);
-  const values = isPacked ? readPacked(bytesOf(wire.value), type.wireType) : [wire.value];
-  return values.flatMap((value) => type.read(value, depth) ?? []);
+/** One item, or, as some writers send numbers, many without tags. */
+function readItems(field: Field, wireType: number, items: Json[], { reader, depth }: Source): void {
+  const type = field.type();
+  const readItem = () => {
+    const item = type.read(reader, depth);
+    if (item !== undefined) items.push(item);
+  };
+  if (type.wireType === BYTES || wireType !== BYTES) {
+    throwIfMismatched(field.name, type.wireType, wireType);
+    readItem();
+    return;
+  }
+  readDelimited(reader, () => {
+    while (reader.pos < reader.len) readItem();
+  });
 }
 
 /** A message of a key and a value, either of which may be missing. */
-function readEntry(field: Field, type: ValueType, wire: WireField, depth: number): readonly (readonly [string, Json])[] {
-  const entry = readFields(bytesOf(wire.value));
-  const key = entry.findLast(({ number }) => number === 1);
-  const value = entry.findLast(({ number }) => number === 2);
-  if (value !== undefined) throwIfMismatched(field.name, type, value);
-  const empty = type.wireType === BYTES ? Buffer.alloc(0) : 0;
-  const json = type.read(value?.value ?? empty, depth);
-  return json === undefined ? [] : [[key === undefined ? '' : bytesOf(key.value).toString('utf8'), json]];
+function readEntry(field: Field, entries: Map<string, Json>, { reader, depth }: Source): void {
+  const type = field.type();
+  readDelimited(reader, () => {
+    let key = '';
+    let value: Json | undefined = type.zero ?? {};
+    while (reader.pos < reader.len) {
+      const { number, wireType } = readTag(reader);
+      if (number === 1) {
+        throwIfMismatched(field.name, BYTES, wireType);
+        key = readText(reader, 'utf8');
+      } else if (number === 2) {
+        throwIfMismatched(field.name, type.wireType, wireType);
+        value = type.read(reader, depth);
+      } else skipField(reader, wireType);
+    }
+    if (value !== undefined) entries.set(key, value);
+  });
 }
 
-function throwIfMismatched(name: string, type: ValueType, { wireType }: WireField): void {
-  if (wireType !== type.wireType) throw new ProtobufError(`wrong wireType = ${wireType} for field ${name}`);
+function throwIfMismatched(name: string, expected: number, wireType: number): void {
+  if (wireType !== expected) throw new ProtobufError(`wrong wireType = ${wireType} for field ${name}`);
 }
 
 function writeField(writer: Writer, field: Field, object: JsonObject): void {
   const type = field.type();
-  if (field.shape === 'inlined') return writeOne(writer, field, type, object);
-  const value = (Object.hasOwn(object, field.name) ? object[field.name] : undefined) ?? undefined;
-  switch (field.shape) {
-    case 'list':
-      for (const item of isJsonArray(value) ? value : []) writeOne(writer, field, type, item);
-      return;
-    case 'map':
-      for (const [key, inner] of isJsonObject(value) ? sortedEntries(value) : []) writeEntry(writer, field.number, key, type, inner);
-      return;
-    case 'one':
-      if (value !== undefined || (type.isWrittenUnset && !field.isOptional)) writeOne(writer, field, type, value);
+  const value = field.shape === 'inlined' ? object : valueAt(object, field.name);
+  if (field.shape === 'list') {
+    for (const item of isJsonArray(value) ? value : []) writeOne(writer, field, type, item);
+  } else if (field.shape === 'map') {
+    for (const [key, inner] of isJsonObject(value) ? sortedEntries(value) : []) writeEntry(writer, field.number, key, type, inner);
+  } else if (value !== undefined || (type.isWrittenUnset && !field.isOptional)) {
+    writeOne(writer, field, type, value);
   }
+}
+
+/** Null says as much as nothing. */
+function valueAt(object: JsonObject, name: string): Json | undefined {
+  return memberOf(object, name) ?? undefined;
 }
 
 function writeOne(writer: Writer, { number }: Field, type: ValueType, value: Json | undefined): void {

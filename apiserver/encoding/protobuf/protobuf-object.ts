@@ -6,11 +6,12 @@
 import { allResourceTypes } from '#api/generated/resources.ts';
 import { isJsonObject, type JsonObject } from '#api/meta/json.ts';
 import { apiVersionOf } from '#api/meta/resource-type.ts';
-import { createMessageType, findMessageType, type MessageType } from './message-type.ts';
-import { bytesOf } from './value-type.ts';
-import { BYTES, createWriter, finish, ProtobufError, readFields, type WireField, type Writer, writeTag } from './wire.ts';
+import type { MessageType } from './message-type.ts';
+import { createModelMessage, findMessageType } from './model-types.ts';
+import { BYTES, createWriter, finish, ProtobufError, splitMessage, type Writer, writeTag } from './wire.ts';
 
 const MAGIC = Buffer.from([0x6b, 0x38, 0x73, 0x00]);
+const NOTHING = Buffer.alloc(0);
 
 /** Numbers of the envelope's fields (`runtime.Unknown`), and of its first one's (`runtime.TypeMeta`). */
 const TYPE_META = 1;
@@ -39,8 +40,8 @@ const models: ReadonlyMap<string, string> = new Map([
   ...otherKinds,
 ]);
 
-const partialMetadata = createMessageType('metadata=1', { metadata: 'ObjectMeta' });
-const listHead = createMessageType('metadata=1', { metadata: 'ListMeta' });
+const partialMetadata = createModelMessage('metadata=1', { metadata: 'ObjectMeta' });
+const listHead = createModelMessage('metadata=1', { metadata: 'ListMeta' });
 
 export interface Envelope {
   readonly apiVersion: string;
@@ -66,12 +67,12 @@ export function readEnvelope(body: Buffer): Envelope {
     throw new ProtobufError(`provided data does not appear to be a protobuf message, expected prefix [${[...MAGIC].join(' ')}]`);
   }
   if (body.length === MAGIC.length) throw new ProtobufError('empty body');
-  const fields = readFields(body.subarray(MAGIC.length));
-  const typeMeta = readFields(bytesAt(fields, TYPE_META));
+  const parts = splitMessage(body.subarray(MAGIC.length));
+  const typeMeta = splitMessage(parts.get(TYPE_META) ?? NOTHING);
   return {
-    apiVersion: bytesAt(typeMeta, API_VERSION).toString('utf8'),
-    kind: bytesAt(typeMeta, KIND).toString('utf8'),
-    raw: bytesAt(fields, RAW),
+    apiVersion: typeMeta.get(API_VERSION)?.toString('utf8') ?? '',
+    kind: typeMeta.get(KIND)?.toString('utf8') ?? '',
+    raw: parts.get(RAW) ?? NOTHING,
   };
 }
 
@@ -79,7 +80,7 @@ export function readEnvelope(body: Buffer): Envelope {
 export function readProtobufMembers(model: string, raw: Buffer): JsonObject {
   const type = findMessageType(model);
   if (type === undefined) throw new Error(`${model} has no protobuf message`);
-  return type.readMembers(raw, 0);
+  return type.readMembers(raw);
 }
 
 /** An object of a kind that `isProtobufObject` knows. */
@@ -167,8 +168,4 @@ function typeOf(object: object): { readonly apiVersion: string; readonly kind: s
 function membersOf(object: object): JsonObject {
   const value: unknown = object;
   return isJsonObject(value) ? value : {};
-}
-
-function bytesAt(fields: readonly WireField[], number: number): Buffer {
-  return bytesOf(fields.findLast((field) => field.number === number)?.value ?? Buffer.alloc(0));
 }

@@ -1,9 +1,20 @@
 /**
- * The types a field's value can have, each with both directions: from the wire to JSON and back. Scalars are here; `well-known.ts` has the API's own types,
- * `message-type.ts` builds messages out of all of them.
+ * The types a field's value can have, each with both directions: from the wire to JSON and back. Scalars are here; `message-type.ts` builds messages out of
+ * all types, `well-known.ts` has the messages that are something simpler in JSON.
  */
 import type { Json } from '#api/meta/json.ts';
-import { BYTES, FIXED64, ProtobufError, VARINT, type WireType, type Writer, writeInteger } from './wire.ts';
+import {
+  BYTES,
+  FIXED64,
+  ProtobufError,
+  type Reader,
+  readDelimited,
+  readInteger,
+  VARINT,
+  type WireType,
+  type Writer,
+  writeInteger,
+} from './wire.ts';
 
 export interface ValueType {
   readonly wireType: WireType;
@@ -11,8 +22,8 @@ export interface ValueType {
   readonly zero: Json | undefined;
   /** Whether upstream writes the field when it is not set: all but byte strings, where nothing is not the same as empty. */
   readonly isWrittenUnset: boolean;
-  /** Undefined when JSON says nothing in this case. Throws `ProtobufError`. */
-  read(wire: number | Buffer, depth: number): Json | undefined;
+  /** The reader stands behind the tag. Undefined when JSON says nothing in this case. Throws `ProtobufError` and what the reader throws. */
+  read(reader: Reader, depth: number): Json | undefined;
   /** What follows the tag. `undefined` is a value that is not set. */
   write(writer: Writer, value: Json | undefined): void;
 }
@@ -21,7 +32,7 @@ const text: ValueType = {
   wireType: BYTES,
   zero: '',
   isWrittenUnset: true,
-  read: (wire) => bytesOf(wire).toString('utf8'),
+  read: (reader) => readText(reader, 'utf8'),
   write: (writer, value) => writer.string(typeof value === 'string' ? value : ''),
 };
 
@@ -29,7 +40,7 @@ const bytes: ValueType = {
   wireType: BYTES,
   zero: '',
   isWrittenUnset: false,
-  read: (wire) => bytesOf(wire).toString('base64'),
+  read: (reader) => readText(reader, 'base64'),
   write: (writer, value) => writer.bytes(Buffer.from(typeof value === 'string' ? value : '', 'base64')),
 };
 
@@ -37,7 +48,7 @@ const boolean: ValueType = {
   wireType: VARINT,
   zero: false,
   isWrittenUnset: true,
-  read: (wire) => numberOf(wire) !== 0,
+  read: (reader) => readInteger(reader) !== 0,
   write: (writer, value) => writer.bool(value === true),
 };
 
@@ -45,19 +56,19 @@ const int64: ValueType = {
   wireType: VARINT,
   zero: 0,
   isWrittenUnset: true,
-  read: (wire) => numberOf(wire),
+  read: readInteger,
   write: (writer, value) => writeInteger(writer, typeof value === 'number' ? value : 0),
 };
 
 /** Written like the larger ones; what is larger is cut, as upstream's decoder does. */
-const int32: ValueType = { ...int64, read: (wire) => numberOf(wire) | 0 };
+const int32: ValueType = { ...int64, read: (reader) => readInteger(reader) | 0 };
 
 const double: ValueType = {
   wireType: FIXED64,
   zero: 0,
   isWrittenUnset: true,
-  read: (wire) => {
-    const value = numberOf(wire);
+  read: (reader) => {
+    const value = reader.double();
     if (!Number.isFinite(value)) throw new ProtobufError(`json: unsupported value: ${value}`);
     return value;
   },
@@ -74,13 +85,15 @@ export const scalarTypes: ReadonlyMap<string, ValueType> = new Map([
   ['double', double],
 ]);
 
-/** The wire type was compared by whoever read the field; these tell the compiler. */
-export function bytesOf(wire: number | Buffer): Buffer {
-  if (typeof wire === 'number') throw new ProtobufError('wrong wireType = 0 for field with a length');
-  return wire;
+export function readText(reader: Reader, encoding: 'utf8' | 'base64'): string {
+  return readDelimited(reader, () => {
+    const start = reader.pos;
+    reader.skip(reader.len - start);
+    return bufferOf(reader).toString(encoding, start, reader.pos);
+  });
 }
 
-export function numberOf(wire: number | Buffer): number {
-  if (typeof wire !== 'number') throw new ProtobufError('wrong wireType = 2 for a number');
-  return wire;
+/** Readers are only ever made of Buffers. */
+function bufferOf({ buf }: Reader): Buffer {
+  return Buffer.isBuffer(buf) ? buf : Buffer.from(buf);
 }

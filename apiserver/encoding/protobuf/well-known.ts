@@ -2,130 +2,140 @@
  * The API's own value types, which are messages in protobuf and something simpler in JSON: times, quantities, numbers that may be words, and pieces of JSON within
  * an object. Source: apimachinery's `time_proto.go`, `quantity_proto.go` and `intstr.go`.
  */
-import { isJsonArray, type Json } from '#api/meta/json.ts';
-import { bytesOf, numberOf, type ValueType } from './value-type.ts';
-import { BYTES, ProtobufError, readFields, VARINT, type WireField, type Writer, writeInteger, writeTag } from './wire.ts';
+import { isJsonObject, type Json, type JsonObject } from '#api/meta/json.ts';
+import { createMessageType, type MessageDescription } from './message-type.ts';
+import { scalarTypes, type ValueType } from './value-type.ts';
+import { ProtobufError } from './wire.ts';
+
+/** How a message is told in JSON, and back. */
+export interface Simplification extends Pick<MessageDescription, 'numbers' | 'schema'> {
+  /** Takes the message's fields; undefined when JSON says nothing in this case. Throws `ProtobufError`. */
+  simplify(members: JsonObject): Json | undefined;
+  /** Takes the JSON; `undefined` is a value that is not set. */
+  expand(value: Json | undefined): JsonObject;
+}
+
+export function createSimpleType({ numbers, schema, simplify, expand }: Simplification, getType: MessageDescription['getType']): ValueType {
+  const message = createMessageType({ numbers, schema, getType });
+  return {
+    ...message,
+    read: (reader, depth) => {
+      const members = message.read(reader, depth);
+      return simplify(isJsonObject(members) ? members : {});
+    },
+    write: (writer, value) => message.write(writer, expand(value)),
+  };
+}
 
 const NANOS_PER_MILLISECOND = 1_000_000;
 const NANOS_PER_MICROSECOND = 1_000;
+const NANOS_PER_SECOND = 1_000_000_000;
 
 /** JSON's times have years of four digits. */
 const EPOCH_SECONDS_MIN = -62_167_219_200;
 const EPOCH_SECONDS_MAX = 253_402_300_799;
 
-/** How a value is read from the fields of its message. Undefined when JSON says nothing in this case. */
-export type Read = (fields: readonly WireField[], depth: number) => Json | undefined;
-
-/** Writes the fields alone. */
-export type Write = (writer: Writer, value: Json | undefined) => void;
-
-export function createWellKnownType(read: Read, writeMembers: Write): ValueType {
+/** Nothing in the message is no time at all, which JSON writes as null and we leave out. Of whole seconds the rest is dropped, as upstream. */
+function timeType(hasMicros: boolean): Simplification {
   return {
-    wireType: BYTES,
-    zero: undefined,
-    isWrittenUnset: true,
-    read: (wire, depth) => read(readFields(bytesOf(wire)), depth),
-    write: (writer, value) => {
-      writer.fork();
-      writeMembers(writer, value);
-      writer.ldelim();
+    numbers: 'seconds=1? nanos=2?',
+    schema: { seconds: 'int64', nanos: 'int32' },
+    simplify: ({ seconds, nanos }) => {
+      if (seconds === undefined && nanos === undefined) return undefined;
+      const text = secondsText(numberOf(seconds));
+      return hasMicros ? `${text}.${microsText(numberOf(nanos))}Z` : `${text}Z`;
+    },
+    expand: (value) => {
+      const epochMs = typeof value === 'string' ? Date.parse(value) : Number.NaN;
+      if (typeof value !== 'string' || Number.isNaN(epochMs)) return {};
+      const seconds = Math.floor(epochMs / 1000);
+      const micros = Number(/\.\d{3}(\d{1,3})/.exec(value)?.[1]?.padEnd(3, '0') ?? 0);
+      return { seconds, nanos: (epochMs - seconds * 1000) * NANOS_PER_MILLISECOND + micros * NANOS_PER_MICROSECOND };
     },
   };
 }
 
-function lastOf(fields: readonly WireField[], number: number): number | Buffer | undefined {
-  return fields.findLast((field) => field.number === number)?.value;
+function secondsText(seconds: number): string {
+  if (seconds >= EPOCH_SECONDS_MIN && seconds <= EPOCH_SECONDS_MAX) return new Date(seconds * 1000).toISOString().slice(0, 19);
+  throw new ProtobufError('year is not in the range [0, 9999]');
 }
 
-function numberAt(fields: readonly WireField[], number: number): number {
-  return numberOf(lastOf(fields, number) ?? 0);
+function microsText(nanos: number): string {
+  const bounded = Math.min(Math.max(nanos, 0), NANOS_PER_SECOND - 1);
+  return String(Math.trunc(bounded / NANOS_PER_MICROSECOND)).padStart(6, '0');
 }
 
-function textAt(fields: readonly WireField[], number: number): string {
-  return bytesOf(lastOf(fields, number) ?? Buffer.alloc(0)).toString('utf8');
-}
-
-/** Nothing in the message is no time at all, which JSON writes as null and we leave out. */
-function readTime(hasMicros: boolean): Read {
-  return (fields) => {
-    if (fields.length === 0) return undefined;
-    const seconds = numberAt(fields, 1);
-    const nanos = numberAt(fields, 2);
-    if (!(seconds >= EPOCH_SECONDS_MIN && seconds <= EPOCH_SECONDS_MAX)) throw new ProtobufError('year is not in the range [0, 9999]');
-    const text = new Date(seconds * 1000).toISOString().slice(0, 19);
-    const micros = Math.trunc(Math.min(Math.max(nanos, 0), 1e9 - 1) / NANOS_PER_MICROSECOND);
-    return hasMicros ? `${text}.${String(micros).padStart(6, '0')}Z` : `${text}Z`;
-  };
-}
-
-const writeTime: Write = (writer, value) => {
-  if (typeof value !== 'string' || Number.isNaN(Date.parse(value))) return;
-  const epochMs = Date.parse(value);
-  const micros = Number(/\.\d{3}(\d{1,3})/.exec(value)?.[1]?.padEnd(3, '0') ?? 0);
-  const seconds = Math.floor(epochMs / 1000);
-  writeInteger(writeTag(writer, 1, VARINT), seconds);
-  const nanos = (epochMs - seconds * 1000) * NANOS_PER_MILLISECOND + micros * NANOS_PER_MICROSECOND;
-  writeInteger(writeTag(writer, 2, VARINT), nanos);
-};
-
-const readQuantity: Read = (fields) => textAt(fields, 1) || '0';
-
-const writeQuantity: Write = (writer, value) => {
-  writeTag(writer, 1, BYTES).string(typeof value === 'string' || typeof value === 'number' ? String(value) : '0');
+const quantity: Simplification = {
+  numbers: 'string=1',
+  schema: { string: 'string' },
+  simplify: ({ string = '0' }) => string,
+  expand: (value) => ({ string: typeof value === 'string' || typeof value === 'number' ? String(value) : '0' }),
 };
 
 const INT = 0;
 const STRING = 1;
 
-const readIntOrString: Read = (fields) => {
-  const type = numberAt(fields, 1);
-  if (type === INT) return numberAt(fields, 2) | 0;
-  if (type === STRING) return textAt(fields, 3);
-  throw new ProtobufError('impossible IntOrString.Type');
-};
-
-const writeIntOrString: Write = (writer, value) => {
-  const isText = typeof value === 'string';
-  writeInteger(writeTag(writer, 1, VARINT), isText ? STRING : INT);
-  writeInteger(writeTag(writer, 2, VARINT), typeof value === 'number' ? value : 0);
-  writeTag(writer, 3, BYTES).string(isText ? value : '');
+const intOrString: Simplification = {
+  numbers: 'type=1 intVal=2 strVal=3',
+  schema: { type: 'int64', intVal: 'int32', strVal: 'string' },
+  simplify: ({ type = INT, intVal = 0, strVal = '' }) => {
+    if (type === INT) return intVal;
+    if (type === STRING) return strVal;
+    throw new ProtobufError('impossible IntOrString.Type');
+  },
+  expand: (value) => (typeof value === 'string' ? { type: STRING, strVal: value } : { type: INT, intVal: numberOf(value) }),
 };
 
 /** Bytes that are JSON themselves. */
-const readJson: Read = (fields) => {
-  const text = textAt(fields, 1);
-  if (text === '') return undefined;
+function jsonType(field: string): Simplification {
+  return {
+    numbers: `${field}=1?`,
+    schema: { [field]: 'string' },
+    simplify: ({ [field]: text }) => (typeof text === 'string' && text !== '' ? parseJson(text) : undefined),
+    expand: (value) => (value === undefined ? {} : { [field]: JSON.stringify(value) }),
+  };
+}
+
+function parseJson(text: string): Json {
   try {
     const value: Json = JSON.parse(text);
     return value;
   } catch (error) {
     throw new ProtobufError(error instanceof Error ? error.message : String(error), { cause: error });
   }
-};
+}
 
-const writeJson: Write = (writer, value) => {
-  if (value !== undefined) writeTag(writer, 1, BYTES).string(JSON.stringify(value));
-};
-
-const readStrings: Read = (fields) => fields.filter(({ number }) => number === 1).map(({ value }) => bytesOf(value).toString('utf8'));
-
-const writeStrings: Write = (writer, value) => {
-  for (const item of isJsonArray(value) ? value : []) writeTag(writer, 1, BYTES).string(String(item));
+/** A list in a message of its own. */
+const strings: Simplification = {
+  numbers: 'items=1',
+  schema: { items: '[]string' },
+  simplify: ({ items = [] }) => items,
+  expand: (value) => ({ items: value ?? [] }),
 };
 
 /** A subresource that is there and says nothing more. */
-const readNothing: Read = () => ({});
+const nothing: Simplification = { numbers: '', schema: {}, simplify: () => ({}), expand: () => ({}) };
+
+function numberOf(value: Json | undefined): number {
+  return typeof value === 'number' ? value : 0;
+}
+
+function getScalar(name: string): ValueType {
+  const type = scalarTypes.get(name);
+  if (type === undefined) throw new Error(`no scalar is called ${name}`);
+  return type;
+}
 
 /** By their names in `schemas.ts`, or after the colon in `protobuf-fields.ts`. */
 export const wellKnownTypes: ReadonlyMap<string, ValueType> = new Map([
-  ['time', createWellKnownType(readTime(false), writeTime)],
-  ['micro-time', createWellKnownType(readTime(true), writeTime)],
-  ['quantity', createWellKnownType(readQuantity, writeQuantity)],
-  ['int-or-string', createWellKnownType(readIntOrString, writeIntOrString)],
-  ['RawExtension', createWellKnownType(readJson, writeJson)],
-  ['FieldsV1', createWellKnownType(readJson, writeJson)],
-  ['JSON', createWellKnownType(readJson, writeJson)],
-  ['ExtraValue', createWellKnownType(readStrings, writeStrings)],
-  ['Verbs', createWellKnownType(readStrings, writeStrings)],
-  ['CustomResourceSubresourceStatus', createWellKnownType(readNothing, () => {})],
+  ['time', createSimpleType(timeType(false), getScalar)],
+  ['micro-time', createSimpleType(timeType(true), getScalar)],
+  ['quantity', createSimpleType(quantity, getScalar)],
+  ['int-or-string', createSimpleType(intOrString, getScalar)],
+  ['RawExtension', createSimpleType(jsonType('raw'), getScalar)],
+  ['FieldsV1', createSimpleType(jsonType('Raw'), getScalar)],
+  ['JSON', createSimpleType(jsonType('raw'), getScalar)],
+  ['ExtraValue', createSimpleType(strings, getScalar)],
+  ['Verbs', createSimpleType(strings, getScalar)],
+  ['CustomResourceSubresourceStatus', createSimpleType(nothing, getScalar)],
 ]);

@@ -1,7 +1,7 @@
 /**
- * Protobuf's wire format, below any meaning: the fields of a message as numbers and bytes, read from a client who may send anything, and the writer for answers.
- * The one home of protobufjs. Whatever the bytes are, reading throws a `ProtobufError` and nothing else, and what it gives are views of those bytes, so that
- * a small message never becomes a large one here. Source: https://protobuf.dev/programming-guides/encoding/.
+ * Protobuf's wire format, below any meaning: numbers, lengths and bytes, read from a client who may send anything, and the writer for answers. The one home of
+ * protobufjs. Whatever the bytes are, `readWith` throws a `ProtobufError` and nothing else, and nothing is copied or set aside for what a message merely announces.
+ * Source: https://protobuf.dev/programming-guides/encoding/.
  */
 import protobuf from 'protobufjs/minimal.js';
 
@@ -15,40 +15,90 @@ const FIXED32 = 5;
 
 export type WireType = typeof VARINT | typeof FIXED64 | typeof BYTES;
 
-export interface WireField {
-  readonly number: number;
-  readonly wireType: WireType;
-  /** A number for a varint or a double; bytes for everything that has a length. */
-  readonly value: number | Buffer;
-}
-
+/** Where we are in the bytes; `len` is the end of the message that is being read. */
+export type Reader = protobuf.Reader;
 export type Writer = protobuf.Writer;
 
 /** Larger ones are written as the largest there is: JSON's numbers cannot tell them apart. */
 const INT64_END = 2 ** 63;
 const INT64_MAX = '9223372036854775807';
 
-/** The fields of one message in the order of the bytes. Throws `ProtobufError`. */
-export function readFields(bytes: Buffer): readonly WireField[] {
-  return guarded(() => {
+/** Reads one message. Throws `ProtobufError`, also for what the library throws: RangeErrors at an early end, Errors for endless numbers. */
+export function readWith<T>(bytes: Buffer, read: (reader: Reader) => T): T {
+  try {
     const reader = protobuf.Reader.create(bytes);
-    const fields: WireField[] = [];
+    const value = read(reader);
+    throwUnlessAt(reader, bytes.length);
+    return value;
+  } catch (error) {
+    if (error instanceof ProtobufError) throw error;
+    if (error instanceof RangeError) throw new ProtobufError('unexpected EOF', { cause: error });
+    throw new ProtobufError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+/** The reader stands before a length; `read` sees the bytes of that length and nothing else, and has to use them all. */
+export function readDelimited<T>(reader: Reader, read: () => T): T {
+  const outerEnd = reader.len;
+  const length = reader.uint32();
+  const end = reader.pos + length;
+  if (end > outerEnd) throw new ProtobufError('unexpected EOF');
+  reader.len = end;
+  const value = read();
+  throwUnlessAt(reader, end);
+  reader.len = outerEnd;
+  return value;
+}
+
+/** A number can begin within a message and end behind it. */
+function throwUnlessAt(reader: Reader, end: number): void {
+  if (reader.pos !== end) throw new ProtobufError('unexpected EOF');
+}
+
+export interface Tag {
+  readonly number: number;
+  readonly wireType: number;
+}
+
+export function readTag(reader: Reader): Tag {
+  const tag = reader.uint32();
+  const number = tag >>> 3;
+  if (number === 0) throw new ProtobufError(`illegal tag ${number} (wire type ${tag})`);
+  return { number, wireType: tag & 7 };
+}
+
+/** A field nobody knows. Groups are refused: given up long ago, and a way to make a reader recurse. */
+export function skipField(reader: Reader, wireType: number): void {
+  if (wireType === VARINT) reader.skip();
+  else if (wireType === FIXED64) reader.skip(8);
+  else if (wireType === FIXED32) reader.skip(4);
+  else if (wireType === BYTES) readDelimited(reader, () => reader.skip(reader.len - reader.pos));
+  else throw new ProtobufError(`illegal wireType ${wireType}`);
+}
+
+export function readInteger(reader: Reader): number {
+  const value: unknown = reader.int64();
+  return Number(value);
+}
+
+/** The parts of a message that have a length, by number; of several with one number the last. Views of the bytes, not copies. Throws `ProtobufError`. */
+export function splitMessage(bytes: Buffer): ReadonlyMap<number, Buffer> {
+  return readWith(bytes, (reader) => {
+    const parts = new Map<number, Buffer>();
     while (reader.pos < reader.len) {
-      const field = readField(reader, bytes);
-      if (field !== undefined) fields.push(field);
+      const { number, wireType } = readTag(reader);
+      if (wireType === BYTES) parts.set(number, readPart(reader, bytes));
+      else skipField(reader, wireType);
     }
-    if (reader.pos > reader.len) throw new ProtobufError('unexpected EOF');
-    return fields;
+    return parts;
   });
 }
 
-/** Numbers without tags, one after the other: how some writers send a list of numbers. Throws `ProtobufError`. */
-export function readPacked(bytes: Buffer, wireType: WireType): readonly number[] {
-  return guarded(() => {
-    const reader = protobuf.Reader.create(bytes);
-    const values: number[] = [];
-    while (reader.pos < reader.len) values.push(wireType === FIXED64 ? reader.double() : readInteger(reader));
-    return values;
+function readPart(reader: Reader, bytes: Buffer): Buffer {
+  return readDelimited(reader, () => {
+    const start = reader.pos;
+    reader.skip(reader.len - start);
+    return bytes.subarray(start, reader.pos);
   });
 }
 
@@ -67,49 +117,4 @@ export function writeInteger(writer: Writer, value: number): void {
 export function finish(writer: Writer): Buffer {
   const bytes = writer.finish();
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/** Undefined for a 32-bit number, which no message of the API has: it is passed over, as any unknown field. */
-function readField(reader: protobuf.Reader, bytes: Buffer): WireField | undefined {
-  const tag = reader.uint32();
-  const number = tag >>> 3;
-  const wireType = tag & 7;
-  if (number === 0) throw new ProtobufError(`illegal tag ${number} (wire type ${tag})`);
-  switch (wireType) {
-    case VARINT:
-      return { number, wireType, value: readInteger(reader) };
-    case FIXED64:
-      return { number, wireType, value: reader.double() };
-    case BYTES:
-      return { number, wireType, value: readBytes(reader, bytes) };
-    case FIXED32:
-      reader.skip(4);
-      return undefined;
-    default:
-      // Groups: given up long ago, and a way to make a reader recurse.
-      throw new ProtobufError(`illegal wireType ${wireType}`);
-  }
-}
-
-function readInteger(reader: protobuf.Reader): number {
-  const value: unknown = reader.int64();
-  return Number(value);
-}
-
-function readBytes(reader: protobuf.Reader, bytes: Buffer): Buffer {
-  const length = reader.uint32();
-  const start = reader.pos;
-  reader.skip(length);
-  return bytes.subarray(start, start + length);
-}
-
-/** The library tells of bytes that end too early with a RangeError and of endless numbers with an Error. */
-function guarded<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof ProtobufError) throw error;
-    if (error instanceof RangeError) throw new ProtobufError('unexpected EOF', { cause: error });
-    throw new ProtobufError(error instanceof Error ? error.message : String(error), { cause: error });
-  }
 }
