@@ -102,6 +102,25 @@ test('a deletion takes its options in protobuf', async () => {
   assert.equal(refused.statusCode, 409);
 });
 
+test('a token is asked for and given in protobuf', async () => {
+  const path = '/api/v1/namespaces/default/serviceaccounts';
+  await sendProtobuf(path, {
+    method: 'POST',
+    body: encodeProtobufObject({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'robot' } }),
+  });
+  const body = encodeProtobufObject({
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    metadata: {},
+    spec: { audiences: [] },
+  });
+  const answer = await sendProtobuf(`${path}/robot/token`, { method: 'POST', body });
+  assert.equal(answer.statusCode, 201, answer.text);
+  const { kind, raw } = readEnvelope(answer.bytes);
+  assert.equal(kind, 'TokenRequest');
+  assert.match(String(valueAt(readProtobufMembers('AuthenticationTokenRequest', raw), 'status.token')), /^ey/);
+});
+
 test('documents about the server come in JSON, whatever else a client would rather have', async () => {
   const version = await send(server, '/version', { headers: { accept: `${PROTOBUF},application/json` } });
   assert.equal(version.headers['content-type'], 'application/json');
