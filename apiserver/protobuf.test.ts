@@ -72,7 +72,7 @@ test('metadata alone comes in protobuf too, tables do not', async () => {
   assert.equal(table.statusCode, 406);
 });
 
-test('a watch in protobuf is frames with their length, and ends with an error in the same form', async () => {
+test('a watch in protobuf is frames with their length before them, bookmarks among them', async () => {
   const path = `${MAPS}?watch=true&fieldSelector=metadata.name=sent&timeoutSeconds=1`;
   const frames = await watchEvents(path);
   assert.deepEqual(
