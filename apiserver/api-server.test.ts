@@ -550,13 +550,13 @@ describe('bad input is answered, never a failure of the server', () => {
     },
     { it: 'a deletion of nothing', method: 'DELETE', path: `${CONFIG_MAPS}/nothing`, code: 404, says: /not found/ },
     {
-      it: 'protobuf',
+      it: 'what is protobuf by name only',
       method: 'POST',
       path: CONFIG_MAPS,
       body: 'k8s',
       headers: { 'content-type': 'application/vnd.kubernetes.protobuf' },
-      code: 415,
-      says: /unknown format/,
+      code: 400,
+      says: /does not appear to be a protobuf message/,
     },
     {
       it: 'a content type that is none',

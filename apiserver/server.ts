@@ -9,7 +9,8 @@ import { toStatus } from '#api/meta/status.ts';
 import type { Registry } from '#component/metrics.ts';
 import type { DiscoveryDocuments } from './discovery/discovery.ts';
 import { type EncodedAnswer, encodeAnswer, encodeValue } from './encoding/encode-answer.ts';
-import { negotiateResponse } from './encoding/negotiate.ts';
+import { type MediaType, negotiateResponse } from './encoding/negotiate.ts';
+import { hasProtobuf } from './encoding/protobuf/protobuf-object.ts';
 import { SLAB_BYTES, slabs } from './encoding/slabs.ts';
 import type { HealthChecks } from './health-checks.ts';
 import type { OpenApiDocuments } from './openapi/openapi.ts';
@@ -151,7 +152,8 @@ function createResourceHandler(deps: ServerDeps, contextOf: ContextOf) {
     if (!info.isResource) throw request.method === 'GET' ? noSuchResource() : methodNotAllowed();
     const route = findRoute(deps.resources, info);
     const isStream = route.info.verb === 'watch' || route.info.subresource === 'log';
-    const form = negotiateResponse(route.info.subresource === 'log' ? undefined : request.headers.accept);
+    const negotiable = { hasProtobuf: hasProtobuf(route.definition.type.schema) };
+    const form = negotiateResponse(route.info.subresource === 'log' ? undefined : request.headers.accept, negotiable);
     const leave = isStream ? () => {} : inFlight.enter(route.info.verb);
     const lifetime = lifetimes.begin(reply.raw, { isStream });
     const warnings: string[] = [];
@@ -170,7 +172,7 @@ function createResourceHandler(deps: ServerDeps, contextOf: ContextOf) {
       const answer = await route.handler(apiRequest, deps);
       if (warnings.length > 0) reply.header('warning', warnings.map(warningHeader));
       if (answer.type === 'stream') return await sendStream(answer, lifetime, reply, deps);
-      return sendEncoded(encodeAnswer(answer, { form, query, nowMs: deps.clock.now() }), reply);
+      return sendEncoded(await encodeAnswer(answer, { form, query, nowMs: deps.clock.now() }), reply);
     } finally {
       lifetime.end();
       leave();
@@ -216,9 +218,10 @@ function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply,
   return sendEncoded(encodeValue(toStatus(apiError), apiError.code, { mediaType: errorMediaType(request) }), reply);
 }
 
-function errorMediaType(request: FastifyRequest): 'application/json' | 'application/yaml' {
+/** A Status has every form, whatever the request was for. */
+function errorMediaType(request: FastifyRequest): MediaType {
   try {
-    return negotiateResponse(request.headers.accept).mediaType;
+    return negotiateResponse(request.headers.accept, { hasProtobuf: true }).mediaType;
   } catch {
     return 'application/json';
   }
