@@ -5,17 +5,20 @@
 import { decodeObject } from '#api/decode.ts';
 import type { LabelSelector, Scale } from '#api/generated/types.ts';
 import { invalidValue } from '#api/meta/field-path.ts';
-import { isJsonObject, type JsonObject } from '#api/meta/json.ts';
+import { isJsonObject, type Json, type JsonObject, memberOf } from '#api/meta/json.ts';
 import { formatRequirements, requirementsOf } from '#api/meta/label-selector.ts';
 import { type ApiObject, resourceType } from '#api/meta/resource-type.ts';
 import { ApiError, conflict, invalid, notFound } from '#api/meta/status.ts';
 import { decodeBodyAs } from '../encoding/decode-body.ts';
 import { isOfType, parseStored } from '../encoding/json-value.ts';
+import { servedBytes } from '../encoding/served-bytes.ts';
+import type { ResourceDefinition, ScalePaths } from '../resources/resource-definition.ts';
 import { storageKey } from '../storage-key.ts';
 import type { Answer } from './answer.ts';
 import { waitForCache } from './get.ts';
 import { modifyStored } from './modify-stored.ts';
 import { parsePatch } from './patch.ts';
+import { changeProblems } from './replace-object.ts';
 import type { ApiRequest, PipelineDeps } from './request.ts';
 import { throwIfInvalid } from './throw-if-invalid.ts';
 import { parseWriteOptions } from './write-options.ts';
@@ -32,12 +35,20 @@ const scales = resourceType<Scale & ApiObject>({
   subresources: [],
 });
 
+type Definition = ResourceDefinition<ApiObject>;
+
+const BUILT_IN_PATHS: ScalePaths = {
+  specReplicas: ['spec', 'replicas'],
+  statusReplicas: ['status', 'replicas'],
+  labelSelector: ['spec', 'selector'],
+};
+
 export async function getScale(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
   const { definition, info, signal } = request;
   await waitForCache(deps, undefined, signal);
   const stored = deps.cache.find(storageKey(definition.type, info.namespace, info.name));
   if (stored === undefined) throw notFound(definition.type, info.name);
-  return { type: 'value', statusCode: 200, value: scaleOf(parseStored(stored.bytes)) };
+  return { type: 'value', statusCode: 200, value: scaleOf(parseStored(servedBytes(definition, stored.bytes)), definition) };
 }
 
 export async function updateScale(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
@@ -63,17 +74,17 @@ async function writeScale(
     { definition, namespace: info.namespace, name: info.name, isDryRun, signal },
     deps,
     async (current) => {
-      const wanted = next(scaleOf(current));
+      const wanted = next(scaleOf(current, definition));
       throwIfMismatched(wanted, current, request);
       const replicas = wanted.spec?.replicas ?? 0;
       if (replicas < 0) throw invalid(scales, info.name, [invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0')]);
-      const scaled = definition.prepareForUpdate(withReplicas(current, replicas), current);
-      throwIfInvalid(definition, info.name, [...definition.validate(scaled), ...definition.validateUpdate(scaled, current)]);
+      const scaled = definition.prepareForUpdate(withReplicas(current, replicas, definition), current);
+      throwIfInvalid(definition, info.name, changeProblems(definition, scaled, current));
       await deps.admission.validate({ operation: 'UPDATE', ...request, isDryRun, object: scaled, previous: current });
       return { action: 'write', object: scaled };
     },
   );
-  return { type: 'value', statusCode: 200, value: scaleOf(parseStored(modified.bytes)) };
+  return { type: 'value', statusCode: 200, value: scaleOf(parseStored(servedBytes(definition, modified.bytes)), definition) };
 }
 
 function throwIfMismatched({ metadata }: Scale & ApiObject, current: ApiObject, { definition, info }: ApiRequest): void {
@@ -93,30 +104,43 @@ function throwIfMismatched({ metadata }: Scale & ApiObject, current: ApiObject, 
   }
 }
 
-function scaleOf(object: ApiObject): Scale & ApiObject {
+function scaleOf(object: ApiObject, definition: Definition): Scale & ApiObject {
+  const { custom } = definition;
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
-  const replicas = numberAt(object, 'spec', 'replicas');
-  const selector = selectorOf(partOf(object, 'spec').selector);
-  const status = { replicas: numberAt(object, 'status', 'replicas'), ...(selector === '' ? {} : { selector }) };
+  const paths = custom?.scale ?? BUILT_IN_PATHS;
+  const replicas = numberAt(object, paths.specReplicas);
+  if (replicas === undefined && custom !== undefined) {
+    const path = paths.specReplicas.map((part) => `.${part}`).join('');
+    throw new ApiError('InternalError', `Internal error occurred: the spec replicas field ${JSON.stringify(path)} does not exist`);
+  }
+  const given = paths.labelSelector === undefined ? undefined : valueAt(object, paths.labelSelector);
+  // A custom resource holds the selector as clients will use it, as text.
+  const selector = custom === undefined ? selectorOf(given) : typeof given === 'string' ? given : '';
+  const status = { replicas: numberAt(object, paths.statusReplicas) ?? 0, ...(selector === '' ? {} : { selector }) };
   const metadata = { name, ...(namespace === undefined ? {} : { namespace }), uid, resourceVersion, creationTimestamp };
-  const scale = { kind: 'Scale', apiVersion: 'autoscaling/v1', metadata, spec: { replicas }, status };
+  const scale = { kind: 'Scale', apiVersion: 'autoscaling/v1', metadata, spec: { replicas: replicas ?? 0 }, status };
   if (!isOfType(scales, scale)) throw new ApiError('InternalError', 'a Scale could not be made');
   return scale;
 }
 
-function withReplicas(object: ApiObject, replicas: number): ApiObject {
-  const spec = { ...partOf(object, 'spec'), replicas };
-  return { ...object, ...{ spec } };
+function withReplicas(object: ApiObject, replicas: number, { custom }: Definition): ApiObject {
+  const [part = 'spec', ...rest] = (custom?.scale ?? BUILT_IN_PATHS).specReplicas;
+  return { ...object, [part]: withValueAt(Reflect.get(object, part), rest, replicas) };
 }
 
-function partOf(object: ApiObject, part: 'spec' | 'status'): JsonObject {
-  const value: unknown = Reflect.get(object, part);
-  return isJsonObject(value) ? value : {};
+function withValueAt(parent: unknown, [name, ...rest]: readonly string[], value: Json): Json {
+  if (name === undefined) return value;
+  const object = isJsonObject(parent) ? parent : {};
+  return { ...object, [name]: withValueAt(memberOf(object, name), rest, value) };
 }
 
-function numberAt(object: ApiObject, part: 'spec' | 'status', field: string): number {
-  const value = partOf(object, part)[field];
-  return typeof value === 'number' ? value : 0;
+function valueAt(object: ApiObject, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, name) => (isJsonObject(value) ? memberOf(value, name) : undefined), object);
+}
+
+function numberAt(object: ApiObject, path: readonly string[]): number | undefined {
+  const value = valueAt(object, path);
+  return typeof value === 'number' ? value : undefined;
 }
 
 /** ReplicationControllers select by a plain map, the others by a LabelSelector. */
