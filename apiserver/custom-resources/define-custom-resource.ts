@@ -29,8 +29,6 @@ export interface CustomResourceOptions {
 const ANYTHING: JsonObject = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
 
 const ALL_VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
-/** Of a definition that is being deleted. */
-const REMAINING_VERBS = ['delete', 'deletecollection', 'get', 'list', 'watch'];
 const SUBRESOURCE_VERBS = ['get', 'patch', 'update'];
 
 export function defineCustomResource(
@@ -42,7 +40,7 @@ export function defineCustomResource(
   const schema = parseSchema(openApiSchema);
   const names = definition.status?.acceptedNames ?? definition.spec.names;
   const isTerminating = definition.metadata.deletionTimestamp !== undefined;
-  const type = typeOf(definition, version, isTerminating);
+  const type = typeOf(definition, version);
   const hasStatus = version.subresources?.status !== undefined;
   const selectable = (version.selectableFields ?? []).map(({ jsonPath }) => [jsonPath.slice(1), parseJsonPath(jsonPath)] as const);
   const base = defineResource<ApiObject>(type, {
@@ -75,7 +73,6 @@ export function defineCustomResource(
 function typeOf(
   { spec, status }: CustomResourceDefinition,
   { name, subresources }: CustomResourceDefinitionVersion,
-  isTerminating: boolean,
 ): ResourceType<ApiObject> {
   const { kind, plural } = status?.acceptedNames ?? spec.names;
   const parts: Subresource[] = [];
@@ -89,7 +86,7 @@ function typeOf(
     // The name under which it is published; no schema of ours has it.
     schema: `${spec.group.split('.').reverse().join('.')}.${name}.${kind}`,
     isNamespaced: spec.scope === 'Namespaced',
-    verbs: isTerminating ? REMAINING_VERBS : ALL_VERBS,
+    verbs: ALL_VERBS,
     subresources: parts,
   });
 }

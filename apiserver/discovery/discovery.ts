@@ -106,14 +106,22 @@ function resourceList({ group, version, definitions }: GroupVersion): object {
   return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion, resources: definitions.flatMap(apiResources) };
 }
 
+/** Of a kind whose definition is being deleted nothing is announced that would keep it; finalizers can still be taken away. */
+const REMAINING_VERBS = ['delete', 'deletecollection', 'get', 'list', 'watch'];
+
+function announcedVerbs({ type, custom }: ResourceDefinition<ApiObject>): readonly string[] {
+  return custom?.isTerminating === true ? REMAINING_VERBS : type.verbs;
+}
+
 /** A resource and those of its subresources that are served. */
-function apiResources({ type, singular, shortNames, categories }: ResourceDefinition<ApiObject>): readonly object[] {
+function apiResources(definition: ResourceDefinition<ApiObject>): readonly object[] {
+  const { type, singular, shortNames, categories } = definition;
   const main = {
     name: type.plural,
     singularName: singular,
     namespaced: type.isNamespaced,
     kind: type.kind,
-    verbs: type.verbs,
+    verbs: announcedVerbs(definition),
     ...(shortNames.length === 0 ? {} : { shortNames }),
     ...(categories.length === 0 ? {} : { categories }),
   };
@@ -147,10 +155,8 @@ function aggregatedList(groups: readonly string[], all: readonly GroupVersion[])
   return { kind: 'APIGroupDiscoveryList', apiVersion: 'apidiscovery.k8s.io/v2', metadata: {}, items };
 }
 
-function aggregatedResource(
-  { type, singular, shortNames, categories }: ResourceDefinition<ApiObject>,
-  own: { group: string; version: string },
-): object {
+function aggregatedResource(definition: ResourceDefinition<ApiObject>, own: { group: string; version: string }): object {
+  const { type, singular, shortNames, categories } = definition;
   const subresources = type.subresources
     .filter(({ name }) => isServed(name))
     .map(({ name, kind, verbs }) => ({ subresource: name, responseKind: { ...own, ...foreignGroup(kind), kind }, verbs }));
@@ -159,7 +165,7 @@ function aggregatedResource(
     responseKind: { ...own, kind: type.kind },
     scope: type.isNamespaced ? 'Namespaced' : 'Cluster',
     singularResource: singular,
-    verbs: type.verbs,
+    verbs: announcedVerbs(definition),
     ...(shortNames.length === 0 ? {} : { shortNames }),
     ...(categories.length === 0 ? {} : { categories }),
     ...(subresources.length === 0 ? {} : { subresources }),
