@@ -8,13 +8,15 @@ export interface Pattern {
   readonly text: string;
   /** Whether the pattern occurs anywhere in `text`. */
   matches(text: string): boolean;
+  /** The first `max` occurrences, all of them when `max` is negative. */
+  findAll(text: string, max: number): readonly string[];
 }
 
 /** Undefined when the text is no regular expression; `patternProblem` says why. */
 export function parsePattern(text: string): Pattern | undefined {
   try {
     const compiled = RE2JS.compile(text);
-    return { text, matches: (subject) => compiled.matcher(subject).find() };
+    return { text, matches: (subject) => compiled.matcher(subject).find(), findAll: (subject, max) => occurrences(compiled, subject, max) };
   } catch (error) {
     if (error instanceof RE2JSException) return undefined;
     throw error;
@@ -30,4 +32,11 @@ export function patternProblem(text: string): string | undefined {
     if (error instanceof RE2JSException) return error.message;
     throw error;
   }
+}
+
+function occurrences(compiled: RE2JS, text: string, max: number): readonly string[] {
+  const matcher = compiled.matcher(text);
+  const found: string[] = [];
+  while (found.length !== max && matcher.find()) found.push(matcher.group() ?? '');
+  return found;
 }

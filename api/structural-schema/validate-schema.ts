@@ -10,6 +10,7 @@ import { patternProblem } from './pattern.ts';
 import { pruneValue } from './prune.ts';
 import { isSet, membersAt, objectsAt, parseSchema, textAt } from './schema.ts';
 import { listProblems } from './validate-list-type.ts';
+import { ruleProblems } from './validate-rules.ts';
 import { validateValue } from './validate-value.ts';
 
 /** Nobody reads more, and a schema wrong everywhere must not make an answer larger than itself. */
@@ -40,12 +41,18 @@ function childrenOf(node: JsonObject, path: string): readonly (readonly [JsonObj
   return [...single, ...named, ...listed];
 }
 
-function openApiProblems(node: JsonObject, path: string): readonly FieldProblem[] {
+/** `uncorrelatable` is the list around it whose items are not known from one state of an object to the next. */
+function openApiProblems(node: JsonObject, path: string, uncorrelatable?: string): readonly FieldProblem[] {
+  const isLoose = textAt(node, 'type') === 'array' && textAt(node, 'x-kubernetes-list-type') !== 'map';
   return [
     ...nodeProblems(node, path),
     ...extensionProblems(node, path),
     ...listProblems(node, path),
-    ...childrenOf(node, path).flatMap(([inner, innerPath]) => openApiProblems(inner, innerPath)),
+    ...ruleProblems(node, path, uncorrelatable),
+    ...childrenOf(node, path).flatMap(([inner, innerPath]) => {
+      const isItem = innerPath === `${path}.items`;
+      return openApiProblems(inner, innerPath, uncorrelatable ?? (isLoose && isItem ? path : undefined));
+    }),
   ];
 }
 

@@ -303,6 +303,34 @@ describe('an object of a custom resource', () => {
   });
 });
 
+describe('validation rules', () => {
+  const RULED = collection('ruleds');
+  const ruled = (rules: readonly object[]) => {
+    const spec = { type: 'object', properties: { min: { type: 'integer' }, max: { type: 'integer' } }, 'x-kubernetes-validations': rules };
+    const version = { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', properties: { spec } } } };
+    return aDefinition('ruleds', 'Ruled', { versions: [version] });
+  };
+
+  test('that cannot be enforced are refused with the definition', async () => {
+    const refused = await call('POST', CRDS, ruled([{ rule: 'self.min <' }]));
+    assert.equal(refused.statusCode, 422);
+    assert.match(refused.text, /spec\.validation\.openAPIV3Schema\.properties\[spec\]\.x-kubernetes-validations\[0\]\.rule/);
+  });
+
+  test('hold for what is created and changed', async () => {
+    await establish(ruled([{ rule: 'self.min <= self.max' }, { rule: 'self.max >= oldSelf.max', message: 'max may not fall' }]));
+    const refused = await call('POST', RULED, anObject('Ruled', 'r', { min: 2, max: 1 }));
+    assert.equal(
+      refused.at('message'),
+      'Ruled.example.com "r" is invalid: spec: Invalid value: "object": failed rule: self.min <= self.max',
+    );
+    assert.equal((await call('POST', RULED, anObject('Ruled', 'r', { min: 1, max: 3 }))).statusCode, 201);
+    const fallen = await call('PATCH', `${RULED}/r`, { spec: { max: 2 } }, MERGE);
+    assert.equal(fallen.at('message'), 'Ruled.example.com "r" is invalid: spec: Invalid value: "object": max may not fall');
+    assert.equal((await call('PATCH', `${RULED}/r`, { spec: { max: 4 } }, MERGE)).statusCode, 200);
+  });
+});
+
 describe('several versions', () => {
   const path = `${CRDS}/gears.example.com`;
   const old = aVersion('v1beta1', { storage: false, deprecated: true });

@@ -7,10 +7,12 @@ import { schemaOf } from '#api/apiextensions/v1/custom-resource-version.ts';
 import type { CustomResourceDefinition, CustomResourceDefinitionVersion } from '#api/generated/types.ts';
 import { isJsonObject, type JsonObject } from '#api/meta/json.ts';
 import { type ApiObject, apiVersionOf, type ResourceType, resourceType, type Subresource } from '#api/meta/resource-type.ts';
+import type { FieldProblem } from '#api/meta/status.ts';
 import { dns1123SubdomainProblems, validateObjectMeta } from '#api/meta/validation.ts';
 import { applySchemaDefaults } from '#api/structural-schema/default.ts';
 import { findAt, type JsonPath, parseJsonPath } from '#api/structural-schema/json-path.ts';
 import { parseSchema, type Schema } from '#api/structural-schema/schema.ts';
+import { validateRules } from '#api/structural-schema/validate-rules.ts';
 import { validateValue } from '#api/structural-schema/validate-value.ts';
 import { defineResource } from '../resources/define-resource.ts';
 import type { CustomParts, ResourceDefinition, ScalePaths } from '../resources/resource-definition.ts';
@@ -48,7 +50,7 @@ export function defineCustomResource(
     categories: names.categories ?? [],
     columns: customColumns(version.additionalPrinterColumns ?? []),
     applyDefaults: (object) => withParts(object, applySchemaDefaults(schema, jsonOf(object))),
-    validate: (object) => [...metadataProblems(object, type), ...validateValue(schema, jsonOf(object), '')],
+    validate: (object) => [...metadataProblems(object, type), ...schemaProblems(schema, jsonOf(object), undefined)],
     countedPart: (object) => countedPartOf(object, hasStatus),
     selectableFields: (object) => Object.fromEntries(selectable.map(([field, path]) => [field, fieldText(path, object)])),
   });
@@ -57,10 +59,7 @@ export function defineCustomResource(
     schema,
     openApiSchema,
     decode: (value) => decodeCustomObject(schema, type, value),
-    validateChange: (object, previous) => [
-      ...metadataProblems(object, type),
-      ...validateValue(schema, jsonOf(object), '', jsonOf(previous)),
-    ],
+    validateChange: (object, previous) => [...metadataProblems(object, type), ...schemaProblems(schema, jsonOf(object), jsonOf(previous))],
     ...createStoredForm(apiVersionOf(type), storageOf(definition), options.schemaRevision),
     scale: scalePathsOf(version),
     deprecationWarning: deprecationOf(version, type),
@@ -103,6 +102,12 @@ function storageOf({ spec }: CustomResourceDefinition): {
 
 function metadataProblems({ metadata }: ApiObject, { isNamespaced }: ResourceType<ApiObject>) {
   return validateObjectMeta(metadata, { isNamespaced, nameRule: dns1123SubdomainProblems });
+}
+
+/** What the object has, and then what its rules say of it. */
+function schemaProblems(schema: Schema, object: JsonObject, previous: JsonObject | undefined): readonly FieldProblem[] {
+  const found = validateValue(schema, object, '', previous);
+  return [...found, ...validateRules(schema, object, found, previous)];
 }
 
 /** Everything but metadata, and but the status where that has a way of its own. */
