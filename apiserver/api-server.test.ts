@@ -86,7 +86,9 @@ describe('who may come in', () => {
     assert.equal(answer.at('status.allowed'), false);
     const who = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' };
     const self = await call('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', who, { as: jane });
-    assert.deepEqual(self.at('status.userInfo'), { username: 'jane', groups: ['dev', 'system:authenticated'] });
+    assert.deepEqual([self.at('status.userInfo.username'), self.at('status.userInfo.groups')], ['jane', ['dev', 'system:authenticated']]);
+    const extra = self.at('status.userInfo.extra');
+    assert.match(JSON.stringify(extra), /^\{"authentication.kubernetes.io\/credential-id":\["X509SHA256=[0-9a-f]{64}"\]\}$/);
   });
 
   test('a certificate of another authority and a token that nobody issued are refused as such', async () => {

@@ -19,17 +19,20 @@ import type { ApiRequest, PipelineDeps } from './pipeline/request.ts';
 import { authenticate } from './request/authenticate.ts';
 import { throwIfForbidden } from './request/authorize.ts';
 import { sinkOf } from './request/byte-sink.ts';
+import { impersonate, wantsImpersonation } from './request/impersonate.ts';
 import { createInFlightLimit } from './request/in-flight-limit.ts';
 import { parseRequestInfo, type RequestInfo } from './request/request-info.ts';
 import { createRequestLifetimes, type RequestLifetime } from './request/request-lifetime.ts';
 import type { RequestMetrics } from './request/request-metrics.ts';
 import { BODY_BYTES_MAX, toApiError } from './request/to-api-error.ts';
 import type { User } from './request/user.ts';
+import type { IssuerDocument } from './service-accounts/issuer-discovery.ts';
 import { versionInfo } from './version.ts';
 
 export interface ServerDeps extends PipelineDeps {
   readonly discovery: DiscoveryDocuments;
   readonly openApi: OpenApiDocuments;
+  readonly issuerDocuments: readonly IssuerDocument[];
   readonly health: HealthChecks;
   readonly registry: Registry;
   readonly metrics: RequestMetrics;
@@ -85,7 +88,9 @@ function addHooks(app: FastifyInstance, deps: ServerDeps): ContextOf {
     const [path = '/', queryText = ''] = splitUrl(request.raw.url ?? '/');
     const query = new URLSearchParams(queryText);
     const info = parseRequestInfo(request.method, path, query);
-    const user = authenticate(request.raw.socket, request.headers.authorization);
+    const requester = await authenticate(request.raw.socket, request.headers.authorization, deps.tokens);
+    const isAsOther = wantsImpersonation(request.headers);
+    const user = isAsOther ? impersonate(requester, request.raw.headersDistinct, deps.authorizer) : requester;
     contexts.set(request.raw, { info, query, user });
     throwIfForbidden(deps.authorizer, user, info);
   });
@@ -115,7 +120,7 @@ function addHealthRoutes(app: FastifyInstance, { health, registry }: ServerDeps,
 }
 
 /** What the server says about itself: its version, what there is, and how it is described. */
-function addDocumentRoutes(app: FastifyInstance, { discovery, openApi }: ServerDeps, contextOf: ContextOf): void {
+function addDocumentRoutes(app: FastifyInstance, { discovery, openApi, issuerDocuments }: ServerDeps, contextOf: ContextOf): void {
   const sendValue = (value: object | undefined, request: FastifyRequest, reply: FastifyReply) => {
     if (value === undefined) throw noSuchResource();
     return sendEncoded(encodeValue(value, 200, negotiateResponse(request.headers.accept)), reply);
@@ -124,6 +129,9 @@ function addDocumentRoutes(app: FastifyInstance, { discovery, openApi }: ServerD
   app.get('/openapi/v2', (request, reply) => sendEncoded(openApi.v2(request.headers.accept), reply));
   app.get('/openapi/v3', (request, reply) => sendValue(openApi.index(), request, reply));
   app.get('/openapi/v3/*', (request, reply) => sendValue(openApi.v3(contextOf(request).info.path), request, reply));
+  for (const { path, contentType, body } of issuerDocuments) {
+    app.get(path, (_request, reply) => reply.type(contentType).header('cache-control', 'public, max-age=3600').send(body));
+  }
   app.get('/', (request, reply) => sendValue({ paths: discovery.paths() }, request, reply));
   for (const path of ['/api', '/apis', '/api/:version', '/apis/:group', '/apis/:group/:version']) {
     app.get(path, (request, reply) => {
@@ -204,6 +212,7 @@ function sendEncoded({ statusCode, contentType, pieces }: EncodedAnswer, reply: 
 function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, { log }: Pick<ServerDeps, 'log'>): FastifyReply {
   const apiError = toApiError(error);
   if (apiError.code >= 500) log.error({ err: apiError, method: request.method, path: request.url }, 'a request failed');
+  if (apiError.reason === 'Unauthorized') log.info({ why: apiError.cause, path: request.url }, 'unable to authenticate the request');
   if (apiError.reason === 'TooManyRequests' || apiError.reason === 'ServiceUnavailable') reply.header('retry-after', '1');
   return sendEncoded(encodeValue(toStatus(apiError), apiError.code, { mediaType: errorMediaType(request) }), reply);
 }

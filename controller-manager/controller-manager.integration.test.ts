@@ -15,6 +15,7 @@ import {
   nodes,
   pods,
   replicasets,
+  serviceaccounts,
   services,
 } from '#api/generated/resources.ts';
 import type { Deployment, Pod } from '#api/generated/types.ts';
@@ -51,7 +52,7 @@ before(async () => {
   own = createClient({ server: server.url, ca: server.ca, userAgent: 'kube-controller-manager', certificate, key });
   for (const identity of ['one', 'two']) {
     const deps = { client: own, clock: systemClock, random: systemRandom, log: silentLogger };
-    running.push(createControllerManager({ identity, clusterCidr: '10.244.0.0/16' }, deps).run(stop.signal));
+    running.push(createControllerManager({ identity, clusterCidr: '10.244.0.0/16', rootCa: server.ca }, deps).run(stop.signal));
   }
   running.push(playKubelet(stop.signal));
 });
@@ -291,4 +292,20 @@ test('custom resources are owners, and go with their namespace', async () => {
   await admin.resource(namespaces).delete({ namespace: '', name: 'workshop' }, {});
   await until('the namespace is gone', async () => !(await namesOf(namespaces, '')).includes('workshop'));
   assert.deepEqual((await admin.resource(widgets).list()).items, []);
+});
+
+test('every namespace has its default account and the authority, and they come back', async () => {
+  const namespace = 'accounts';
+  await admin.resource(namespaces).create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace }, spec: {} });
+  const account = { namespace, name: 'default' };
+  const authority = { namespace, name: 'kube-root-ca.crt' };
+  const exists = async <T extends ApiObject>(type: ResourceType<T>, key: { namespace: string; name: string }) =>
+    (await admin.resource(type).list({ namespace })).items.some(({ metadata }) => metadata.name === key.name);
+  for (const round of ['first', 'second']) {
+    await until(`the account is there for the ${round} time`, () => exists(serviceaccounts, account));
+    await until(`the authority is there for the ${round} time`, () => exists(configmaps, authority));
+    assert.equal((await admin.resource(configmaps).get(authority)).data?.['ca.crt'], server.ca);
+    await admin.resource(serviceaccounts).delete(account);
+    await admin.resource(configmaps).delete(authority);
+  }
 });

@@ -8,6 +8,7 @@ import { compareVersions } from '#api/meta/version-priority.ts';
 import { isServed } from '../pipeline/dispatch.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
+import { CONFIGURATION_PATH, KEYS_PATH } from '../service-accounts/issuer-discovery.ts';
 
 export interface DiscoveryDocuments {
   /** Undefined when there is no such group or version. */
@@ -25,7 +26,7 @@ interface GroupVersion {
 /** How aggregated documents are asked for and named. */
 const AGGREGATED = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 
-const FIXED_PATHS = ['/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'];
+const FIXED_PATHS = [CONFIGURATION_PATH, KEYS_PATH, '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'];
 
 interface Documents {
   readonly definitions: readonly ResourceDefinition<ApiObject>[];
@@ -138,9 +139,11 @@ function apiResources(definition: ResourceDefinition<ApiObject>): readonly objec
   return [main, ...parts];
 }
 
+const FOREIGN_GROUPS: Readonly<Record<string, string>> = { Scale: 'autoscaling', TokenRequest: 'authentication.k8s.io' };
+
 /** Kinds of subresources that belong to another group than their resource. */
 function foreignGroup(kind: string): object {
-  return kind === 'Scale' ? { group: 'autoscaling', version: 'v1' } : {};
+  return Object.hasOwn(FOREIGN_GROUPS, kind) ? { group: FOREIGN_GROUPS[kind], version: 'v1' } : {};
 }
 
 function aggregatedList(groups: readonly string[], all: readonly GroupVersion[]): object {
