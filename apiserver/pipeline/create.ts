@@ -75,7 +75,7 @@ async function storeNew(
   const addresses = deps.serviceAddresses.session(isDryRun);
   try {
     const complete = await addresses.reserve(object, undefined);
-    if (!isDryRun) return await deps.storage.create(key, complete);
+    if (!isDryRun) return await deps.storage.create(key, definition.custom?.toStored(complete) ?? complete);
     if (await deps.storage.get(key)) throw new StorageError('exists', key);
     return { bytes: Buffer.from(JSON.stringify(complete)) };
   } catch (error) {

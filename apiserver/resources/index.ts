@@ -2,6 +2,7 @@
 import { clusterrolebindings } from './clusterrolebindings.ts';
 import { clusterroles } from './clusterroles.ts';
 import { configmaps } from './configmaps.ts';
+import { customresourcedefinitions } from './customresourcedefinitions.ts';
 import { deployments } from './deployments.ts';
 import { endpoints } from './endpoints.ts';
 import { endpointslices } from './endpointslices.ts';
@@ -38,4 +39,5 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   clusterroles,
   clusterrolebindings,
   priorityclasses,
+  customresourcedefinitions,
 ];
