@@ -45,12 +45,18 @@ async function readUsages(docker: Docker): Promise<ReadonlyMap<string, Usage>> {
   const labels = ['com.docker.compose.project=keelson', 'keelson.dev/cluster'];
   const lists = await Promise.all(labels.map((label) => docker.listContainers({ filters: { label: [label] } })));
   const entries = await Promise.all(
-    lists.flat().map(async ({ Id, Names }) => {
+    lists.flat().map(async ({ Id, Names, Labels }) => {
       const stats = await docker.getContainer(Id).stats({ stream: false, 'one-shot': true });
       const cache = stats.memory_stats.stats?.total_inactive_file ?? 0;
-      const name = (Names[0] ?? Id).replace(/^\//, '');
+      const name = nameOf(Labels) ?? (Names[0] ?? Id).replace(/^\/keelson-/, '').replace(/-1$/, '');
       return [Id, { name, cpuNs: stats.cpu_stats.cpu_usage.total_usage, memoryBytes: (stats.memory_stats.usage ?? 0) - cache }] as const;
     }),
   );
   return new Map(entries);
+}
+
+/** `hello-7d47…-6j47m/hello`, or `…/sandbox`; undefined for what is no pod's. */
+function nameOf(labels: Readonly<Record<string, string>>): string | undefined {
+  const pod = labels['keelson.dev/pod-name'];
+  return pod === undefined ? undefined : `${pod}/${labels['keelson.dev/container-name'] ?? 'sandbox'}`;
 }

@@ -9,12 +9,11 @@ import { pods } from '#api/generated/resources.ts';
 import type { Pod } from '#api/generated/types.ts';
 import type { Draft } from '#api/meta/resource-type.ts';
 import { type Client, createClient } from '#client/client.ts';
+import { IMAGE, removeContainers, SLEEP, startBareContainer, startJoinedContainer } from './bare-containers.ts';
 import { type Figure, median } from './figure.ts';
 
 /** Enough for a steady median; the first of each side is thrown away. */
 const ROUNDS = 12;
-const IMAGE = 'keelson/hello:v1';
-const SLEEP = ['sleep', 'infinity'];
 
 const folder = join(import.meta.dirname, '../.keelson');
 
@@ -78,17 +77,9 @@ async function timePod(client: Client, name: string): Promise<number> {
 
 async function timeBareContainers(docker: Docker): Promise<number> {
   const startedAt = performance.now();
-  const first = await docker.createContainer({
-    Image: IMAGE,
-    Cmd: SLEEP,
-    HostConfig: { NetworkMode: 'none', IpcMode: 'shareable', Init: true },
-  });
-  await first.start();
-  const joined = { NetworkMode: `container:${first.id}`, IpcMode: `container:${first.id}` };
-  const second = await docker.createContainer({ Image: IMAGE, Cmd: SLEEP, HostConfig: joined });
-  await second.start();
+  const first = await startBareContainer(docker);
+  const second = await startJoinedContainer(docker, first);
   const elapsedMs = performance.now() - startedAt;
-  await second.remove({ force: true });
-  await first.remove({ force: true });
+  await removeContainers([second, first]);
   return elapsedMs;
 }

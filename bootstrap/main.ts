@@ -1,7 +1,7 @@
 /**
- * What happens once per start of the cluster, as two compose services: `certificates` makes them and the kubeconfig, before anything
- * else runs; `addons` applies the cluster's own workloads as soon as the API server is there. Each loads only what it needs: the first is on
- * the way of every start.
+ * What happens once per start of the cluster, as three compose services: `certificates` makes them and the kubeconfig, before anything
+ * else runs; `addons` applies the cluster's own workloads as soon as the API server is there; `revive` completes what the engine started
+ * only in part. Each loads only what it needs: the first is on the way of every start.
  */
 import { chownSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -20,6 +20,7 @@ const HOST_SERVER = 'https://127.0.0.1:6443';
 const tasks: Readonly<Record<string, (log: Logger, signal: AbortSignal) => Promise<void>>> = {
   certificates: makeCertificates,
   addons: applyAddons,
+  revive,
 };
 
 async function makeCertificates(log: Logger): Promise<void> {
@@ -62,6 +63,15 @@ async function applyAddons(log: Logger, signal: AbortSignal): Promise<void> {
   } finally {
     await client.close();
   }
+}
+
+async function revive(log: Logger, signal: AbortSignal): Promise<void> {
+  const config = readConfig(process.env);
+  const socketPath = config.text('DOCKER_SOCKET', '/var/run/docker.sock');
+  const project = config.text('KEELSON_CLUSTER', 'keelson');
+  config.finish();
+  const { createEngine, reviveServices } = await import('./revive-services.ts');
+  await reviveServices(project, { engine: createEngine(socketPath), clock: systemClock, log }, signal);
 }
 
 const [taskName = ''] = process.argv.slice(2);

@@ -48,6 +48,8 @@ export async function applyImages(say: Say): Promise<string> {
     stale.map((image) => image.service),
     Object.fromEntries(hashes),
   );
+  // What the new ones replaced, where no container uses it any more.
+  await run('docker', ['image', 'prune', '--force', '--filter', `label=${HASH_LABEL}`]);
   return `built ${names}`;
 }
 

@@ -23,15 +23,15 @@ function createCommands(): Command {
   program
     .command('setup')
     .description('install what is missing and build the images')
-    .option('--with-kubectl', 'also fetch kubectl where there is none')
-    .action(async (options: { withKubectl?: boolean }) =>
-      (await import('./commands/setup.ts')).runSetup(progress, { withKubectl: options.withKubectl === true }),
+    .option('--for-tests', 'also what only the tests need: kubectl, nft, conntrack')
+    .action(async (options: { forTests?: boolean }) =>
+      (await import('./commands/setup.ts')).runSetup(progress, { forTests: options.forTests === true }),
     );
   program
     .command('up')
     .description('start the cluster and wait until its nodes are Ready')
     .action(async () => {
-      await (await import('./commands/setup.ts')).runSetup(progress, { withKubectl: false });
+      await (await import('./commands/setup.ts')).runSetup(progress, { forTests: false });
       await (await import('./commands/up.ts')).runUp(progress);
     });
   program

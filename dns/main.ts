@@ -4,6 +4,7 @@
  */
 import { networkInterfaces } from 'node:os';
 import { createClient } from '#client/client.ts';
+import { readClientOptions } from '#client/client-config.ts';
 import { systemClock } from '#component/clock.ts';
 import { readConfig } from '#component/config.ts';
 import { runHealthServer } from '#component/health-server.ts';
@@ -17,10 +18,7 @@ import { createResolver } from './resolver.ts';
 import { runDnsServer } from './server.ts';
 
 const config = readConfig(process.env);
-const server = config.text('KEELSON_SERVER', 'https://10.96.0.1:443');
-const ca = config.file('KEELSON_CA', '/etc/keelson/ca.crt');
-const certificate = config.file('KEELSON_CERT', '/etc/keelson/tls.crt');
-const key = config.file('KEELSON_KEY', '/etc/keelson/tls.key');
+const options = readClientOptions(config, 'cluster-dns', 'https://10.96.0.1:443');
 const zoneName = config.text('CLUSTER_DOMAIN', 'cluster.local');
 const clusterDns = config.text('CLUSTER_DNS', '10.96.0.10');
 const address = config.text('DNS_ADDRESS', '0.0.0.0') || '0.0.0.0';
@@ -45,7 +43,7 @@ await runProcess(log, async (signal) => {
   const clock = systemClock;
   const random = systemRandom;
   const registry = createRegistry();
-  const client = createClient({ server, ca, certificate, key, userAgent: 'cluster-dns' });
+  const client = createClient(options);
   const informers = createDnsInformers({ client, clock, random, log });
   const all = [informers.services, informers.slices, informers.namespaces];
   const unready = () => all.filter((informer) => !informer.hasSynced()).map(({ type }) => type.plural);

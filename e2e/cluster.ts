@@ -30,12 +30,13 @@ export interface Output {
 /** Runs a program to its end; a non-zero exit is an answer, not an error. */
 export async function run(file: string, args: readonly string[], input?: string): Promise<Output> {
   const child = execute(file, args, { maxBuffer: OUTPUT_BYTES_MAX, cwd: root });
-  child.child.stdin?.end(input ?? '');
+  // A program that ends without reading its input closes the pipe under us; its exit code tells what matters.
+  child.child.stdin?.on('error', () => {}).end(input ?? '');
   try {
     const { stdout, stderr } = await child;
     return { code: 0, stdout, stderr };
   } catch (error) {
-    const failed = error as { code?: number; stdout?: string; stderr?: string };
+    const failed: Json = error;
     return { code: failed.code ?? 1, stdout: failed.stdout ?? '', stderr: failed.stderr ?? String(error) };
   }
 }

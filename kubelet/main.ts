@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseQuantity, quantityToNumber } from '#api/meta/quantity.ts';
 import { createClient } from '#client/client.ts';
+import { readClientOptions } from '#client/client-config.ts';
 import { systemClock } from '#component/clock.ts';
 import { readConfig } from '#component/config.ts';
 import { runHealthServer } from '#component/health-server.ts';
@@ -32,10 +33,6 @@ const settings = {
   nodeContainer: config.text('NODE_CONTAINER', ''),
   nodeIp: config.text('NODE_IP', ''),
   cluster: config.text('KEELSON_CLUSTER', 'keelson'),
-  server: config.text('KEELSON_SERVER', 'https://control-plane:6443'),
-  ca: config.file('KEELSON_CA', '/etc/keelson/ca.crt'),
-  certificate: config.file('KEELSON_CERT', '/etc/keelson/tls.crt'),
-  key: config.file('KEELSON_KEY', '/etc/keelson/tls.key'),
   servingCertificate: config.file('SERVING_CERT', '/etc/keelson/server.crt'),
   servingKey: config.file('SERVING_KEY', '/etc/keelson/server.key'),
   allowedNames: config.text('KUBELET_ALLOWED_NAMES', 'kube-apiserver-kubelet-client'),
@@ -51,6 +48,7 @@ const settings = {
   healthPort: config.integer('HEALTH_PORT', { fallback: 10248, min: 1, max: 65_535 }),
   logLevel: config.text('LOG_LEVEL', 'info'),
 };
+const clientOptions = readClientOptions(config, `kubelet/${settings.nodeName}`);
 config.finish();
 
 const log = createLogger('kubelet', settings.logLevel);
@@ -111,13 +109,7 @@ await runProcess(log, async (signal) => {
   mkdirSync(settings.dataDirectory, { recursive: true });
   log.info({ ...surroundings, nodeIp }, 'found where this kubelet runs');
 
-  const client = createClient({
-    server: settings.server,
-    ca: settings.ca,
-    certificate: settings.certificate,
-    key: settings.key,
-    userAgent: `kubelet/${settings.nodeName}`,
-  });
+  const client = createClient(clientOptions);
   const run = createRun(PROGRAM_PATH);
   const cni = createCni(
     { pluginDirectory: settings.pluginDirectory, stateDirectory: join(settings.dataDirectory, 'cni', 'networks') },
@@ -153,7 +145,7 @@ await runProcess(log, async (signal) => {
         address: '0.0.0.0',
         certificate: settings.servingCertificate,
         key: settings.servingKey,
-        ca: settings.ca,
+        ca: clientOptions.ca,
         allowedNames: settings.allowedNames.split(','),
       },
     },

@@ -1,11 +1,13 @@
 /** The scheduler as a process: configuration from the environment, the health server, and the scheduler until it is told to stop. */
 import { hostname } from 'node:os';
 import { createClient } from '#client/client.ts';
+import { readClientOptions } from '#client/client-config.ts';
 import { systemClock } from '#component/clock.ts';
 import { readConfig } from '#component/config.ts';
 import { runHealthServer } from '#component/health-server.ts';
 import { createLogger } from '#component/logger.ts';
 import { createRegistry, Gauge } from '#component/metrics.ts';
+import { runNetworkGuard } from '#component/network-guard.ts';
 import { systemRandom } from '#component/random.ts';
 import { runProcess, runTogether } from '#component/shutdown.ts';
 import { createScheduler, type Scheduler } from './scheduler.ts';
@@ -14,13 +16,7 @@ const log = createLogger('scheduler', process.env.LOG_LEVEL ?? 'info');
 
 await runProcess(log, async (signal) => {
   const config = readConfig(process.env);
-  const options = {
-    server: config.text('KEELSON_SERVER', 'https://control-plane:6443'),
-    ca: config.file('KEELSON_CA', '/etc/keelson/ca.crt'),
-    certificate: config.file('KEELSON_CERT', '/etc/keelson/tls.crt'),
-    key: config.file('KEELSON_KEY', '/etc/keelson/tls.key'),
-    userAgent: 'kube-scheduler',
-  };
+  const options = readClientOptions(config, 'kube-scheduler');
   const port = config.integer('HEALTH_PORT', { fallback: 10_259, min: 1, max: 65_535 });
   config.finish();
 
@@ -31,6 +27,7 @@ await runProcess(log, async (signal) => {
     await runTogether(signal, [
       (stop) => runHealthServer({ address: '127.0.0.1', port, registry: createMetrics(scheduler), unready: scheduler.unready }, stop),
       (stop) => scheduler.run(stop),
+      (stop) => runNetworkGuard({ clock: systemClock }, stop),
     ]);
   } finally {
     await client.close();

@@ -3,15 +3,14 @@
  * it is up to the user; otherwise installs what is missing, one step after the other, each safe to be interrupted and done again.
  */
 import { systemClock } from '#component/clock.ts';
-import { listServices, startServices } from '../compose.ts';
 import { applyImages } from '../images.ts';
 import type { Progress } from '../progress.ts';
 import { applyBaseImages } from '../setup/base-images.ts';
 import { installComposePlugin } from '../setup/compose-plugin.ts';
 import { installEngine, startEngine } from '../setup/docker-engine.ts';
-import { installKubectl } from '../setup/kubectl.ts';
 import { findComposeVersion, findEngineVersion, findMachineFacts } from '../setup/machine-facts.ts';
 import { type MissingPiece, planSetup, type SetupAction } from '../setup/plan-setup.ts';
+import { installKubectl, installNetworkTools } from '../setup/test-tools.ts';
 
 /** What the user has to see to before set-up can go on; its text says all there is to say. */
 export class SetupIncomplete extends Error {
@@ -23,12 +22,13 @@ const ACTION_NAMES: Readonly<Record<SetupAction, string>> = {
   'start-engine': 'Docker engine',
   'install-compose': 'docker compose',
   'install-kubectl': 'kubectl',
+  'install-network-tools': 'network tools',
 };
 
-export async function runSetup(progress: Progress, options: { readonly withKubectl: boolean }): Promise<void> {
+export async function runSetup(progress: Progress, options: { readonly forTests: boolean }): Promise<void> {
   let actions: readonly SetupAction[] = [];
   await progress.step('this machine', async () => {
-    const plan = planSetup(await findMachineFacts(), { kubectl: options.withKubectl });
+    const plan = planSetup(await findMachineFacts(), options);
     if (plan.missing.length > 0) throw new SetupIncomplete(renderMissing(plan.missing));
     actions = plan.actions;
     if (actions.length > 0) return `to see to: ${[...new Set(actions.map((action) => ACTION_NAMES[action]))].join(', ')}`;
@@ -48,7 +48,6 @@ async function perform(action: SetupAction, say: (what: string) => void): Promis
     case 'start-engine':
       say('starting');
       await startEngine(systemClock);
-      await resumeServices();
       return `${await findEngineVersion()} started`;
     case 'install-compose':
       say('unpacking the package of Debian 13');
@@ -58,17 +57,11 @@ async function perform(action: SetupAction, say: (what: string) => void): Promis
       say('unpacking the package of Debian 13');
       await installKubectl();
       return 'installed in .keelson/bin';
+    case 'install-network-tools':
+      say('installing nftables, iproute2 and conntrack with apt-get');
+      await installNetworkTools();
+      return 'installed';
   }
-}
-
-/**
- * The engine starts again what ran when it ended, all at once: a container that joins another's network fails when that one is not up
- * yet, and is not tried again. So where a cluster came back, it is completed. A cluster that was stopped stays stopped.
- */
-async function resumeServices(): Promise<void> {
-  if ((await findComposeVersion()) === undefined) return;
-  const services = await listServices();
-  if (services.some(({ state }) => state === 'running')) await startServices();
 }
 
 function renderMissing(missing: readonly MissingPiece[]): string {

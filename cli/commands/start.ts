@@ -9,7 +9,7 @@ import { runUp } from './up.ts';
 
 export async function runStart(progress: Progress): Promise<void> {
   const startMs = systemClock.monotonic();
-  await runSetup(progress, { withKubectl: false });
+  await runSetup(progress, { forTests: false });
   await runUp(progress);
   const hello = await startHello(progress);
   progress.text();

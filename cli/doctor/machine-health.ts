@@ -27,7 +27,7 @@ export async function findMachineHealth(): Promise<MachineHealth> {
     engine: facts.engine,
     engineVersion: hasEngine ? await findEngineVersion() : undefined,
     composeVersion: facts.composeVersion,
-    setup: planSetup(facts, { kubectl: false }),
+    setup: planSetup(facts, { forTests: false }),
     engineTimeMs: info?.timeMs,
     memoryBytes: info?.memoryBytes,
     diskBytesFree: info === undefined ? undefined : findDiskBytesFree(info.rootDirectory),

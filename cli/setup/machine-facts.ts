@@ -12,7 +12,12 @@ const ENGINE_ANSWER_MS_MAX = 20_000;
 export const ownKubectl = join(stateDirectory, 'bin', 'kubectl');
 
 export async function findMachineFacts(): Promise<MachineFacts> {
-  const [engine, composeVersion, hasKubectl] = await Promise.all([findEngineState(), findComposeVersion(), findKubectl()]);
+  const [engine, composeVersion, hasKubectl, hasNetworkTools] = await Promise.all([
+    findEngineState(),
+    findComposeVersion(),
+    findKubectl(),
+    findNetworkTools(),
+  ]);
   return {
     platform: process.platform,
     distribution: parseDistribution(existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : ''),
@@ -20,6 +25,7 @@ export async function findMachineFacts(): Promise<MachineFacts> {
     engine,
     composeVersion,
     hasKubectl,
+    hasNetworkTools,
   };
 }
 
@@ -45,6 +51,11 @@ async function findEngineState(): Promise<EngineState> {
   // On macOS and Windows the engine is Docker Desktop's, which is there when its client is.
   const engineProgram = process.platform === 'linux' ? 'dockerd' : 'docker';
   return (await run(engineProgram, ['--version'])).exitCode === 0 ? 'stopped' : 'absent';
+}
+
+async function findNetworkTools(): Promise<boolean> {
+  const tools = await Promise.all([run('nft', ['--version']), run('ip', ['-V']), run('conntrack', ['--version'])]);
+  return tools.every(({ exitCode }) => exitCode === 0);
 }
 
 async function findKubectl(): Promise<boolean> {

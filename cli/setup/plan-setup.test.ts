@@ -12,18 +12,19 @@ function aMachine(changes: Partial<MachineFacts> = {}): MachineFacts {
     engine: 'running',
     composeVersion: '2.26.1-4',
     hasKubectl: true,
+    hasNetworkTools: true,
     ...changes,
   };
 }
 
-const bare = { engine: 'absent', composeVersion: undefined, hasKubectl: false } as const;
+const bare = { engine: 'absent', composeVersion: undefined, hasKubectl: false, hasNetworkTools: false } as const;
 
 const cases: readonly { it: string; machine: MachineFacts; actions: readonly SetupAction[]; missing: readonly string[] }[] = [
   { it: 'does nothing where all is there', machine: aMachine(), actions: [], missing: [] },
   {
     it: 'installs everything on a fresh Debian as root',
     machine: aMachine(bare),
-    actions: ['install-engine', 'start-engine', 'install-compose', 'install-kubectl'],
+    actions: ['install-engine', 'start-engine', 'install-compose', 'install-kubectl', 'install-network-tools'],
     missing: [],
   },
   { it: 'starts an engine that is only stopped', machine: aMachine({ engine: 'stopped' }), actions: ['start-engine'], missing: [] },
@@ -56,7 +57,7 @@ const cases: readonly { it: string; machine: MachineFacts; actions: readonly Set
 
 for (const { it, machine, actions, missing } of cases) {
   test(`set-up ${it}`, () => {
-    const plan = planSetup(machine, { kubectl: true });
+    const plan = planSetup(machine, { forTests: true });
     assert.deepEqual(plan.actions, actions);
     assert.deepEqual(
       plan.missing.map(({ what }) => what),
@@ -66,8 +67,8 @@ for (const { it, machine, actions, missing } of cases) {
   });
 }
 
-test('kubectl is no matter unless it is wanted', () => {
-  assert.deepEqual(planSetup(aMachine({ hasKubectl: false }), { kubectl: false }).actions, []);
+test('what only tests need is no matter for a user', () => {
+  assert.deepEqual(planSetup(aMachine({ hasKubectl: false, hasNetworkTools: false }), { forTests: false }).actions, []);
 });
 
 for (const [version, isEnough] of [

@@ -14,9 +14,11 @@ export interface MachineFacts {
   readonly engine: EngineState;
   readonly composeVersion: string | undefined;
   readonly hasKubectl: boolean;
+  /** nft, ip and conntrack, with which tests load rules into namespaces of their own. */
+  readonly hasNetworkTools: boolean;
 }
 
-export type SetupAction = 'install-engine' | 'start-engine' | 'install-compose' | 'install-kubectl';
+export type SetupAction = 'install-engine' | 'start-engine' | 'install-compose' | 'install-kubectl' | 'install-network-tools';
 
 export interface MissingPiece {
   readonly what: string;
@@ -33,8 +35,9 @@ export interface SetupPlan {
 /** Older ones lack `up --no-build` semantics and the NDJSON of `ps` that we read. */
 export const COMPOSE_VERSION_MIN = '2.20';
 
-export function planSetup(facts: MachineFacts, wanted: { readonly kubectl: boolean }): SetupPlan {
-  const parts = [planEngine(facts), planCompose(facts), wanted.kubectl ? planKubectl(facts) : []].flat();
+/** `forTests`: also what only the tests need. */
+export function planSetup(facts: MachineFacts, { forTests }: { readonly forTests: boolean }): SetupPlan {
+  const parts = [planEngine(facts), planCompose(facts), forTests ? [planKubectl(facts), planNetworkTools(facts)].flat() : []].flat();
   return {
     actions: parts.flatMap((part) => (typeof part === 'string' ? [part] : [])),
     missing: parts.flatMap((part) => (typeof part === 'string' ? [] : [part])),
@@ -68,6 +71,11 @@ function planKubectl(facts: MachineFacts): readonly Part[] {
   if (facts.hasKubectl) return [];
   if (isDebian(facts)) return ['install-kubectl'];
   return [{ what: 'kubectl', how: ['https://kubernetes.io/docs/tasks/tools/#kubectl'] }];
+}
+
+/** Where they cannot be installed, the tests that need them say so and are skipped. */
+function planNetworkTools(facts: MachineFacts): readonly Part[] {
+  return facts.hasNetworkTools || !isDebian(facts) || !facts.isRoot ? [] : ['install-network-tools'];
 }
 
 function isDebian(facts: MachineFacts): boolean {

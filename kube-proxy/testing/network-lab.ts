@@ -2,7 +2,7 @@
  * A node, its pods and an outside client as real network namespaces, for the integration test: the node routes between them and is where
  * rules are loaded. Every name carries a random part, and `close` removes all of it. Needs root, `ip` and `nft`.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -35,7 +35,8 @@ export interface NetworkLab {
 
 /** Undefined when the lab can be built here, else the reason why not. */
 export function whyNoLab(): string | undefined {
-  return process.getuid?.() === 0 ? undefined : 'network namespaces need root';
+  if (process.getuid?.() !== 0) return 'network namespaces need root';
+  return spawnSync('nft', ['--version']).error === undefined ? undefined : 'nft is not installed';
 }
 
 const SERVE = `
