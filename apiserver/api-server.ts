@@ -94,6 +94,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const customResources = createCustomResources(deps);
   const postStart = createPostStart(deps, {
     ...options.advertise,
+    serviceCidr: options.serviceCidr,
     serviceAddress: addressAt(parseRange(options.serviceCidr).first),
   });
   const health = createHealthChecks([

@@ -10,7 +10,7 @@ type Definitions = readonly ResourceDefinition<ApiObject>[];
 export interface ResourceRegistry {
   find(group: string, version: string, plural: string): ResourceDefinition<ApiObject> | undefined;
   findByKind(group: string, version: string, kind: string): ResourceDefinition<ApiObject> | undefined;
-  /** By the part of a storage key: `/registry/<group or core>/<plural>/…`; of several versions the first. */
+  /** By the part of a storage key: `/registry/<group or core>/<plural>/…`; of several versions the stored one. */
   findByKey(key: string): ResourceDefinition<ApiObject> | undefined;
   /** Throws when the resource is not served: for those the server itself relies on. */
   get<T extends ApiObject>(type: ResourceType<T>): ResourceDefinition<ApiObject>;
@@ -54,13 +54,14 @@ export function createResourceRegistry(builtIn: Definitions): ResourceRegistry {
 
 /** Of two that share a place the first has it. */
 function indexOf(all: Definitions): Index {
-  const by = (keyOf: (definition: ResourceDefinition<ApiObject>) => string) =>
-    new Map(all.toReversed().map((definition) => [keyOf(definition), definition]));
+  const by = (keyOf: (definition: ResourceDefinition<ApiObject>) => string, definitions = all) =>
+    new Map(definitions.toReversed().map((definition) => [keyOf(definition), definition]));
+  const stored = all.filter(({ storedAs }) => storedAs === undefined);
   return {
     all,
     byResource: by(({ type }) => resourceId(type)),
     byKind: by(({ type }) => `${type.group}/${type.version}/${type.kind}`),
-    byKey: by(({ type }) => `${type.group || 'core'}/${type.plural}`),
+    byKey: by(({ type }) => `${type.group || 'core'}/${type.plural}`, stored),
   };
 }
 

@@ -7,6 +7,7 @@ import type { LiveObjects } from '../service-accounts/live-objects.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { WatchCache } from '../storage/watch-cache.ts';
 import type { AdmissionPlugin } from './admission.ts';
+import { certificateRequests } from './certificate-requests.ts';
 import { defaultTolerations } from './default-tolerations.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { noEscalation } from './no-escalation.ts';
@@ -32,6 +33,7 @@ export function admissionPlugins(deps: AdmissionDeps): readonly AdmissionPlugin[
     priority(deps),
     defaultTolerations,
     serviceTypeChange,
+    certificateRequests(deps),
     noEscalation(deps),
   ];
 }

@@ -1,24 +1,47 @@
 /**
- * Stored bytes as a kind serves them. For built-in kinds these are the same; objects of a custom resource may have been stored in another version of it,
- * or before its schema was what it is. Whoever shows or changes stored objects asks here first.
+ * Stored bytes as a version of a kind serves them. Nearly always these are the same; a version that is not the stored one is made of it here, once per object, and
+ * turned back into it before it is written; objects of a custom resource may have been stored before its schema was what it is. Whoever shows or changes
+ * stored objects asks here.
  */
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import type { CachedObject } from '../storage/watch-cache.ts';
+import { isOfType, parseStored } from './json-value.ts';
 
-export function servedBytes({ custom }: ResourceDefinition<ApiObject>, bytes: Buffer): Buffer {
-  return custom === undefined ? bytes : custom.served(bytes);
+/** By version, then by stored bytes: an object that is read again and again is converted once. */
+const servedByStored = new WeakMap<object, WeakMap<Buffer, Buffer>>();
+
+export function servedBytes(definition: ResourceDefinition<ApiObject>, bytes: Buffer): Buffer {
+  const { custom, storedAs, type } = definition;
+  if (custom !== undefined) return custom.served(bytes);
+  if (storedAs === undefined) return bytes;
+  const known = servedByStored.getOrInsertComputed(definition, () => new WeakMap());
+  return known.getOrInsertComputed(bytes, () => {
+    const object = parseStored(bytes);
+    // What a dry run would have written is in the version of its request.
+    return isOfType(type, object) ? bytes : Buffer.from(JSON.stringify(storedAs.fromStored(object)));
+  });
 }
 
-/** Of a cached object; one value per bytes, so that watchers share what is made of it. */
+const servedByBytes = new WeakMap<Buffer, CachedObject>();
+
+/** Of a cached object; one value for all watchers, so that they share what is made of it. */
 export function servedObject(definition: ResourceDefinition<ApiObject>, object: CachedObject): CachedObject {
   const bytes = servedBytes(definition, object.bytes);
   if (bytes === object.bytes) return object;
-  const known = byServedBytes.get(bytes);
+  const known = servedByBytes.get(bytes);
   if (known !== undefined && known.revision === object.revision) return known;
   const served = { ...object, bytes };
-  byServedBytes.set(bytes, served);
+  servedByBytes.set(bytes, served);
   return served;
 }
 
-const byServedBytes = new WeakMap<Buffer, CachedObject>();
+/** The object as it is stored. */
+export function storedObject({ custom, storedAs }: ResourceDefinition<ApiObject>, object: ApiObject): ApiObject {
+  return (custom ?? storedAs)?.toStored(object) ?? object;
+}
+
+/** Whether stored bytes may differ from what is served. */
+export function isConverted({ custom, storedAs }: ResourceDefinition<ApiObject>): boolean {
+  return custom !== undefined || storedAs !== undefined;
+}

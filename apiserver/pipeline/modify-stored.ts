@@ -8,7 +8,7 @@ import { jsonEquals } from '#api/meta/json.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { notFound } from '#api/meta/status.ts';
 import { parseStored } from '../encoding/json-value.ts';
-import { servedBytes } from '../encoding/served-bytes.ts';
+import { servedBytes, storedObject } from '../encoding/served-bytes.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import { StorageError } from '../storage/storage.ts';
 import { storageKey } from '../storage-key.ts';
@@ -76,8 +76,9 @@ async function tryOnce(
       if (!isDryRun) await storage.delete(key, current.revision);
       return { outcome: 'deleted', bytes: bytesAt(object, current.revision), object };
     }
-    const stored = definition.custom?.toStored(object) ?? object;
-    if (jsonEquals(stored, withoutResourceVersion(definition.custom ? parseStored(current.bytes) : before))) {
+    const stored = storedObject(definition, object);
+    const storedBefore = definition.custom === undefined ? storedObject(definition, before) : parseStored(current.bytes);
+    if (jsonEquals(stored, withoutResourceVersion(storedBefore))) {
       return current.isFresh ? { outcome: 'unchanged', bytes: current.bytes, object: before } : 'stale';
     }
     if (isDryRun) return current.isFresh ? { outcome: 'written', bytes: bytesAt(object, current.revision), object } : 'stale';

@@ -6,7 +6,6 @@
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { ApiError, conflict, type FieldProblem } from '#api/meta/status.ts';
 import { validateObjectMetaUpdate } from '#api/meta/validation.ts';
-import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import { type Answer, objectAnswer } from './answer.ts';
 import type { OwnersOf } from './create.ts';
 import { isDeletable } from './deletion.ts';
@@ -83,16 +82,23 @@ async function changeOf(
   const admission = { operation: 'UPDATE', ...request, isDryRun, previous: current } as const;
   const mutated = definition.applyDefaults(await deps.admission.mutate({ ...admission, object: owned }));
   const prepared = prepareFor(request, mutated, current);
-  const problems = [...validateObjectMetaUpdate(prepared.metadata, current.metadata), ...changeProblems(definition, prepared, current)];
+  const problems = [...validateObjectMetaUpdate(prepared.metadata, current.metadata), ...changeProblems(request, prepared, current)];
   throwIfInvalid(definition, prepared.metadata.name, problems);
   await deps.admission.validate({ ...admission, object: prepared });
   return prepared;
 }
 
 /** What is wrong with a changed object. Shared with `scale.ts`. */
-export function changeProblems(definition: ResourceDefinition<ApiObject>, object: ApiObject, current: ApiObject): readonly FieldProblem[] {
+export function changeProblems(
+  { definition, info }: Pick<ApiRequest, 'definition' | 'info'>,
+  object: ApiObject,
+  current: ApiObject,
+): readonly FieldProblem[] {
   return (
-    definition.custom?.validateChange(object, current) ?? [...definition.validate(object), ...definition.validateUpdate(object, current)]
+    definition.custom?.validateChange(object, current) ?? [
+      ...definition.validate(object),
+      ...definition.validateUpdate(object, current, info.subresource),
+    ]
   );
 }
 
@@ -103,6 +109,8 @@ function prepareFor({ definition, info }: ApiRequest, object: ApiObject, current
       return definition.prepareForUpdate(object, current);
     case 'status':
       return definition.prepareForStatusUpdate(object, current);
+    case 'approval':
+      return definition.prepareForApproval?.(object, current) ?? current;
     case 'finalize':
       return withFinalizersOf(object, current);
     default:

@@ -118,7 +118,7 @@ async function writeScale(
       const owners = ownersOf(current, ownedReplicas(replicas, definition));
       const changed = withManagedFields(withReplicas(current, replicas, definition), owners);
       const scaled = withoutIdleTimes(definition.prepareForUpdate(changed, current), current);
-      throwIfInvalid(definition, info.name, changeProblems(definition, scaled, current));
+      throwIfInvalid(definition, info.name, changeProblems(request, scaled, current));
       await deps.admission.validate({ operation: 'UPDATE', ...request, isDryRun, object: scaled, previous: current });
       return { action: 'write', object: scaled };
     },

@@ -37,6 +37,7 @@ export function parseSelection({ definition, info, query }: Pick<ApiRequest, 'de
   const matchesLabels = remember(labelMatchers, labelText, () => parse(labelText, parseLabelSelector));
   const fields = remember(fieldRequirements, fieldText, () => parse(fieldText, parseFieldSelector));
   throwIfUnsupported(fields, definition);
+  const stored = asStored(fields, definition);
   const name = requiredFieldValue(fields, 'metadata.name') ?? '';
   const isOneKey = name !== '' && (info.namespace !== '' || !definition.type.isNamespaced);
   const oneKey = storageKey(definition.type, info.namespace, name);
@@ -44,7 +45,7 @@ export function parseSelection({ definition, info, query }: Pick<ApiRequest, 'de
     prefix: isOneKey ? oneKey : storagePrefix(definition.type, info.namespace),
     isEverything: labelText === '' && fieldText === '',
     matches: (object) =>
-      (!isOneKey || object.key === oneKey) && matchesLabels(object.labels) && matchesFields(fields, fieldsOf(object, definition, fields)),
+      (!isOneKey || object.key === oneKey) && matchesLabels(object.labels) && matchesFields(stored, fieldsOf(object, definition, stored)),
   };
 }
 
@@ -85,6 +86,14 @@ function fieldsOf(
   const fields = definition.selectableFields(parseStored(object.bytes));
   lateFields.set(object, fields);
   return fields;
+}
+
+/** The cache knows objects by the fields of their stored version. */
+function asStored(fields: readonly FieldRequirement[], { storedAs }: ApiRequest['definition']): readonly FieldRequirement[] {
+  const labels = storedAs?.fieldLabels;
+  return labels === undefined
+    ? fields
+    : fields.map((requirement) => ({ ...requirement, field: labels[requirement.field] ?? requirement.field }));
 }
 
 function remember<T>(cache: Map<string, T>, text: string, make: () => T): T {

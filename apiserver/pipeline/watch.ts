@@ -4,7 +4,7 @@
  * when the window has passed it. Source: k8s.io/apiserver, pkg/endpoints/handlers/watch.go and pkg/storage/cacher/cache_watcher.go.
  */
 import { ApiError, isReason, toStatus } from '#api/meta/status.ts';
-import { servedObject } from '../encoding/served-bytes.ts';
+import { isConverted, servedObject } from '../encoding/served-bytes.ts';
 import type { FrameEncoder } from '../encoding/watch-frames.ts';
 import { createFrameEncoder } from '../encoding/watch-frames.ts';
 import type { CachedObject, CacheEvent, CacheWatch } from '../storage/watch-cache.ts';
@@ -50,9 +50,9 @@ export async function watchObjects(request: ApiRequest, deps: PipelineDeps): Pro
   return { type: 'stream', contentType: frames.contentType, run: (sink, signal) => runStream(stream, deps, sink, signal) };
 }
 
-/** Frames of a custom resource show its objects as the request's version has them. */
+/** Frames that show objects as the request's version has them. */
 function servedFrames(frames: FrameEncoder, definition: ApiRequest['definition']): FrameEncoder {
-  if (definition.custom === undefined) return frames;
+  if (!isConverted(definition)) return frames;
   return {
     ...frames,
     of: (type, object) => frames.of(type, servedObject(definition, object)),

@@ -20,6 +20,19 @@ export interface Column<T extends ApiObject> {
   value(object: T, nowMs: number): string | number | boolean | null;
 }
 
+/**
+ * For a version of a kind that is not the one it is stored in: what is stored, and the way there and back. Both ways are pure and lose nothing. Objects are
+ * converted where they come out of the storage and where they go in; in between, the pipeline works on the version that was asked for.
+ */
+export interface StoredForm<T extends ApiObject> {
+  readonly definition: ResourceDefinition<ApiObject>;
+  /** Throws BadRequest for an object that the stored version cannot say. */
+  toStored(object: T): ApiObject;
+  fromStored(stored: ApiObject): T;
+  /** What field selectors of this version are called in the stored one, where the names differ. */
+  readonly fieldLabels?: Readonly<Record<string, string>>;
+}
+
 export interface ResourceDefinition<T extends ApiObject = ApiObject> {
   readonly type: ResourceType<T>;
   /** How its fields are owned and merged; absent: as the schema that the type names says. */
@@ -28,18 +41,24 @@ export interface ResourceDefinition<T extends ApiObject = ApiObject> {
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];
   readonly columns: readonly Column<T>[];
+  /** Absent for the version that is stored, which nearly all are. */
+  readonly storedAs?: StoredForm<T>;
   /** Pure; run on every write before validation, and again after admission. */
   applyDefaults(object: T): T;
   /** All problems at once, in upstream's words. */
   validate(object: T): readonly FieldProblem[];
-  /** Problems of a change: immutable fields. `validate` is run as well. */
-  validateUpdate(object: T, previous: T): readonly FieldProblem[];
+  /** Problems that only a new object can have. `validate` is run as well. */
+  validateCreate?(object: T): readonly FieldProblem[];
+  /** Problems of a change: immutable fields. `validate` is run as well. `subresource` is empty for the object itself. */
+  validateUpdate(object: T, previous: T, subresource: string): readonly FieldProblem[];
   /** Before a create is stored: no status from the user, generation 1 where the kind counts generations. */
   prepareForCreate(object: T): T;
   /** Before an update through the main resource is stored: the old status stays, generation rises when the spec changed. */
   prepareForUpdate(object: T, previous: T): T;
   /** Before an update through `/status` is stored: everything but the status stays. */
   prepareForStatusUpdate(object: T, previous: T): T;
+  /** Before an update through `/approval` is stored; only of kinds that have it. */
+  prepareForApproval?(object: T, previous: T): T;
   /** Values for field selectors by path; every kind has `metadata.name` and `metadata.namespace`. */
   selectableFields(object: T): Readonly<Record<string, string>>;
   /** Seconds an object lives on after DELETE unless the request says otherwise; absent for kinds that go at once. */
