@@ -22,6 +22,11 @@ export function invalidValue(field: string, value: unknown, detail: string): Fie
   return { type: 'FieldValueInvalid', field, message: withDetail(`Invalid value: ${shown(value)}`, detail) };
 }
 
+/** For what is wrong with a part as a whole, where showing it would help nobody. */
+export function invalidStructure(field: string, detail: string): FieldProblem {
+  return { type: 'FieldValueInvalid', field, message: withDetail('Invalid value', detail) };
+}
+
 export function notSupported(field: string, value: unknown, allowed: readonly string[]): FieldProblem {
   const detail = allowed.length === 0 ? '' : `supported values: ${allowed.map((text) => JSON.stringify(text)).join(', ')}`;
   return { type: 'FieldValueNotSupported', field, message: withDetail(`Unsupported value: ${shown(value)}`, detail) };

@@ -16,6 +16,7 @@ const PORT_NAME_CHARACTERS_MAX = 15;
 const LABEL_1123 = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const SUBDOMAIN_1123 = `${LABEL_1123}(\\.${LABEL_1123})*`;
 const LABEL_1035 = '[a-z]([-a-z0-9]*[a-z0-9])?';
+const WILDCARD_SUBDOMAIN = `\\*\\.${SUBDOMAIN_1123}`;
 const QUALIFIED_PART = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
 const DATA_KEY = '[-._a-zA-Z0-9]+';
 const PATH_SEGMENT_FORBIDDEN = ['/', '%'] as const;
@@ -23,6 +24,7 @@ const PATH_SEGMENT_FORBIDDEN = ['/', '%'] as const;
 const label1123 = new RegExp(`^${LABEL_1123}$`);
 const subdomain1123 = new RegExp(`^${SUBDOMAIN_1123}$`);
 const label1035 = new RegExp(`^${LABEL_1035}$`);
+const wildcardSubdomain = new RegExp(`^${WILDCARD_SUBDOMAIN}$`);
 const qualifiedPart = new RegExp(`^${QUALIFIED_PART}$`);
 const labelValue = new RegExp(`^(${QUALIFIED_PART})?$`);
 const dataKey = new RegExp(`^${DATA_KEY}$`);
@@ -89,6 +91,15 @@ export const qualifiedNameProblems: NameRule = (text) => {
   else if (name.length > LABEL_CHARACTERS_MAX) problems.push(`name part ${maxLengthMessage(LABEL_CHARACTERS_MAX)}`);
   if (!qualifiedPart.test(name)) problems.push(`name part ${grammarMessage(message, QUALIFIED_PART, ...examples)}`);
   return problems;
+};
+
+/** `*.example.com`: hosts of ingresses. */
+export const wildcardSubdomainProblems: NameRule = (text) => {
+  const problems = text.length > SUBDOMAIN_CHARACTERS_MAX ? [maxLengthMessage(SUBDOMAIN_CHARACTERS_MAX)] : [];
+  if (wildcardSubdomain.test(text)) return problems;
+  const message =
+    "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character";
+  return [...problems, grammarMessage(message, WILDCARD_SUBDOMAIN, '*.example.com')];
 };
 
 export const labelValueProblems: NameRule = (text) => {

@@ -6,7 +6,14 @@
 import type { LabelSelector, ObjectMeta, OwnerReference } from '../generated/types.ts';
 import { forbiddenField, invalidValue, notSupported, required, tooLong } from './field-path.ts';
 import { jsonEquals } from './json.ts';
-import { dns1123LabelProblems, labelValueProblems, type NameRule, qualifiedNameProblems } from './names.ts';
+import {
+  dns1123LabelProblems,
+  dns1123SubdomainProblems,
+  grammarMessage,
+  labelValueProblems,
+  type NameRule,
+  qualifiedNameProblems,
+} from './names.ts';
 import type { FieldProblem } from './status.ts';
 
 export * from './field-path.ts';
@@ -14,6 +21,10 @@ export * from './names.ts';
 
 /** All annotations of one object together, keys and values: they are stored and sent with it every time. */
 const ANNOTATIONS_BYTES_MAX = 256 * 1024;
+
+/** What may follow the domain of a path (RFC 3986). */
+const PATH_GRAMMAR = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+";
+const PATH = new RegExp(`^${PATH_GRAMMAR}$`);
 
 export interface ObjectMetaRules {
   readonly isNamespaced: boolean;
@@ -133,6 +144,19 @@ function validateFinalizer(finalizer: string, field: string): readonly FieldProb
 
 export function validateNotNegative(value: number, field: string): readonly FieldProblem[] {
   return value >= 0 ? [] : [invalidValue(field, value, 'must be greater than or equal to 0')];
+}
+
+/** `example.com/what`: controllers and their like, named under a domain of their maker. */
+export function validateDomainPrefixedPath(path: string, field: string): readonly FieldProblem[] {
+  if (path === '') return [required(field)];
+  const slash = path.indexOf('/');
+  const [domain, rest] = [path.slice(0, Math.max(slash, 0)), path.slice(slash + 1)];
+  if (slash < 0 || domain === '' || rest === '') {
+    return [invalidValue(field, path, 'must be a domain-prefixed path (such as "acme.io/foo")')];
+  }
+  const problems = dns1123SubdomainProblems(domain).map((problem) => invalidValue(field, domain, problem));
+  if (PATH.test(rest)) return problems;
+  return [...problems, invalidValue(field, rest, grammarMessage('Invalid path', PATH_GRAMMAR, 'my-path'))];
 }
 
 export function validateImmutable(value: unknown, previous: unknown, field: string): readonly FieldProblem[] {

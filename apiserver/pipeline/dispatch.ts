@@ -39,6 +39,7 @@ const verbs: Readonly<Record<string, Handler>> = {
 /** A namespace is finalized by replacing it; patching it there is ours, for clients that know no PUT to subresources. */
 const subresources: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   status: { get: getObject, update: updateObject, patch: patchObject },
+  approval: { get: getObject, update: updateObject, patch: patchObject },
   finalize: { update: updateObject, patch: patchObject },
   scale: { get: getScale, update: updateScale, patch: patchScale },
   binding: { create: bindPod },

@@ -67,7 +67,7 @@ async function changeOf(
   const problems = [
     ...validateObjectMetaUpdate(prepared.metadata, current.metadata),
     ...definition.validate(prepared),
-    ...definition.validateUpdate(prepared, current),
+    ...definition.validateUpdate(prepared, current, request.info.subresource),
   ];
   throwIfInvalid(definition, prepared.metadata.name, problems);
   await deps.admission.validate({ ...admission, object: prepared });
@@ -81,6 +81,8 @@ function prepareFor({ definition, info }: ApiRequest, object: ApiObject, current
       return definition.prepareForUpdate(object, current);
     case 'status':
       return definition.prepareForStatusUpdate(object, current);
+    case 'approval':
+      return definition.prepareForApproval?.(object, current) ?? current;
     case 'finalize':
       return withFinalizersOf(object, current);
     default:

@@ -68,7 +68,7 @@ async function writeScale(
       const replicas = wanted.spec?.replicas ?? 0;
       if (replicas < 0) throw invalid(scales, info.name, [invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0')]);
       const scaled = definition.prepareForUpdate(withReplicas(current, replicas), current);
-      throwIfInvalid(definition, info.name, [...definition.validate(scaled), ...definition.validateUpdate(scaled, current)]);
+      throwIfInvalid(definition, info.name, [...definition.validate(scaled), ...definition.validateUpdate(scaled, current, 'scale')]);
       await deps.admission.validate({ operation: 'UPDATE', ...request, isDryRun, object: scaled, previous: current });
       return { action: 'write', object: scaled };
     },

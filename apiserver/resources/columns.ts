@@ -1,5 +1,5 @@
 /** The columns that many kinds share, and how cells are written. What `kubectl get` prints comes from here, word for word as upstream's. */
-import type { Container } from '#api/generated/types.ts';
+import type { Container, PodTemplateSpec } from '#api/generated/types.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { ageOf } from '#api/meta/time.ts';
 import type { Column } from './resource-definition.ts';
@@ -53,6 +53,21 @@ export function containerNames(containers: readonly Container[]): string {
 
 export function containerImages(containers: readonly Container[]): string {
   return containers.map(({ image }) => image ?? '').join(',');
+}
+
+/** What `-o wide` tells of the pods that a kind makes. */
+export function templateColumns<T extends ApiObject>(templateOf: (object: T) => PodTemplateSpec | undefined): readonly Column<T>[] {
+  const containersOf = (object: T) => templateOf(object)?.spec?.containers ?? [];
+  return [
+    wide(textColumn('Containers', 'Names of the containers.', (object) => containerNames(containersOf(object)))),
+    wide(textColumn('Images', 'Images of the containers.', (object) => containerImages(containersOf(object)))),
+  ];
+}
+
+/** A boolean as text; `<unset>` for one that is not there. */
+export function formatBoolean(value: boolean | undefined): string {
+  if (value === undefined) return '<unset>';
+  return value ? 'True' : 'False';
 }
 
 /** The first few, and how many more there are. */

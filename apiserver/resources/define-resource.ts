@@ -16,7 +16,8 @@ export interface ResourceParts<T extends ApiObject> {
   readonly columns?: readonly Column<T>[];
   applyDefaults?(object: T): T;
   validate(object: T): readonly FieldProblem[];
-  validateUpdate?(object: T, previous: T): readonly FieldProblem[];
+  /** `subresource` is empty for the object itself. */
+  validateUpdate?(object: T, previous: T, subresource: string): readonly FieldProblem[];
   /** The part of an object whose changes its generation counts; absent for kinds that have no generations. */
   countedPart?(object: T): unknown;
   /** The status of a new object; absent: none. */
@@ -25,6 +26,8 @@ export interface ResourceParts<T extends ApiObject> {
   prepareForCreate?(object: T): T;
   /** What an update changes besides; runs before the generation is counted. */
   prepareForUpdate?(object: T, previous: T): T;
+  /** What an update through `/approval` gives; kinds without that subresource have none. */
+  prepareForApproval?(object: T, previous: T): T;
   /** Besides `metadata.name` and `metadata.namespace`. */
   selectableFields?(object: T): Readonly<Record<string, string>>;
   gracePeriodSeconds?(object: T): number;
@@ -40,7 +43,7 @@ export function defineResource<T extends ApiObject>(type: ResourceType<T>, parts
     columns: parts.columns ?? nameAndCreation,
     applyDefaults: (object) => parts.applyDefaults?.(object) ?? object,
     validate: (object) => parts.validate(object),
-    validateUpdate: (object, previous) => parts.validateUpdate?.(object, previous) ?? [],
+    validateUpdate: (object, previous, subresource) => parts.validateUpdate?.(object, previous, subresource) ?? [],
     prepareForCreate: (object) => prepareForCreate(object, parts, hasStatus),
     prepareForUpdate: (object, previous) => prepareForUpdate(object, previous, parts, hasStatus),
     prepareForStatusUpdate: (object, previous) => prepareForStatusUpdate(object, previous),
@@ -49,6 +52,7 @@ export function defineResource<T extends ApiObject>(type: ResourceType<T>, parts
       ...(type.isNamespaced ? { 'metadata.namespace': object.metadata.namespace ?? '' } : {}),
       ...parts.selectableFields?.(object),
     }),
+    ...(parts.prepareForApproval === undefined ? {} : { prepareForApproval: parts.prepareForApproval }),
     ...(parts.gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds: parts.gracePeriodSeconds }),
   };
 }

@@ -26,14 +26,16 @@ export interface ResourceDefinition<T extends ApiObject = ApiObject> {
   applyDefaults(object: T): T;
   /** All problems at once, in upstream's words. */
   validate(object: T): readonly FieldProblem[];
-  /** Problems of a change: immutable fields. `validate` is run as well. */
-  validateUpdate(object: T, previous: T): readonly FieldProblem[];
+  /** Problems of a change: immutable fields. `validate` is run as well. `subresource` is empty for the object itself. */
+  validateUpdate(object: T, previous: T, subresource: string): readonly FieldProblem[];
   /** Before a create is stored: no status from the user, generation 1 where the kind counts generations. */
   prepareForCreate(object: T): T;
   /** Before an update through the main resource is stored: the old status stays, generation rises when the spec changed. */
   prepareForUpdate(object: T, previous: T): T;
   /** Before an update through `/status` is stored: everything but the status stays. */
   prepareForStatusUpdate(object: T, previous: T): T;
+  /** Before an update through `/approval` is stored; only of kinds that have it. */
+  prepareForApproval?(object: T, previous: T): T;
   /** Values for field selectors by path; every kind has `metadata.name` and `metadata.namespace`. */
   selectableFields(object: T): Readonly<Record<string, string>>;
   /** Seconds an object lives on after DELETE unless the request says otherwise; absent for kinds that go at once. */

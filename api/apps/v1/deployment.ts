@@ -4,6 +4,7 @@ import { applyPodTemplateDefaults, isEmptySelector, validateControlledTemplate }
 import type { Deployment, DeploymentStrategy } from '../../generated/types.ts';
 import { forbiddenField, invalidValue, required } from '../../meta/field-path.ts';
 import { dns1123SubdomainProblems } from '../../meta/names.ts';
+import { resolveShare, shareNumber, validateShare } from '../../meta/share.ts';
 import type { FieldProblem } from '../../meta/status.ts';
 import { validateImmutable, validateLabelSelector, validateNotNegative, validateObjectMeta, validateOneOf } from '../../meta/validation.ts';
 
@@ -67,28 +68,6 @@ function validateStrategy(strategy: DeploymentStrategy, field: string): readonly
     problems.push(invalidValue(`${field}.rollingUpdate.maxUnavailable`, maxUnavailable, 'may not be 0 when `maxSurge` is 0'));
   }
   return problems;
-}
-
-const PERCENT = /^[0-9]+%$/;
-const NOT_A_PERCENT =
-  "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')";
-
-function validateShare(share: number | string, field: string, { isAtMostAll }: { readonly isAtMostAll: boolean }): readonly FieldProblem[] {
-  if (typeof share === 'number') return validateNotNegative(share, field);
-  if (!PERCENT.test(share)) return [invalidValue(field, share, NOT_A_PERCENT)];
-  return isAtMostAll && shareNumber(share) > 100 ? [invalidValue(field, share, 'must not be greater than 100%')] : [];
-}
-
-/** The figure alone: of `25%` as of `25`. */
-function shareNumber(share: number | string): number {
-  return typeof share === 'number' ? share : Number.parseInt(share, 10);
-}
-
-/** A count, or a percentage of the replicas rounded up or down. */
-export function resolveShare(share: number | string, replicas: number, round: 'up' | 'down'): number {
-  if (typeof share === 'number') return share;
-  const exact = (shareNumber(share) * replicas) / 100;
-  return round === 'up' ? Math.ceil(exact) : Math.floor(exact);
 }
 
 /** How many pods a rolling update may add and may miss. Both rounding to nothing would stand still, so one may then be missing. */
