@@ -1,6 +1,6 @@
 /**
  * Who belongs to whom: an owner claims the objects that match its selector and have no controller (adoption) and lets go of those it
- * controls that no longer match (release). Called by the ReplicaSet controller for Pods and by the Deployment controller for ReplicaSets.
+ * controls that no longer match (release). Called by the workloads' controllers for Pods, ReplicaSets and ControllerRevisions.
  * Only objects that count as claimed may be acted on; the patches carry the object's uid, so a successor of the same name is never hit.
  * Upstream: pkg/controller/controller_ref_manager.go.
  */
@@ -10,6 +10,8 @@ import { keyOf } from '#api/meta/object-key.ts';
 import { controllerOf, controllerReference } from '#api/meta/owner-reference.ts';
 import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
 import type { Action } from '#client/apply-actions.ts';
+import { onRelatedChange, type Trigger } from '#client/controller.ts';
+import type { Informer } from '#client/informer.ts';
 
 export interface Claim<T extends ApiObject> {
   readonly owner: ApiObject;
@@ -55,6 +57,21 @@ export function isAdoptable(owner: ApiObject, object: ApiObject, matches: LabelM
     owner.metadata.namespace === object.metadata.namespace &&
     matches(object.metadata.labels)
   );
+}
+
+/** An object without a controller wakes the owners that would take it. */
+export function onOrphanChange<T extends ApiObject, O extends ApiObject & { readonly spec: { readonly selector?: LabelSelector } }>(
+  objects: Informer<T>,
+  owners: Informer<O>,
+): Trigger {
+  return onRelatedChange(objects, (object) => {
+    if (controllerOf(object) !== undefined) return [];
+    const { labels, namespace } = object.metadata;
+    return owners.store
+      .list(namespace)
+      .filter(({ spec }) => spec.selector !== undefined && compileLabelSelector(spec.selector)(labels))
+      .map(keyOf);
+  });
 }
 
 function release<T extends ApiObject>(type: ResourceType<T>, object: T, owner: ApiObject): Action {
