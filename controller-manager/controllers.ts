@@ -1,5 +1,6 @@
 /** The list of controllers: what runs in a controller manager, and under which name each one writes events. A new one is a file and a line. */
 import { type ControllerDeps, runController } from '#client/controller.ts';
+import { daemonSetController } from './daemon-set.ts';
 import { deploymentController } from './deployment.ts';
 import { endpointSliceController } from './endpoint-slice.ts';
 import { endpointsController } from './endpoints.ts';
@@ -28,6 +29,7 @@ export function listControllers(caches: SharedCaches, { clusterCidr }: Controlle
   return [
     { component: 'deployment-controller', run: (deps, signal) => runController(deploymentController(caches), deps, signal) },
     { component: 'replicaset-controller', run: (deps, signal) => runController(replicaSetController(caches), deps, signal) },
+    { component: 'daemonset-controller', run: (deps, signal) => runController(daemonSetController(caches), deps, signal) },
     { component: 'endpoint-slice-controller', run: (deps, signal) => runController(endpointSliceController(caches), deps, signal) },
     { component: 'endpoint-controller', run: (deps, signal) => runController(endpointsController(caches), deps, signal) },
     { component: 'namespace-controller', run: (deps, signal) => runController(namespaceController(caches), deps, signal) },

@@ -3,6 +3,8 @@
  * that only the garbage collector looks at are added as discovery finds them. `createSharedCaches` starts nothing; `all.run` does.
  */
 import {
+  controllerrevisions,
+  daemonsets,
   deployments,
   endpoints,
   endpointslices,
@@ -13,7 +15,19 @@ import {
   replicasets,
   services,
 } from '#api/generated/resources.ts';
-import type { Deployment, EndpointSlice, Endpoints, Lease, Namespace, Node, Pod, ReplicaSet, Service } from '#api/generated/types.ts';
+import type {
+  ControllerRevision,
+  DaemonSet,
+  Deployment,
+  EndpointSlice,
+  Endpoints,
+  Lease,
+  Namespace,
+  Node,
+  Pod,
+  ReplicaSet,
+  Service,
+} from '#api/generated/types.ts';
 import { keyOf } from '#api/meta/object-key.ts';
 import { controllerOf } from '#api/meta/owner-reference.ts';
 import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
@@ -43,6 +57,8 @@ export interface SharedCaches {
   readonly random: Random;
   readonly deployments: Informer<Deployment>;
   readonly replicaSets: Informer<ReplicaSet>;
+  readonly daemonSets: Informer<DaemonSet>;
+  readonly controllerRevisions: Informer<ControllerRevision>;
   readonly pods: Informer<Pod>;
   readonly services: Informer<Service>;
   readonly endpointSlices: Informer<EndpointSlice>;
@@ -56,10 +72,13 @@ export interface SharedCaches {
 
 export function createSharedCaches(deps: InformerDeps): SharedCaches {
   const indexes = { [OWNER]: ownerIndex };
-  const podIndexes = { ...indexes, [CONTROLLER]: controllerIndex, [NODE]: nodeIndex, [FINISHED]: finishedIndex };
+  const controlledIndexes = { ...indexes, [CONTROLLER]: controllerIndex };
+  const podIndexes = { ...controlledIndexes, [NODE]: nodeIndex, [FINISHED]: finishedIndex };
   const caches = {
     deployments: createInformer({ type: deployments, indexes }, deps),
-    replicaSets: createInformer({ type: replicasets, indexes: { ...indexes, [CONTROLLER]: controllerIndex } }, deps),
+    replicaSets: createInformer({ type: replicasets, indexes: controlledIndexes }, deps),
+    daemonSets: createInformer({ type: daemonsets, indexes }, deps),
+    controllerRevisions: createInformer({ type: controllerrevisions, indexes: controlledIndexes }, deps),
     pods: createInformer({ type: pods, indexes: podIndexes }, deps),
     services: createInformer({ type: services, indexes }, deps),
     endpointSlices: createInformer({ type: endpointslices, indexes: { ...indexes, [SERVICE]: serviceIndex } }, deps),

@@ -1,0 +1,114 @@
+/**
+ * The controllers of workloads on a real API server, with pods played by `testing/played-cluster.ts`: what a user does with a DaemonSet and what comes of it,
+ * up to the moment when nothing is written any more.
+ */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { controllerrevisions, daemonsets, events, nodes, pods } from '#api/generated/resources.ts';
+import type { DaemonSet, Pod } from '#api/generated/types.ts';
+import type { ApiObject, Draft, ResourceType } from '#api/meta/resource-type.ts';
+import { aReadyNode, type PlayedCluster, startPlayedCluster } from './testing/played-cluster.ts';
+
+let cluster: PlayedCluster;
+let admin: PlayedCluster['admin'];
+let until: PlayedCluster['until'];
+let namesOf: PlayedCluster['namesOf'];
+
+before(async () => {
+  cluster = await startPlayedCluster(['one']);
+  ({ admin, until, namesOf } = cluster);
+  for (const name of ['worker-1', 'worker-2', 'worker-3']) await admin.resource(nodes).create(aReadyNode(name));
+});
+
+after(() => cluster.stop());
+
+const inDefault = (name: string) => ({ namespace: 'default', name });
+
+async function podsOf(app: string): Promise<readonly Pod[]> {
+  return (await admin.resource(pods).list({ namespace: 'default', labelSelector: `app=${app}` })).items;
+}
+
+/** Nothing is written for more than a second. */
+async function assertAtRest(...types: readonly ResourceType<ApiObject>[]): Promise<void> {
+  const earlier = await cluster.versionsOf(types);
+  await cluster.sleep(1_200);
+  assert.deepEqual(await cluster.versionsOf(types), earlier);
+}
+
+async function sawEvent(pattern: RegExp): Promise<boolean> {
+  const { items } = await admin.resource(events).list({ namespace: 'default' });
+  return items.some(({ message }) => pattern.test(message ?? ''));
+}
+
+function template(app: string, image: string) {
+  return { metadata: { labels: { app } }, spec: { containers: [{ name: 'main', image }] } };
+}
+
+const aDaemonSet: Draft<DaemonSet> = {
+  apiVersion: 'apps/v1',
+  kind: 'DaemonSet',
+  metadata: inDefault('agent'),
+  spec: { selector: { matchLabels: { app: 'agent' } }, template: template('agent', 'agent:v1') },
+};
+const findDaemonSet = () => admin.resource(daemonsets).get(inDefault('agent'));
+const patchDaemonSet = (spec: object) => admin.resource(daemonsets).patch(inDefault('agent'), 'strategic', { spec });
+const agentNodes = async () => (await podsOf('agent')).map(({ spec }) => spec.nodeName ?? '').sort();
+
+async function isDaemonSetRolledOut(count: number): Promise<boolean> {
+  const { metadata, status } = await findDaemonSet();
+  const isSeen = status?.observedGeneration === metadata.generation;
+  return isSeen && status?.updatedNumberScheduled === count && status.numberAvailable === count && status.desiredNumberScheduled === count;
+}
+
+test('a DaemonSet puts one pod on each node and rests', async () => {
+  await admin.resource(daemonsets).create(aDaemonSet);
+  await until('three agents run', () => isDaemonSetRolledOut(3));
+  assert.deepEqual(await agentNodes(), ['worker-1', 'worker-2', 'worker-3']);
+  await until('the events are written', () => sawEvent(/^Created pod: agent-/));
+  await assertAtRest(daemonsets, pods, controllerrevisions);
+});
+
+test('a new node gets a daemon, a tainted one loses it', async () => {
+  await admin.resource(nodes).create(aReadyNode('worker-4'));
+  await until('four agents run', () => isDaemonSetRolledOut(4));
+  const taints = [{ key: 'maintenance', value: 'now', effect: 'NoExecute' }];
+  await admin.resource(nodes).patch({ namespace: '', name: 'worker-4' }, 'merge', { spec: { taints } });
+  await until('three agents are left', async () => (await isDaemonSetRolledOut(3)) && (await agentNodes()).length === 3);
+  await admin.resource(nodes).delete({ namespace: '', name: 'worker-4' });
+});
+
+test('a new template reaches every node, and the old one can be gone back to', async () => {
+  const [first] = await namesOf(controllerrevisions);
+  await patchDaemonSet({ template: template('agent', 'agent:v2') });
+  await until('the second version runs', async () => (await namesOf(controllerrevisions)).length === 2 && (await isDaemonSetRolledOut(3)));
+  assert.ok((await podsOf('agent')).every(({ spec }) => spec.containers[0]?.image === 'agent:v2'));
+  const old = await admin.resource(controllerrevisions).get(inDefault(first ?? ''));
+  await admin.resource(daemonsets).patch(inDefault('agent'), 'strategic', old.data);
+  await until('the first version runs again', async () => {
+    const revision = await admin.resource(controllerrevisions).get(inDefault(first ?? ''));
+    return revision.revision === 3 && (await isDaemonSetRolledOut(3));
+  });
+  assert.ok((await podsOf('agent')).every(({ spec }) => spec.containers[0]?.image === 'agent:v1'));
+  assert.equal((await namesOf(controllerrevisions)).length, 2);
+  await assertAtRest(daemonsets, pods, controllerrevisions);
+});
+
+test('with a surge no node goes without an available pod', async () => {
+  const rollingUpdate = { maxSurge: 1, maxUnavailable: 0 };
+  await patchDaemonSet({ updateStrategy: { rollingUpdate }, template: template('agent', 'agent:v3') });
+  await until('the third version runs', async () => (await isDaemonSetRolledOut(3)) && (await podsOf('agent')).length === 3);
+  assert.deepEqual(await agentNodes(), ['worker-1', 'worker-2', 'worker-3']);
+});
+
+test('a failed daemon is replaced', async () => {
+  const [victim] = await podsOf('agent');
+  assert.ok(victim !== undefined);
+  await admin.resource(pods).updateStatus({ ...victim, status: { ...victim.status, phase: 'Failed' } });
+  await until('another pod runs there', async () => {
+    const names = (await podsOf('agent')).map(({ metadata }) => metadata.name);
+    return !names.includes(victim.metadata.name) && (await isDaemonSetRolledOut(3));
+  });
+  await until('it was told of', () => sawEvent(/^Found failed daemon pod default\/agent-.* on node worker-., will try to kill it$/));
+  await admin.resource(daemonsets).delete(inDefault('agent'), { propagationPolicy: 'Foreground' });
+  await until('everything is gone', async () => [...(await podsOf('agent')), ...(await namesOf(controllerrevisions))].length === 0);
+});
