@@ -11,6 +11,7 @@ import { nodeLifecycleController } from './node-lifecycle.ts';
 import { podGarbageController } from './pod-garbage-collector.ts';
 import { replicaSetController } from './replica-set.ts';
 import type { SharedCaches } from './shared-caches.ts';
+import { statefulSetController } from './stateful-set.ts';
 import { taintEvictionController } from './taint-eviction.ts';
 
 export interface ControllersConfig {
@@ -29,6 +30,7 @@ export function listControllers(caches: SharedCaches, { clusterCidr }: Controlle
   return [
     { component: 'deployment-controller', run: (deps, signal) => runController(deploymentController(caches), deps, signal) },
     { component: 'replicaset-controller', run: (deps, signal) => runController(replicaSetController(caches), deps, signal) },
+    { component: 'statefulset-controller', run: (deps, signal) => runController(statefulSetController(caches), deps, signal) },
     { component: 'daemonset-controller', run: (deps, signal) => runController(daemonSetController(caches), deps, signal) },
     { component: 'endpoint-slice-controller', run: (deps, signal) => runController(endpointSliceController(caches), deps, signal) },
     { component: 'endpoint-controller', run: (deps, signal) => runController(endpointsController(caches), deps, signal) },

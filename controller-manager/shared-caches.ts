@@ -11,9 +11,11 @@ import {
   leases,
   namespaces,
   nodes,
+  persistentvolumeclaims,
   pods,
   replicasets,
   services,
+  statefulsets,
 } from '#api/generated/resources.ts';
 import type {
   ControllerRevision,
@@ -24,9 +26,11 @@ import type {
   Lease,
   Namespace,
   Node,
+  PersistentVolumeClaim,
   Pod,
   ReplicaSet,
   Service,
+  StatefulSet,
 } from '#api/generated/types.ts';
 import { keyOf } from '#api/meta/object-key.ts';
 import { controllerOf } from '#api/meta/owner-reference.ts';
@@ -57,9 +61,11 @@ export interface SharedCaches {
   readonly random: Random;
   readonly deployments: Informer<Deployment>;
   readonly replicaSets: Informer<ReplicaSet>;
+  readonly statefulSets: Informer<StatefulSet>;
   readonly daemonSets: Informer<DaemonSet>;
   readonly controllerRevisions: Informer<ControllerRevision>;
   readonly pods: Informer<Pod>;
+  readonly persistentVolumeClaims: Informer<PersistentVolumeClaim>;
   readonly services: Informer<Service>;
   readonly endpointSlices: Informer<EndpointSlice>;
   readonly namespaces: Informer<Namespace>;
@@ -77,9 +83,11 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
   const caches = {
     deployments: createInformer({ type: deployments, indexes }, deps),
     replicaSets: createInformer({ type: replicasets, indexes: controlledIndexes }, deps),
+    statefulSets: createInformer({ type: statefulsets, indexes }, deps),
     daemonSets: createInformer({ type: daemonsets, indexes }, deps),
     controllerRevisions: createInformer({ type: controllerrevisions, indexes: controlledIndexes }, deps),
     pods: createInformer({ type: pods, indexes: podIndexes }, deps),
+    persistentVolumeClaims: createInformer({ type: persistentvolumeclaims, indexes }, deps),
     services: createInformer({ type: services, indexes }, deps),
     endpointSlices: createInformer({ type: endpointslices, indexes: { ...indexes, [SERVICE]: serviceIndex } }, deps),
     endpoints: createInformer({ type: endpoints, indexes }, deps),

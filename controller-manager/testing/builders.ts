@@ -11,6 +11,7 @@ import type {
   Pod,
   ReplicaSet,
   Service,
+  StatefulSet,
 } from '#api/generated/types.ts';
 import { controllerReference } from '#api/meta/owner-reference.ts';
 import { type ApiObject, apiVersionOf, type ResourceType } from '#api/meta/resource-type.ts';
@@ -134,6 +135,25 @@ export function aDaemonSet(spec: Partial<DaemonSet['spec']> = {}, more: Partial<
       selector: { matchLabels: labels },
       template: aTemplate('v1'),
       updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1, maxSurge: 0 } },
+      revisionHistoryLimit: 10,
+      ...spec,
+    },
+    ...more,
+  };
+}
+
+export function aStatefulSet(spec: Partial<StatefulSet['spec']> = {}, more: Partial<StatefulSet> = {}): StatefulSet {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: metadataOf('web', { generation: 1 }),
+    spec: {
+      replicas: 3,
+      serviceName: 'web',
+      selector: { matchLabels: labels },
+      template: aTemplate('v1'),
+      podManagementPolicy: 'OrderedReady',
+      updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } },
       revisionHistoryLimit: 10,
       ...spec,
     },
