@@ -63,7 +63,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const cache = createWatchCache({ storage, fieldsOf: fieldsBy(resources), clock, log });
   const authorizer = createRbacAuthorizer({ cache, log });
   const serviceAddresses = createServiceAddresses({ storage, cache, clock, random, serviceCidr: options.serviceCidr });
-  const admission = createAdmissionChain(admissionPlugins({ storage, cache, authorizer }));
+  const admission = createAdmissionChain(admissionPlugins({ storage, cache, authorizer, clock }));
   const kubelets = createKubeletClient(options.kubelet);
   const deps: PipelineDeps = {
     storage,
@@ -80,6 +80,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   };
   const postStart = createPostStart(deps, {
     ...options.advertise,
+    serviceCidr: options.serviceCidr,
     serviceAddress: addressAt(parseRange(options.serviceCidr).first),
   });
   const health = createHealthChecks([

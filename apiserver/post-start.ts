@@ -1,13 +1,16 @@
 /**
- * What every cluster has from its first moment: the system namespaces, the default RBAC policy, the system priority classes and the `kubernetes` Service with the
- * address of this server behind it. Runs once the cache is filled; tries again until it has succeeded, and until then `/readyz` names what is missing.
+ * What every cluster has from its first moment: the system namespaces, the default RBAC policy, the system priority classes, the range of service
+ * addresses and the `kubernetes` Service with the address of this server behind it. Runs once the cache is filled; tries again until it has succeeded, and until then `/readyz` names what is missing.
  * Everything goes through the pipeline, as anybody's write does. Source: upstream's pkg/controlplane (controllers of the system namespaces and of kubernetes.default).
  */
-import { endpoints, endpointslices, namespaces, priorityclasses, services } from '#api/generated/resources.ts';
+import { endpoints, endpointslices, namespaces, priorityclasses, servicecidrs, services } from '#api/generated/resources.ts';
+import { jsonEquals } from '#api/meta/json.ts';
 import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
 import { apiVersionOf } from '#api/meta/resource-type.ts';
 import { isReason } from '#api/meta/status.ts';
+import { formatTime } from '#component/clock.ts';
 import { bootstrapPolicy } from './authorization/bootstrap-policy.ts';
+import { parseStored } from './encoding/json-value.ts';
 import type { HealthCheck } from './health-checks.ts';
 import { createObject } from './pipeline/create.ts';
 import { patchObject } from './pipeline/patch.ts';
@@ -21,6 +24,7 @@ export interface PostStartOptions {
   readonly port: number;
   /** The first address of the service CIDR. */
   readonly serviceAddress: string;
+  readonly serviceCidr: string;
 }
 
 interface Step {
@@ -45,7 +49,7 @@ const PRIORITY_CLASSES = [
   },
 ] as const;
 
-/** The Service, its Endpoints and its EndpointSlice share the name. */
+/** The Service, its Endpoints, its EndpointSlice and the range of addresses share the name. */
 const NAME = 'kubernetes';
 
 export interface PostStart {
@@ -60,6 +64,7 @@ export function createPostStart(deps: PipelineDeps, options: PostStartOptions): 
     { name: 'poststarthook/start-system-namespaces-controller', run: () => createNamespaces(write) },
     { name: 'poststarthook/rbac/bootstrap-roles', run: () => bootstrapPolicy(deps) },
     { name: 'poststarthook/scheduling/bootstrap-system-priority-classes', run: () => createPriorityClasses(write) },
+    { name: 'poststarthook/start-default-service-cidr', run: () => createServiceCidr(write, options, deps) },
     { name: 'poststarthook/start-kubernetes-service', run: () => createOwnService(write, options) },
   ];
   const done = new Set<string>();
@@ -95,6 +100,8 @@ async function untilItSucceeds({ name, run }: Step, { clock, log }: PipelineDeps
 interface Writer {
   /** Creates the object unless there is one of that name. */
   ensure<T extends ApiObject>(type: ResourceType<T>, object: Parts): Promise<void>;
+  /** Gives the object that status unless it has one. */
+  ensureStatus<T extends ApiObject>(type: ResourceType<T>, object: Parts): Promise<void>;
   /** The same, and makes one that is there say what it should. */
   enforce<T extends ApiObject>(type: ResourceType<T>, object: Parts): Promise<void>;
 }
@@ -110,6 +117,14 @@ async function createNamespaces(write: Writer): Promise<void> {
 
 async function createPriorityClasses(write: Writer): Promise<void> {
   for (const { name, ...fields } of PRIORITY_CLASSES) await write.ensure(priorityclasses, { metadata: { name }, ...fields });
+}
+
+/** The range that Services have their addresses from, as an object for who wants to know it. */
+async function createServiceCidr(write: Writer, { serviceCidr }: PostStartOptions, { clock }: PipelineDeps): Promise<void> {
+  const message = 'Kubernetes default Service CIDR is ready';
+  const ready = { type: 'Ready', status: 'True', reason: '', message, lastTransitionTime: formatTime(clock.now()) };
+  await write.ensure(servicecidrs, { metadata: { name: NAME }, spec: { cidrs: [serviceCidr] } });
+  await write.ensureStatus(servicecidrs, { metadata: { name: NAME }, status: { conditions: [ready] } });
 }
 
 async function createOwnService(write: Writer, { address, port, serviceAddress }: PostStartOptions): Promise<void> {
@@ -138,6 +153,7 @@ function createWriter(deps: PipelineDeps): Writer {
     type: ResourceType<T>,
     { metadata }: Parts,
     body: object,
+    subresource = '',
   ): ApiRequest => ({
     info: {
       isResource: true,
@@ -147,7 +163,7 @@ function createWriter(deps: PipelineDeps): Writer {
       version: type.version,
       namespace: metadata.namespace ?? '',
       resource: type.plural,
-      subresource: '',
+      subresource,
       name: verb === 'patch' ? metadata.name : '',
       rest: [],
     },
@@ -174,6 +190,13 @@ function createWriter(deps: PipelineDeps): Writer {
   return {
     ensure: async (type, object) => {
       await create(type, object);
+    },
+    ensureStatus: async (type, object) => {
+      const { namespace = '', name } = object.metadata;
+      const item = await deps.storage.get(storageKey(type, namespace, name));
+      const status: unknown = item && Reflect.get(parseStored(item.bytes), 'status');
+      const isBlank = status === undefined || jsonEquals(status, {});
+      if (isBlank) await patchObject(request('patch', type, object, object, 'status'), deps);
     },
     enforce: async (type, object) => {
       if (!(await create(type, object))) await patchObject(request('patch', type, object, object), deps);

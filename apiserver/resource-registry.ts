@@ -8,7 +8,7 @@ import type { ResourceDefinition } from './resources/resource-definition.ts';
 export interface ResourceRegistry {
   find(group: string, version: string, plural: string): ResourceDefinition<ApiObject> | undefined;
   findByKind(group: string, version: string, kind: string): ResourceDefinition<ApiObject> | undefined;
-  /** By the part of a storage key: `/registry/<group or core>/<plural>/…`. */
+  /** By the part of a storage key: `/registry/<group or core>/<plural>/…`; of several versions the stored one. */
   findByKey(key: string): ResourceDefinition<ApiObject> | undefined;
   /** Throws when the resource is not served: for those the server itself relies on. */
   get<T extends ApiObject>(type: ResourceType<T>): ResourceDefinition<ApiObject>;
@@ -19,7 +19,8 @@ export interface ResourceRegistry {
 export function createResourceRegistry(definitions: readonly ResourceDefinition<ApiObject>[]): ResourceRegistry {
   const byResource = new Map(definitions.map((definition) => [resourceId(definition.type), definition]));
   const byKind = new Map(definitions.map(({ type }, index) => [`${type.group}/${type.version}/${type.kind}`, definitions[index]]));
-  const byKey = new Map(definitions.map((definition) => [`${definition.type.group || 'core'}/${definition.type.plural}`, definition]));
+  const stored = definitions.filter(({ storedAs }) => storedAs === undefined);
+  const byKey = new Map(stored.map((definition) => [`${definition.type.group || 'core'}/${definition.type.plural}`, definition]));
   return {
     find: (group, version, plural) => byResource.get(resourceId({ group, version, plural })),
     findByKind: (group, version, kind) => byKind.get(`${group}/${version}/${kind}`),

@@ -1,11 +1,12 @@
 /** Where objects are stored: `/registry/<group>/<plural>/<namespace>/<name>`, the core group as `core`. */
 import type { ResourceDescription } from '#api/meta/resource-type.ts';
 
-type Located = Pick<ResourceDescription, 'group' | 'plural' | 'isNamespaced'>;
+type Located = Pick<ResourceDescription, 'group' | 'plural' | 'isNamespaced' | 'storageGroup'>;
 
 /** The prefix of all objects of a resource, or of those in one namespace. Ends with a slash. */
 export function storagePrefix(type: Located, namespace = ''): string {
-  const prefix = `/registry/${type.group === '' ? 'core' : type.group}/${type.plural}/`;
+  const group = type.storageGroup ?? type.group;
+  const prefix = `/registry/${group === '' ? 'core' : group}/${type.plural}/`;
   return type.isNamespaced && namespace !== '' ? `${prefix}${namespace}/` : prefix;
 }
 

@@ -38,6 +38,8 @@ export interface ResourceDescription {
   readonly isNamespaced: boolean;
   readonly verbs: readonly string[];
   readonly subresources: readonly Subresource[];
+  /** Where its objects are stored, if not under its own group: one object may be seen in two groups. */
+  readonly storageGroup?: string;
 }
 
 declare const objectType: unique symbol;

@@ -1,9 +1,11 @@
 /** The admission plugins, in the order in which they are asked. */
 
+import type { Clock } from '#component/clock.ts';
 import type { RbacAuthorizer } from '../authorization/rbac-authorizer.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { WatchCache } from '../storage/watch-cache.ts';
 import type { AdmissionPlugin } from './admission.ts';
+import { certificateRequests } from './certificate-requests.ts';
 import { defaultTolerations } from './default-tolerations.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { noEscalation } from './no-escalation.ts';
@@ -15,8 +17,17 @@ export interface AdmissionDeps {
   readonly storage: Storage;
   readonly cache: WatchCache;
   readonly authorizer: Pick<RbacAuthorizer, 'policy'>;
+  readonly clock: Clock;
 }
 
 export function admissionPlugins(deps: AdmissionDeps): readonly AdmissionPlugin[] {
-  return [namespaceLifecycle(deps), taintNewNodes, priority(deps), defaultTolerations, serviceTypeChange, noEscalation(deps)];
+  return [
+    namespaceLifecycle(deps),
+    taintNewNodes,
+    priority(deps),
+    defaultTolerations,
+    serviceTypeChange,
+    certificateRequests(deps),
+    noEscalation(deps),
+  ];
 }

@@ -169,6 +169,36 @@ const nodeRoles: readonly DefaultRole[] = [
   ]),
 ];
 
+/** Who may approve requests for this signer's certificates. */
+function approver(name: string, signerName: string): DefaultRole {
+  const signers = rule(['approve'], 'certificates.k8s.io', 'signers');
+  return role(`system:certificates.k8s.io:${name}-approver`, [named([signerName], signers)]);
+}
+
+const certificateRoles: readonly DefaultRole[] = [
+  role('system:node-bootstrapper', [rule(['create', 'get', 'list', 'watch'], 'certificates.k8s.io', 'certificatesigningrequests')]),
+  ...['nodeclient', 'selfnodeclient'].map((name) =>
+    role(`system:certificates.k8s.io:certificatesigningrequests:${name}`, [
+      rule(['create'], 'certificates.k8s.io', `certificatesigningrequests/${name}`),
+    ]),
+  ),
+  approver('kube-apiserver-client', 'kubernetes.io/kube-apiserver-client'),
+  approver('kube-apiserver-client-kubelet', 'kubernetes.io/kube-apiserver-client-kubelet'),
+  approver('kubelet-serving', 'kubernetes.io/kubelet-serving'),
+  approver('legacy-unknown', 'kubernetes.io/legacy-unknown'),
+];
+
+/** For programs outside the cluster's own that make volumes for claims. */
+const volumeRoles: readonly DefaultRole[] = [
+  role('system:persistent-volume-provisioner', [
+    rule([...read, 'create', 'delete'], 'core', 'persistentvolumes'),
+    rule([...read, 'update'], 'core', 'persistentvolumeclaims'),
+    rule(read, 'storage.k8s.io', 'storageclasses'),
+    rule(['watch'], 'core', 'events'),
+    events,
+  ]),
+];
+
 const controlPlaneRoles: readonly DefaultRole[] = [
   role('system:kube-scheduler', [
     events,
@@ -220,7 +250,14 @@ function bindingTo(roleName: string, name: string, ...subjects: readonly RbacSub
   return { apiVersion: API_VERSION, kind: 'ClusterRoleBinding', metadata: metadataOf(name), roleRef, subjects };
 }
 
-export const defaultClusterRoles: readonly DefaultRole[] = [...userFacingRoles, ...discoveryRoles, ...nodeRoles, ...controlPlaneRoles];
+export const defaultClusterRoles: readonly DefaultRole[] = [
+  ...userFacingRoles,
+  ...discoveryRoles,
+  ...nodeRoles,
+  ...certificateRoles,
+  ...volumeRoles,
+  ...controlPlaneRoles,
+];
 
 export const defaultClusterRoleBindings: readonly DefaultBinding[] = [
   binding('cluster-admin', group('system:masters')),

@@ -4,6 +4,7 @@
  */
 import type { Status } from '#api/generated/types.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
+import { servedBytes } from '../encoding/served-bytes.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 
 /** Where a stream's bytes go. */
@@ -40,7 +41,7 @@ export interface ListPage {
 }
 
 export function objectAnswer(definition: ResourceDefinition<ApiObject>, bytes: Buffer, statusCode: 200 | 201 | 202 = 200): Answer {
-  return { type: 'object', statusCode, definition, bytes };
+  return { type: 'object', statusCode, definition, bytes: servedBytes(definition, bytes) };
 }
 
 export function statusAnswer(status: Status): Answer {

@@ -8,6 +8,7 @@ import { ApiError, alreadyExists } from '#api/meta/status.ts';
 import { formatTime } from '#component/clock.ts';
 import { randomSuffix } from '#component/random.ts';
 import { decodeBody } from '../encoding/decode-body.ts';
+import { storedObject } from '../encoding/served-bytes.ts';
 import { StorageError, type StoredItem } from '../storage/storage.ts';
 import { storageKey } from '../storage-key.ts';
 import { type Answer, objectAnswer } from './answer.ts';
@@ -35,7 +36,7 @@ export async function createObject(request: ApiRequest, deps: PipelineDeps): Pro
   for (let attempt = 1; ; attempt++) {
     // Defaults once more: for what admission added, and for kinds that derive something from their name.
     const named = definition.prepareForCreate(definition.applyDefaults(withName(fresh, deps)));
-    throwIfInvalid(definition, named.metadata.name, definition.validate(named));
+    throwIfInvalid(definition, named.metadata.name, [...definition.validate(named), ...(definition.validateCreate?.(named) ?? [])]);
     await deps.admission.validate({ ...admission, object: named });
     try {
       const stored = await storeNew(named, request, deps, options);
@@ -60,7 +61,7 @@ async function storeNew(
   const addresses = deps.serviceAddresses.session(isDryRun);
   try {
     const complete = await addresses.reserve(object, undefined);
-    if (!isDryRun) return await deps.storage.create(key, complete);
+    if (!isDryRun) return await deps.storage.create(key, storedObject(definition, complete));
     if (await deps.storage.get(key)) throw new StorageError('exists', key);
     return { bytes: Buffer.from(JSON.stringify(complete)) };
   } catch (error) {

@@ -3,7 +3,7 @@ import { isReason } from '#api/meta/status.ts';
 import type { Answer } from './answer.ts';
 import { deleteOne } from './delete.ts';
 import { parseDeleteOptions } from './delete-options.ts';
-import { readPage } from './list.ts';
+import { listAnswer, readPage } from './list.ts';
 import type { ApiRequest, PipelineDeps } from './request.ts';
 
 /** How many deletions of one request are under way at once: enough to hide the database's latency, too few to crowd others out. */
@@ -25,5 +25,5 @@ export async function deleteCollection(request: ApiRequest, deps: PipelineDeps):
       }
     }),
   );
-  return { type: 'list', definition: request.definition, page };
+  return listAnswer(request.definition, page);
 }

@@ -2,8 +2,11 @@
  * GET of a collection: from the cache at a known revision, or, for the pages behind the first, from the database as it was then. No object is
  * parsed or serialised; a page is a list of stored bytes. Source: k8s.io/apiserver, pkg/storage/cacher (KEP-2340) and pkg/storage/etcd3/store.go, GetList.
  */
+import type { ApiObject } from '#api/meta/resource-type.ts';
 import { ApiError } from '#api/meta/status.ts';
 import { parseStored } from '../encoding/json-value.ts';
+import { servedBytes } from '../encoding/served-bytes.ts';
+import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import { StorageError, type StoredItem } from '../storage/storage.ts';
 import type { Answer, ListPage } from './answer.ts';
 import { type ContinueToken, formatContinueToken, parseContinueToken } from './continue-token.ts';
@@ -28,7 +31,13 @@ export interface Page {
 
 export async function listObjects(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
   const { page } = await readPage(request, deps);
-  return { type: 'list', definition: request.definition, page };
+  return listAnswer(request.definition, page);
+}
+
+/** Every object as the request's version has it. */
+export function listAnswer(definition: ResourceDefinition<ApiObject>, page: ListPage): Answer {
+  const items = definition.storedAs === undefined ? page.items : page.items.map(({ bytes }) => ({ bytes: servedBytes(definition, bytes) }));
+  return { type: 'list', definition, page: { ...page, items } };
 }
 
 /** What the list would show, with the names of its objects. */
@@ -113,7 +122,8 @@ function pageObject({ key, bytes }: StoredItem, selection: Selection, { definiti
   if (selection.isEverything) return { key, namespace, name, bytes };
   const object = parseStored(bytes);
   const labels = object.metadata.labels ?? {};
-  return selection.matches({ key, labels, fields: definition.selectableFields(object) }) ? { key, namespace, name, bytes } : undefined;
+  const { selectableFields } = definition.storedAs?.definition ?? definition;
+  return selection.matches({ key, labels, fields: selectableFields(object) }) ? { key, namespace, name, bytes } : undefined;
 }
 
 function nameOf(key: string, isNamespaced: boolean): readonly [string, string] {

@@ -8,6 +8,7 @@ import { jsonEquals } from '#api/meta/json.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { notFound } from '#api/meta/status.ts';
 import { parseStored } from '../encoding/json-value.ts';
+import { servedBytes, storedObject } from '../encoding/served-bytes.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import { StorageError } from '../storage/storage.ts';
 import { storageKey } from '../storage-key.ts';
@@ -54,7 +55,7 @@ export async function modifyStored(
   let current: Current = cached ? { bytes: cached.bytes, revision: cached.revision, isFresh: false } : await readFresh();
   for (;;) {
     target.signal.throwIfAborted();
-    const attempt = await tryOnce(key, current, target.isDryRun, deps, decide);
+    const attempt = await tryOnce(key, current, target, deps, decide);
     if (attempt !== 'stale') return attempt;
     current = await readFresh();
   }
@@ -63,11 +64,11 @@ export async function modifyStored(
 async function tryOnce(
   key: string,
   current: Current,
-  isDryRun: boolean,
+  { definition, isDryRun }: StoredTarget,
   { storage }: Pick<PipelineDeps, 'storage'>,
   decide: (current: ApiObject) => Promise<Change> | Change,
 ): Promise<Modified | 'stale'> {
-  const before = parseStored(current.bytes);
+  const before = parseStored(servedBytes(definition, current.bytes));
   try {
     const change = await decide(before);
     const object = withoutResourceVersion(change.object);
@@ -75,11 +76,12 @@ async function tryOnce(
       if (!isDryRun) await storage.delete(key, current.revision);
       return { outcome: 'deleted', bytes: bytesAt(object, current.revision), object };
     }
-    if (jsonEquals(object, withoutResourceVersion(before))) {
+    const stored = storedObject(definition, object);
+    if (jsonEquals(stored, withoutResourceVersion(storedObject(definition, before)))) {
       return current.isFresh ? { outcome: 'unchanged', bytes: current.bytes, object: before } : 'stale';
     }
     if (isDryRun) return current.isFresh ? { outcome: 'written', bytes: bytesAt(object, current.revision), object } : 'stale';
-    const item = await storage.update(key, current.revision, object);
+    const item = await storage.update(key, current.revision, stored);
     return { outcome: 'written', bytes: item.bytes, object };
   } catch (error) {
     const isLostRace = error instanceof StorageError && (error.reason === 'changed' || error.reason === 'absent');

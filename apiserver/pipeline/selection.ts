@@ -36,13 +36,14 @@ export function parseSelection({ definition, info, query }: Pick<ApiRequest, 'de
   const matchesLabels = remember(labelMatchers, labelText, () => parse(labelText, parseLabelSelector));
   const fields = remember(fieldRequirements, fieldText, () => parse(fieldText, parseFieldSelector));
   throwIfUnsupported(fields, definition);
+  const stored = asStored(fields, definition);
   const name = requiredFieldValue(fields, 'metadata.name') ?? '';
   const isOneKey = name !== '' && (info.namespace !== '' || !definition.type.isNamespaced);
   const oneKey = storageKey(definition.type, info.namespace, name);
   return {
     prefix: isOneKey ? oneKey : storagePrefix(definition.type, info.namespace),
     isEverything: labelText === '' && fieldText === '',
-    matches: (object) => (!isOneKey || object.key === oneKey) && matchesLabels(object.labels) && matchesFields(fields, object.fields),
+    matches: (object) => (!isOneKey || object.key === oneKey) && matchesLabels(object.labels) && matchesFields(stored, object.fields),
   };
 }
 
@@ -65,6 +66,14 @@ function throwIfUnsupported(fields: readonly FieldRequirement[], definition: Api
     ? `field label not supported: ${unsupported}`
     : `${JSON.stringify(unsupported)} is not a known field selector: only "metadata.name", "metadata.namespace"`;
   throw new ApiError('BadRequest', message);
+}
+
+/** The cache knows objects by the fields of their stored version. */
+function asStored(fields: readonly FieldRequirement[], { storedAs }: ApiRequest['definition']): readonly FieldRequirement[] {
+  const labels = storedAs?.fieldLabels;
+  return labels === undefined
+    ? fields
+    : fields.map((requirement) => ({ ...requirement, field: labels[requirement.field] ?? requirement.field }));
 }
 
 function remember<T>(cache: Map<string, T>, text: string, make: () => T): T {

@@ -4,6 +4,7 @@
  * when the window has passed it. Source: k8s.io/apiserver, pkg/endpoints/handlers/watch.go and pkg/storage/cacher/cache_watcher.go.
  */
 import { ApiError, isReason, toStatus } from '#api/meta/status.ts';
+import { servedObject } from '../encoding/served-bytes.ts';
 import type { FrameEncoder } from '../encoding/watch-frames.ts';
 import { createFrameEncoder } from '../encoding/watch-frames.ts';
 import type { CachedObject, CacheEvent, CacheWatch } from '../storage/watch-cache.ts';
@@ -38,7 +39,7 @@ export async function watchObjects(request: ApiRequest, deps: PipelineDeps): Pro
   const selection = parseSelection(request);
   const isFromNow = options.since === undefined || options.since === 0n || options.sendsInitialEvents !== undefined;
   if (isFromNow) await waitForCache(deps, options.since, request.signal);
-  const frames = createFrameEncoder(request.definition, request.form, deps.clock);
+  const frames = servedFrames(createFrameEncoder(request.definition, request.form, deps.clock), request.definition);
   // No await between reading the state and opening the watch: what follows the one is what the other shows.
   const since = isFromNow ? deps.cache.revision() : (options.since ?? 0n);
   const watch = openWatch(deps, selection.prefix, since);
@@ -47,6 +48,16 @@ export async function watchObjects(request: ApiRequest, deps: PipelineDeps): Pro
   const initial = isInitialWanted ? deps.cache.list(selection.prefix).filter((object) => selection.matches(object)) : undefined;
   const stream: Stream = { request, selection, options, frames, watch, initial, since };
   return { type: 'stream', contentType: frames.contentType, run: (sink, signal) => runStream(stream, deps, sink, signal) };
+}
+
+/** Frames that show objects as the request's version has them. */
+function servedFrames(frames: FrameEncoder, definition: ApiRequest['definition']): FrameEncoder {
+  if (definition.storedAs === undefined) return frames;
+  return {
+    ...frames,
+    of: (type, object) => frames.of(type, servedObject(definition, object)),
+    departed: (previous, revision) => frames.departed(servedObject(definition, previous), revision),
+  };
 }
 
 function openWatch({ cache }: PipelineDeps, prefix: string, since: bigint): CacheWatch | ApiError {

@@ -16,6 +16,8 @@ export interface ResourceParts<T extends ApiObject> {
   readonly columns?: readonly Column<T>[];
   applyDefaults?(object: T): T;
   validate(object: T): readonly FieldProblem[];
+  /** What holds for new objects only. */
+  validateCreate?(object: T): readonly FieldProblem[];
   /** `subresource` is empty for the object itself. */
   validateUpdate?(object: T, previous: T, subresource: string): readonly FieldProblem[];
   /** The part of an object whose changes its generation counts; absent for kinds that have no generations. */
@@ -52,6 +54,7 @@ export function defineResource<T extends ApiObject>(type: ResourceType<T>, parts
       ...(type.isNamespaced ? { 'metadata.namespace': object.metadata.namespace ?? '' } : {}),
       ...parts.selectableFields?.(object),
     }),
+    ...(parts.validateCreate === undefined ? {} : { validateCreate: parts.validateCreate }),
     ...(parts.prepareForApproval === undefined ? {} : { prepareForApproval: parts.prepareForApproval }),
     ...(parts.gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds: parts.gracePeriodSeconds }),
   };

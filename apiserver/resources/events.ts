@@ -1,11 +1,13 @@
-/** Events, as the API server serves them: in their core/v1 form. */
+/** Events, as the API server serves them: stored in their core/v1 form, seen through events.k8s.io/v1 as well. */
 
 import { validateEvent } from '#api/core/v1/event.ts';
-import { events as type } from '#api/generated/resources.ts';
-import type { Event } from '#api/generated/types.ts';
+import { eventFieldLabels, eventFromCore, eventToCore, validateEventUpdate, validateNewEvent } from '#api/events/v1/event.ts';
+import { eventsEvents, events as type } from '#api/generated/resources.ts';
+import type { Event, EventsEvent } from '#api/generated/types.ts';
 import { ageOf } from '#api/meta/time.ts';
 import { nameColumn, textColumn, wide } from './columns.ts';
 import { defineResource } from './define-resource.ts';
+import { defineVersion } from './define-version.ts';
 
 export const events = defineResource<Event>(type, {
   shortNames: ['ev'],
@@ -35,6 +37,14 @@ export const events = defineResource<Event>(type, {
     source: event.source?.component || (event.reportingComponent ?? ''),
     type: event.type ?? '',
   }),
+});
+
+export const eventsOfOwnGroup = defineVersion<EventsEvent, Event>(eventsEvents, events, {
+  toStored: eventToCore,
+  fromStored: eventFromCore,
+  fieldLabels: eventFieldLabels,
+  validateCreate: validateNewEvent,
+  validateUpdate: validateEventUpdate,
 });
 
 function firstSeen(event: Event, nowMs: number): string {

@@ -16,16 +16,33 @@ export interface Column<T extends ApiObject> {
   value(object: T, nowMs: number): string | number | boolean | null;
 }
 
+/**
+ * For a version of a kind that is not the one it is stored in: what is stored, and the way there and back. Both ways are pure and lose nothing. Objects are
+ * converted where they come out of the storage and where they go in; in between, the pipeline works on the version that was asked for.
+ */
+export interface StoredForm<T extends ApiObject> {
+  readonly definition: ResourceDefinition<ApiObject>;
+  /** Throws BadRequest for an object that the stored version cannot say. */
+  toStored(object: T): ApiObject;
+  fromStored(stored: ApiObject): T;
+  /** What field selectors of this version are called in the stored one, where the names differ. */
+  readonly fieldLabels?: Readonly<Record<string, string>>;
+}
+
 export interface ResourceDefinition<T extends ApiObject = ApiObject> {
   readonly type: ResourceType<T>;
   readonly singular: string;
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];
   readonly columns: readonly Column<T>[];
+  /** Absent for the version that is stored, which nearly all are. */
+  readonly storedAs?: StoredForm<T>;
   /** Pure; run on every write before validation, and again after admission. */
   applyDefaults(object: T): T;
   /** All problems at once, in upstream's words. */
   validate(object: T): readonly FieldProblem[];
+  /** Problems that only a new object can have. `validate` is run as well. */
+  validateCreate?(object: T): readonly FieldProblem[];
   /** Problems of a change: immutable fields. `validate` is run as well. `subresource` is empty for the object itself. */
   validateUpdate(object: T, previous: T, subresource: string): readonly FieldProblem[];
   /** Before a create is stored: no status from the user, generation 1 where the kind counts generations. */

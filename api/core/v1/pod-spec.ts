@@ -65,7 +65,7 @@ export function validatePodSpec(spec: PodSpec, field: string): readonly FieldPro
     ...validateLabels(spec.nodeSelector ?? {}, `${field}.nodeSelector`),
     ...validateNames(spec, field),
     ...validateSeconds(spec, field),
-    ...(spec.tolerations ?? []).flatMap((toleration, index) => validateToleration(toleration, `${field}.tolerations[${index}]`)),
+    ...validateTolerations(spec.tolerations ?? [], `${field}.tolerations`),
     ...validatePodSecurity(spec, `${field}.securityContext`),
     ...validateSpread(spec, `${field}.topologySpreadConstraints`),
   ];
@@ -111,6 +111,10 @@ function validateSeconds(spec: PodSpec, field: string): readonly FieldProblem[] 
 }
 
 const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] as const;
+
+export function validateTolerations(tolerations: readonly Toleration[], field: string): readonly FieldProblem[] {
+  return tolerations.flatMap((toleration, index) => validateToleration(toleration, `${field}[${index}]`));
+}
 
 function validateToleration(toleration: Toleration, field: string): readonly FieldProblem[] {
   const { key = '', operator = '', value = '', effect = '', tolerationSeconds } = toleration;

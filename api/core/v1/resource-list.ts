@@ -55,7 +55,7 @@ const containerResources = ['cpu', 'memory', 'ephemeral-storage'] as const;
 
 const HUGE_PAGES = 'hugepages-';
 
-function isOvercommittable(name: string): boolean {
+export function isOvercommittable(name: string): boolean {
   const isOwn = !name.includes('/') || name.startsWith('kubernetes.io/');
   return isOwn && !name.startsWith(HUGE_PAGES);
 }

@@ -1,0 +1,40 @@
+/**
+ * Stored bytes as a version of a kind serves them. Nearly always these are the same; a version that is not the stored one is made of it here, once per object, and
+ * turned back into it before it is written. Whoever shows or changes stored objects asks here.
+ */
+import type { ApiObject } from '#api/meta/resource-type.ts';
+import type { ResourceDefinition } from '../resources/resource-definition.ts';
+import type { CachedObject } from '../storage/watch-cache.ts';
+import { isOfType, parseStored } from './json-value.ts';
+
+/** By version, then by stored bytes: an object that is read again and again is converted once. */
+const servedByStored = new WeakMap<object, WeakMap<Buffer, Buffer>>();
+
+export function servedBytes(definition: ResourceDefinition<ApiObject>, bytes: Buffer): Buffer {
+  const { storedAs, type } = definition;
+  if (storedAs === undefined) return bytes;
+  const known = servedByStored.getOrInsertComputed(definition, () => new WeakMap());
+  return known.getOrInsertComputed(bytes, () => {
+    const object = parseStored(bytes);
+    // What a dry run would have written is in the version of its request.
+    return isOfType(type, object) ? bytes : Buffer.from(JSON.stringify(storedAs.fromStored(object)));
+  });
+}
+
+const servedByBytes = new WeakMap<Buffer, CachedObject>();
+
+/** Of a cached object; one value for all watchers, so that they share what is made of it. */
+export function servedObject(definition: ResourceDefinition<ApiObject>, object: CachedObject): CachedObject {
+  const bytes = servedBytes(definition, object.bytes);
+  if (bytes === object.bytes) return object;
+  const known = servedByBytes.get(bytes);
+  if (known !== undefined && known.revision === object.revision) return known;
+  const served = { ...object, bytes };
+  servedByBytes.set(bytes, served);
+  return served;
+}
+
+/** The object as it is stored. */
+export function storedObject({ storedAs }: ResourceDefinition<ApiObject>, object: ApiObject): ApiObject {
+  return storedAs === undefined ? object : storedAs.toStored(object);
+}
