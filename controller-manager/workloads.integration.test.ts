@@ -1,11 +1,11 @@
 /**
- * The controllers of workloads on a real API server, with pods played by `testing/played-cluster.ts`: what a user does with a DaemonSet and what comes of it,
+ * The controllers of workloads on a real API server, with pods played by `testing/played-cluster.ts`: what a user does and what comes of it,
  * up to the moment when nothing is written any more.
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { controllerrevisions, daemonsets, events, nodes, pods } from '#api/generated/resources.ts';
-import type { DaemonSet, Pod } from '#api/generated/types.ts';
+import { controllerrevisions, daemonsets, events, nodes, persistentvolumeclaims, pods, statefulsets } from '#api/generated/resources.ts';
+import type { DaemonSet, Pod, StatefulSet } from '#api/generated/types.ts';
 import type { ApiObject, Draft, ResourceType } from '#api/meta/resource-type.ts';
 import { aReadyNode, type PlayedCluster, startPlayedCluster } from './testing/played-cluster.ts';
 
@@ -111,4 +111,83 @@ test('a failed daemon is replaced', async () => {
   await until('it was told of', () => sawEvent(/^Found failed daemon pod default\/agent-.* on node worker-., will try to kill it$/));
   await admin.resource(daemonsets).delete(inDefault('agent'), { propagationPolicy: 'Foreground' });
   await until('everything is gone', async () => [...(await podsOf('agent')), ...(await namesOf(controllerrevisions))].length === 0);
+});
+
+const aStatefulSet: Draft<StatefulSet> = {
+  apiVersion: 'apps/v1',
+  kind: 'StatefulSet',
+  metadata: inDefault('db'),
+  spec: {
+    replicas: 3,
+    serviceName: 'db',
+    selector: { matchLabels: { app: 'db' } },
+    template: template('db', 'db:v1'),
+    volumeClaimTemplates: [
+      {
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        metadata: { name: 'data', uid: '', resourceVersion: '', creationTimestamp: '2026-01-01T00:00:00Z' },
+        spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+      },
+    ],
+  },
+};
+const findStatefulSet = () => admin.resource(statefulsets).get(inDefault('db'));
+const patchStatefulSet = (spec: object) => admin.resource(statefulsets).patch(inDefault('db'), 'strategic', { spec });
+const imagesOf = async (app: string) =>
+  (await podsOf(app)).map(({ metadata, spec }) => `${metadata.name} ${spec.containers[0]?.image}`).sort();
+
+async function isStatefulSetSettled(replicas: number, updated = replicas): Promise<boolean> {
+  const { metadata, status } = await findStatefulSet();
+  const isSeen = status?.observedGeneration === metadata.generation;
+  return isSeen && status?.replicas === replicas && status.availableReplicas === replicas && status.updatedReplicas === updated;
+}
+
+test('a StatefulSet makes its pods one after the other, each with its claim', async () => {
+  await admin.resource(statefulsets).create(aStatefulSet);
+  await until('three pods run', () => isStatefulSetSettled(3));
+  const byName = (await podsOf('db')).toSorted((left, right) => (left.metadata.name < right.metadata.name ? -1 : 1));
+  assert.deepEqual(
+    byName.map(({ metadata, spec }) => [metadata.name, spec.hostname, spec.subdomain]),
+    ['db-0', 'db-1', 'db-2'].map((name) => [name, name, 'db']),
+  );
+  assert.deepEqual(await namesOf(persistentvolumeclaims), ['data-db-0', 'data-db-1', 'data-db-2']);
+  await until('the events are written', () => sawEvent(/^create Pod db-2 in StatefulSet db successful$/));
+  await assertAtRest(statefulsets, pods, controllerrevisions, persistentvolumeclaims);
+});
+
+test('a deleted pod comes back under its name', async () => {
+  const before = await admin.resource(pods).get(inDefault('db-1'));
+  await admin.resource(pods).delete(inDefault('db-1'));
+  await until('it is another pod of that name', async () => {
+    const after = (await podsOf('db')).find(({ metadata }) => metadata.name === 'db-1');
+    return after !== undefined && after.metadata.uid !== before.metadata.uid && (await isStatefulSetSettled(3));
+  });
+});
+
+test('an update stops at the partition and goes on when it is lowered', async () => {
+  await patchStatefulSet({ template: template('db', 'db:v2'), updateStrategy: { rollingUpdate: { partition: 2 } } });
+  await until('the last pod is updated', () => isStatefulSetSettled(3, 1));
+  assert.deepEqual(await imagesOf('db'), ['db-0 db:v1', 'db-1 db:v1', 'db-2 db:v2']);
+  await patchStatefulSet({ updateStrategy: { rollingUpdate: { partition: 0 } } });
+  await until('all pods are updated', () => isStatefulSetSettled(3));
+  assert.deepEqual(await imagesOf('db'), ['db-0 db:v2', 'db-1 db:v2', 'db-2 db:v2']);
+  await until('the update is over', async () => {
+    const { status } = await findStatefulSet();
+    return status?.currentRevision === status?.updateRevision && status?.currentReplicas === 3;
+  });
+  await assertAtRest(statefulsets, pods, controllerrevisions);
+});
+
+test('claims of pods that leave go when they are told to, the others stay', async () => {
+  await patchStatefulSet({ persistentVolumeClaimRetentionPolicy: { whenScaled: 'Delete' }, replicas: 1 });
+  await until('one pod and one claim are left', async () => {
+    const claims = await namesOf(persistentvolumeclaims);
+    return (await isStatefulSetSettled(1)) && claims.length === 1 && claims[0] === 'data-db-0';
+  });
+  await patchStatefulSet({ replicas: 2 });
+  await until('two pods run', () => isStatefulSetSettled(2));
+  await admin.resource(statefulsets).delete(inDefault('db'), { propagationPolicy: 'Foreground' });
+  await until('the pods are gone', async () => (await podsOf('db')).length === 0);
+  assert.deepEqual(await namesOf(persistentvolumeclaims), ['data-db-0', 'data-db-1']);
 });
