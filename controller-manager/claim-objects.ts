@@ -19,6 +19,8 @@ export interface Claim<T extends ApiObject> {
   readonly selector: LabelSelector;
   readonly type: ResourceType<T>;
   readonly candidates: readonly T[];
+  /** What an adopted object gets besides its owner. */
+  readonly finalizer?: string;
   /** Whether the server confirmed that the owner still lives: a stale cache must not give orphans to a dead owner. */
   readonly mayAdopt: boolean;
 }
@@ -29,7 +31,8 @@ export interface ClaimResult<T extends ApiObject> {
   readonly actions: readonly Action[];
 }
 
-export function claimObjects<T extends ApiObject>({ owner, ownerType, selector, type, candidates, mayAdopt }: Claim<T>): ClaimResult<T> {
+export function claimObjects<T extends ApiObject>(claim: Claim<T>): ClaimResult<T> {
+  const { owner, selector, type, candidates, mayAdopt } = claim;
   const matches = compileLabelSelector(selector);
   const claimed: T[] = [];
   const actions: Action[] = [];
@@ -41,8 +44,7 @@ export function claimObjects<T extends ApiObject>({ owner, ownerType, selector, 
       if (isMatch) claimed.push(object);
       else if (!ownerIsGoing) actions.push(release(type, object, owner));
     } else if (isAdoptable(owner, object, matches) && mayAdopt) {
-      const reference = controllerReference(owner, ownerType);
-      actions.push(patchOwners(type, object, [...(object.metadata.ownerReferences ?? []), reference]));
+      actions.push(adopt(claim, object));
     }
   }
   return { claimed, actions };
@@ -74,22 +76,19 @@ export function onOrphanChange<T extends ApiObject, O extends ApiObject & { read
   });
 }
 
-function release<T extends ApiObject>(type: ResourceType<T>, object: T, owner: ApiObject): Action {
-  return patchOwners(
-    type,
-    object,
-    (object.metadata.ownerReferences ?? []).filter(({ uid }) => uid !== owner.metadata.uid),
-  );
+function adopt<T extends ApiObject>({ owner, ownerType, type, finalizer }: Claim<T>, object: T): Action {
+  const { ownerReferences = [], finalizers = [] } = object.metadata;
+  const more = finalizer === undefined || finalizers.includes(finalizer) ? {} : { finalizers: [...finalizers, finalizer] };
+  return patchLists(type, object, { ownerReferences: [...ownerReferences, controllerReference(owner, ownerType)], ...more });
 }
 
-/** A merge patch replaces the whole list, hence the version: nobody else's owner may get lost. */
-function patchOwners<T extends ApiObject>(type: ResourceType<T>, object: T, ownerReferences: readonly object[]): Action {
+function release<T extends ApiObject>(type: ResourceType<T>, object: T, owner: ApiObject): Action {
+  const others = (object.metadata.ownerReferences ?? []).filter(({ uid }) => uid !== owner.metadata.uid);
+  return patchLists(type, object, { ownerReferences: others.length === 0 ? null : others });
+}
+
+/** A merge patch replaces whole lists, hence the version: nobody else's owner may get lost. */
+function patchLists<T extends ApiObject>(type: ResourceType<T>, object: T, lists: object): Action {
   const { uid, resourceVersion } = object.metadata;
-  return {
-    verb: 'patch',
-    type,
-    key: keyOf(object),
-    patchType: 'merge',
-    patch: { metadata: { uid, resourceVersion, ownerReferences: ownerReferences.length === 0 ? null : ownerReferences } },
-  };
+  return { verb: 'patch', type, key: keyOf(object), patchType: 'merge', patch: { metadata: { uid, resourceVersion, ...lists } } };
 }

@@ -5,6 +5,8 @@ import { deploymentController } from './deployment.ts';
 import { endpointSliceController } from './endpoint-slice.ts';
 import { endpointsController } from './endpoints.ts';
 import { garbageCollector } from './garbage-collector.ts';
+import { jobController } from './job.ts';
+import { jobTrackingController } from './job-tracking.ts';
 import { namespaceController } from './namespace.ts';
 import { nodeIpamController } from './node-ipam.ts';
 import { nodeLifecycleController } from './node-lifecycle.ts';
@@ -32,6 +34,8 @@ export function listControllers(caches: SharedCaches, { clusterCidr }: Controlle
     { component: 'replicaset-controller', run: (deps, signal) => runController(replicaSetController(caches), deps, signal) },
     { component: 'statefulset-controller', run: (deps, signal) => runController(statefulSetController(caches), deps, signal) },
     { component: 'daemonset-controller', run: (deps, signal) => runController(daemonSetController(caches), deps, signal) },
+    { component: 'job-controller', run: (deps, signal) => runController(jobController(caches), deps, signal) },
+    { component: 'job-controller', run: (deps, signal) => runController(jobTrackingController(caches), deps, signal) },
     { component: 'endpoint-slice-controller', run: (deps, signal) => runController(endpointSliceController(caches), deps, signal) },
     { component: 'endpoint-controller', run: (deps, signal) => runController(endpointsController(caches), deps, signal) },
     { component: 'namespace-controller', run: (deps, signal) => runController(namespaceController(caches), deps, signal) },

@@ -8,6 +8,7 @@ import {
   deployments,
   endpoints,
   endpointslices,
+  jobs,
   leases,
   namespaces,
   nodes,
@@ -23,6 +24,7 @@ import type {
   Deployment,
   EndpointSlice,
   Endpoints,
+  Job,
   Lease,
   Namespace,
   Node,
@@ -63,6 +65,7 @@ export interface SharedCaches {
   readonly replicaSets: Informer<ReplicaSet>;
   readonly statefulSets: Informer<StatefulSet>;
   readonly daemonSets: Informer<DaemonSet>;
+  readonly jobs: Informer<Job>;
   readonly controllerRevisions: Informer<ControllerRevision>;
   readonly pods: Informer<Pod>;
   readonly persistentVolumeClaims: Informer<PersistentVolumeClaim>;
@@ -85,6 +88,7 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     replicaSets: createInformer({ type: replicasets, indexes: controlledIndexes }, deps),
     statefulSets: createInformer({ type: statefulsets, indexes }, deps),
     daemonSets: createInformer({ type: daemonsets, indexes }, deps),
+    jobs: createInformer({ type: jobs, indexes: controlledIndexes }, deps),
     controllerRevisions: createInformer({ type: controllerrevisions, indexes: controlledIndexes }, deps),
     pods: createInformer({ type: pods, indexes: podIndexes }, deps),
     persistentVolumeClaims: createInformer({ type: persistentvolumeclaims, indexes }, deps),

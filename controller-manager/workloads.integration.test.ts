@@ -4,8 +4,18 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { controllerrevisions, daemonsets, events, nodes, persistentvolumeclaims, pods, statefulsets } from '#api/generated/resources.ts';
-import type { DaemonSet, Pod, StatefulSet } from '#api/generated/types.ts';
+import {
+  controllerrevisions,
+  daemonsets,
+  events,
+  jobs,
+  nodes,
+  persistentvolumeclaims,
+  pods,
+  statefulsets,
+} from '#api/generated/resources.ts';
+import type { DaemonSet, Job, Pod, StatefulSet } from '#api/generated/types.ts';
+import { isConditionTrue } from '#api/meta/condition.ts';
 import type { ApiObject, Draft, ResourceType } from '#api/meta/resource-type.ts';
 import { aReadyNode, type PlayedCluster, startPlayedCluster } from './testing/played-cluster.ts';
 
@@ -191,3 +201,83 @@ test('claims of pods that leave go when they are told to, the others stay', asyn
   await until('the pods are gone', async () => (await podsOf('db')).length === 0);
   assert.deepEqual(await namesOf(persistentvolumeclaims), ['data-db-0', 'data-db-1']);
 });
+
+const aJob = (name: string, image: string, spec: Partial<Job['spec']> = {}): Draft<Job> => ({
+  apiVersion: 'batch/v1',
+  kind: 'Job',
+  metadata: inDefault(name),
+  spec: {
+    ...spec,
+    template: { metadata: { labels: { app: name } }, spec: { restartPolicy: 'Never', containers: [{ name: 'main', image }] } },
+  },
+});
+const findJob = (name: string) => admin.resource(jobs).get(inDefault(name));
+const isJobOver = async (name: string, end: 'Complete' | 'Failed') => isConditionTrue((await findJob(name)).status?.conditions, end);
+
+test('a Job runs its pods until enough have succeeded', async () => {
+  await admin.resource(jobs).create(aJob('pi', 'succeed', { completions: 5, parallelism: 2 }));
+  await until('it is complete', () => isJobOver('pi', 'Complete'));
+  const { status } = await findJob('pi');
+  assert.deepEqual([status?.succeeded, status?.failed, status?.ready, status?.terminating], [5, undefined, 0, 0]);
+  assert.deepEqual(
+    status?.conditions?.map(({ type, reason }) => `${type} ${reason}`),
+    ['SuccessCriteriaMet CompletionsReached', 'Complete CompletionsReached'],
+  );
+  const worked = await podsOf('pi');
+  assert.equal(worked.length, 5);
+  assert.ok(worked.every(({ metadata }) => metadata.finalizers === undefined));
+  await until('it was told of', () => sawEvent(/^Job completed$/));
+  await assertAtRest(jobs, pods);
+});
+
+test('an indexed Job does each index once', async () => {
+  await admin.resource(jobs).create(aJob('many', 'succeed', { completionMode: 'Indexed', completions: 6, parallelism: 6 }));
+  await until('it is complete', () => isJobOver('many', 'Complete'));
+  assert.equal((await findJob('many')).status?.completedIndexes, '0-5');
+  const hosts = (await podsOf('many')).map(({ spec }) => spec.hostname).sort();
+  assert.deepEqual(hosts, ['many-0', 'many-1', 'many-2', 'many-3', 'many-4', 'many-5']);
+});
+
+test('a Job that may not fail fails with its first pod', async () => {
+  await admin.resource(jobs).create(aJob('doomed', 'fail', { backoffLimit: 0, completions: 3, parallelism: 1 }));
+  await until('it has failed', () => isJobOver('doomed', 'Failed'));
+  const { status } = await findJob('doomed');
+  assert.equal(status?.failed, 1);
+  assert.deepEqual(
+    status?.conditions?.map(({ type, reason }) => `${type} ${reason}`),
+    ['FailureTarget BackoffLimitExceeded', 'Failed BackoffLimitExceeded'],
+  );
+  assert.ok((await podsOf('doomed')).every(({ metadata }) => metadata.finalizers === undefined));
+});
+
+test('a Job past its deadline takes its pods down', async () => {
+  await admin.resource(jobs).create(aJob('late', 'sleep', { activeDeadlineSeconds: 1, completions: 2, parallelism: 2 }));
+  await until('it has failed', () => isJobOver('late', 'Failed'));
+  assert.deepEqual([(await podsOf('late')).length, (await findJob('late')).status?.failed], [0, 2]);
+});
+
+test('a Job pauses and goes on', async () => {
+  await admin.resource(jobs).create(aJob('pause', 'sleep', { parallelism: 2, completions: 2 }));
+  await until('its pods are ready', async () => (await findJob('pause')).status?.ready === 2);
+  await assertAtRest(jobs, pods);
+  await admin.resource(jobs).patch(inDefault('pause'), 'merge', { spec: { suspend: true } });
+  await until('its pods are gone', async () => (await podsOf('pause')).length === 0);
+  assert.equal((await findJob('pause')).status?.failed, undefined);
+  await admin.resource(jobs).patch(inDefault('pause'), 'merge', { spec: { suspend: false } });
+  await until('it runs again', async () => (await findJob('pause')).status?.ready === 2);
+});
+
+for (const propagationPolicy of ['Foreground', 'Background', 'Orphan'] as const) {
+  test(`a Job that is deleted in the way ${propagationPolicy} leaves no pod that cannot be deleted`, async () => {
+    const name = `gone-${propagationPolicy.toLowerCase()}`;
+    await admin.resource(jobs).create(aJob(name, 'sleep'));
+    await until('its pod runs', async () => (await findJob(name)).status?.ready === 1);
+    await admin.resource(jobs).delete(inDefault(name), { propagationPolicy });
+    await until('it is gone', async () => !(await namesOf(jobs)).includes(name));
+    const isLeft = propagationPolicy === 'Orphan' ? 1 : 0;
+    await until('nothing holds its pod', async () => {
+      const left = await podsOf(name);
+      return left.length === isLeft && left.every(({ metadata }) => metadata.finalizers === undefined);
+    });
+  });
+}

@@ -5,6 +5,7 @@ import type {
   DaemonSet,
   Deployment,
   EndpointSlice,
+  Job,
   Node,
   ObjectMeta,
   OwnerReference,
@@ -158,6 +159,26 @@ export function aStatefulSet(spec: Partial<StatefulSet['spec']> = {}, more: Part
       ...spec,
     },
     ...more,
+  };
+}
+
+/** With a selector, as the server gives it one. */
+export function aJob(spec: Partial<Job['spec']> = {}, status?: Job['status']): Job {
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: metadataOf('work', { generation: 1 }),
+    spec: {
+      completions: 1,
+      parallelism: 1,
+      backoffLimit: 6,
+      completionMode: 'NonIndexed',
+      podReplacementPolicy: 'TerminatingOrFailed',
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'work:v1' }] } },
+      ...spec,
+    },
+    ...(status === undefined ? {} : { status }),
   };
 }
 
