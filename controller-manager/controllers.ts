@@ -15,6 +15,7 @@ import { replicaSetController } from './replica-set.ts';
 import type { SharedCaches } from './shared-caches.ts';
 import { statefulSetController } from './stateful-set.ts';
 import { taintEvictionController } from './taint-eviction.ts';
+import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 
 export interface ControllersConfig {
   /** What the nodes' pod ranges are taken from: `10.244.0.0/16`. */
@@ -36,6 +37,7 @@ export function listControllers(caches: SharedCaches, { clusterCidr }: Controlle
     { component: 'daemonset-controller', run: (deps, signal) => runController(daemonSetController(caches), deps, signal) },
     { component: 'job-controller', run: (deps, signal) => runController(jobController(caches), deps, signal) },
     { component: 'job-controller', run: (deps, signal) => runController(jobTrackingController(caches), deps, signal) },
+    { component: 'ttl-after-finished-controller', run: (deps, signal) => runController(ttlAfterFinishedController(caches), deps, signal) },
     { component: 'endpoint-slice-controller', run: (deps, signal) => runController(endpointSliceController(caches), deps, signal) },
     { component: 'endpoint-controller', run: (deps, signal) => runController(endpointsController(caches), deps, signal) },
     { component: 'namespace-controller', run: (deps, signal) => runController(namespaceController(caches), deps, signal) },

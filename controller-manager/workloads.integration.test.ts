@@ -281,3 +281,9 @@ for (const propagationPolicy of ['Foreground', 'Background', 'Orphan'] as const)
     });
   });
 }
+
+test('a Job goes with its pods when its time after the end is over', async () => {
+  await admin.resource(jobs).create(aJob('brief', 'succeed', { ttlSecondsAfterFinished: 1 }));
+  await until('it is complete', () => isJobOver('brief', 'Complete'));
+  await until('it is gone', async () => !(await namesOf(jobs)).includes('brief') && (await podsOf('brief')).length === 0);
+});
