@@ -38,6 +38,8 @@ export type Action =
       readonly patchType: PatchType;
       readonly patch: unknown;
       readonly subresource?: string;
+      /** Needs no patch before it and none after it to be done: may go out together with those like it. */
+      readonly isIndependent?: boolean;
     }
   | {
       readonly verb: 'delete';
@@ -92,7 +94,7 @@ interface ActionDeps {
   readonly events: EventRecorder;
 }
 
-/** Creations or deletions next to each other go out together, first one, then twice as many, up to this many: upstream's slow start. */
+/** Creations, deletions or independent patches next to each other go out together, first one, then twice as many, up to this many: upstream's slow start. */
 const BATCH_ACTIONS_MAX = 16;
 
 /** Does what was decided, in order, as far as it goes. Never rejects: what failed is in the result. */
@@ -116,7 +118,7 @@ export async function applyActions(actions: readonly Action[], deps: ActionDeps)
   return { writes, failures, requeueAfterMs: delays.length === 0 ? undefined : Math.min(...delays) };
 }
 
-/** Runs of creations or deletions of one resource become batches of 1, 2, 4, …; everything else stays one by one. */
+/** Runs of creations, deletions or independent patches of one resource become batches of 1, 2, 4, …; everything else stays one by one. */
 export function batchActions(actions: readonly Action[]): readonly (readonly Action[])[] {
   const batches: Action[][] = [];
   let sizeMax = 1;
@@ -135,7 +137,12 @@ export function batchActions(actions: readonly Action[]): readonly (readonly Act
 
 function mayGoTogether(left: Action, right: Action): boolean {
   if (left.verb === 'create') return right.verb === 'create' && right.type === left.type;
+  if (left.verb === 'patch') return right.verb === 'patch' && right.type === left.type && isIndependent(left) && isIndependent(right);
   return left.verb === 'delete' && right.verb === 'delete' && right.type === left.type;
+}
+
+function isIndependent(action: ActionOf<'patch'>): boolean {
+  return action.isIndependent === true;
 }
 
 /** A later step may rest on an earlier one, so it waits for the next try; but what is known is reported. */

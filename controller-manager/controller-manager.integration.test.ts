@@ -18,91 +18,22 @@ import {
   serviceaccounts,
   services,
 } from '#api/generated/resources.ts';
-import type { Deployment, Pod } from '#api/generated/types.ts';
+import type { Deployment } from '#api/generated/types.ts';
 import { findCondition } from '#api/meta/condition.ts';
-import { keyOf } from '#api/meta/object-key.ts';
 import type { ApiObject, Draft, ResourceType } from '#api/meta/resource-type.ts';
-import { isReason } from '#api/meta/status.ts';
-import { type Client, createClient } from '#client/client.ts';
-import { formatTime, systemClock } from '#component/clock.ts';
-import { silentLogger } from '#component/logger.ts';
-import { systemRandom } from '#component/random.ts';
-import { createTestApiServer, type TestApiServer } from '../apiserver/testing/test-api-server.ts';
-import { createControllerManager } from './controller-manager.ts';
+import { aReadyNode, type PlayedCluster, startPlayedCluster } from './testing/played-cluster.ts';
 
-const WAIT_MS_MAX = 15_000;
-const LOOK_MS = 20;
-
-let server: TestApiServer;
-let admin: Client;
-let own: Client;
-const stop = new AbortController();
-const running: Promise<void>[] = [];
+let cluster: PlayedCluster;
+let admin: PlayedCluster['admin'];
+let until: PlayedCluster['until'];
+let namesOf: PlayedCluster['namesOf'];
 
 before(async () => {
-  server = await createTestApiServer();
-  const { certificate, key } = await server.client('system:kube-controller-manager');
-  admin = createClient({
-    server: server.url,
-    ca: server.ca,
-    userAgent: 'test',
-    certificate: server.admin.certificate,
-    key: server.admin.key,
-  });
-  own = createClient({ server: server.url, ca: server.ca, userAgent: 'kube-controller-manager', certificate, key });
-  for (const identity of ['one', 'two']) {
-    const deps = { client: own, clock: systemClock, random: systemRandom, log: silentLogger };
-    running.push(createControllerManager({ identity, clusterCidr: '10.244.0.0/16', rootCa: server.ca }, deps).run(stop.signal));
-  }
-  running.push(playKubelet(stop.signal));
+  cluster = await startPlayedCluster(['one', 'two']);
+  ({ admin, until, namesOf } = cluster);
 });
 
-after(async () => {
-  stop.abort();
-  await Promise.allSettled(running);
-  await Promise.all([admin.close(), own.close()]);
-  await server.stop();
-});
-
-async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
-  const deadline = systemClock.monotonic() + WAIT_MS_MAX;
-  while (!(await isTrue())) {
-    if (systemClock.monotonic() > deadline) throw new Error(`still waiting until ${what}`);
-    await systemClock.sleep(LOOK_MS, stop.signal);
-  }
-}
-
-/** Gives every pod a node and an address, makes it ready, and ends it when it is deleted. */
-async function playKubelet(signal: AbortSignal): Promise<void> {
-  let address = 1;
-  while (!signal.aborted) {
-    const { items } = await admin.resource(pods).list();
-    for (const pod of items) {
-      try {
-        if (pod.metadata.deletionTimestamp !== undefined) await admin.resource(pods).delete(keyOf(pod), { gracePeriodSeconds: 0 });
-        else if (pod.spec.nodeName === undefined) await bind(pod);
-        else if (pod.status?.podIP === undefined) await start(pod, `10.244.0.${address++}`);
-      } catch (error) {
-        if (!isReason(error, 'NotFound', 'Conflict')) throw error;
-      }
-    }
-    await systemClock.sleep(LOOK_MS, signal).catch(() => {});
-  }
-}
-
-async function bind(pod: Pod): Promise<void> {
-  const target = { apiVersion: 'v1', kind: 'Node', name: 'worker-1' };
-  await admin
-    .resource(pods)
-    .createSubresource(keyOf(pod), 'binding', { apiVersion: 'v1', kind: 'Binding', metadata: { name: pod.metadata.name }, target });
-}
-
-async function start(pod: Pod, podIP: string): Promise<void> {
-  const conditions = [{ type: 'Ready', status: 'True', lastTransitionTime: formatTime(systemClock.now()) }];
-  await admin
-    .resource(pods)
-    .updateStatus({ ...pod, status: { ...pod.status, phase: 'Running', podIP, podIPs: [{ ip: podIP }], conditions } });
-}
+after(() => cluster.stop());
 
 const inDefault = (name: string) => ({ namespace: 'default', name });
 const labels = { app: 'web' };
@@ -120,11 +51,6 @@ function aDeployment(namespace: string, image: string): Draft<Deployment> {
   };
 }
 
-async function namesOf<T extends ApiObject>(type: ResourceType<T>, namespace = 'default'): Promise<readonly string[]> {
-  const { items } = await admin.resource(type).list({ namespace });
-  return items.map(({ metadata }) => metadata.name).sort();
-}
-
 /** Rolled out and observed, as `kubectl rollout status` sees it. */
 async function isRolledOut(replicas: number): Promise<boolean> {
   const { metadata, status } = await admin.resource(deployments).get(inDefault('web'));
@@ -136,9 +62,7 @@ const patchDeployment = (spec: object) => admin.resource(deployments).patch(inDe
 const useImage = (image: string) => patchDeployment({ template: { spec: { containers: [{ name: 'web', image }] } } });
 
 test('a node gets a range of pod addresses', async () => {
-  const condition = { type: 'Ready', status: 'True', lastTransitionTime: formatTime(systemClock.now()) };
-  const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'worker-1' }, spec: {}, status: { conditions: [condition] } };
-  await admin.resource(nodes).create(node);
+  await admin.resource(nodes).create(aReadyNode('worker-1'));
   await until(
     'the node has its range',
     async () => (await admin.resource(nodes).get({ namespace: '', name: 'worker-1' })).spec.podCIDR === '10.244.0.0/24',
@@ -178,16 +102,10 @@ test('a Deployment becomes a ReplicaSet, pods and endpoints', async () => {
 });
 
 test('at rest nothing is written', async () => {
-  const newest = async () => (await admin.resource(pods).list()).metadata.resourceVersion;
-  const revisions = async () => {
-    const kinds = [deployments, replicasets, pods, endpointslices, services, namespaces, nodes];
-    const lists = await Promise.all(kinds.map((type: ResourceType<ApiObject>) => admin.resource(type).list()));
-    return lists.flatMap(({ items }) => items.map(({ metadata }) => `${metadata.uid} ${metadata.resourceVersion}`)).sort();
-  };
-  await newest();
-  const earlier = await revisions();
-  await systemClock.sleep(1_500, stop.signal);
-  assert.deepEqual(await revisions(), earlier);
+  const kinds = [deployments, replicasets, pods, endpointslices, services, namespaces, nodes];
+  const earlier = await cluster.versionsOf(kinds);
+  await cluster.sleep(1_500);
+  assert.deepEqual(await cluster.versionsOf(kinds), earlier);
 });
 
 test('scaling makes exactly the pods that are wanted', async () => {
@@ -304,7 +222,7 @@ test('every namespace has its default account and the authority, and they come b
   for (const round of ['first', 'second']) {
     await until(`the account is there for the ${round} time`, () => exists(serviceaccounts, account));
     await until(`the authority is there for the ${round} time`, () => exists(configmaps, authority));
-    assert.equal((await admin.resource(configmaps).get(authority)).data?.['ca.crt'], server.ca);
+    assert.equal((await admin.resource(configmaps).get(authority)).data?.['ca.crt'], cluster.ca);
     await admin.resource(serviceaccounts).delete(account);
     await admin.resource(configmaps).delete(authority);
   }

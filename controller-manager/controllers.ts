@@ -1,9 +1,12 @@
 /** The list of controllers: what runs in a controller manager, and under which name each one writes events. A new one is a file and a line. */
 import { type ControllerDeps, runController } from '#client/controller.ts';
+import { daemonSetController } from './daemon-set.ts';
 import { deploymentController } from './deployment.ts';
 import { endpointSliceController } from './endpoint-slice.ts';
 import { endpointsController } from './endpoints.ts';
 import { garbageCollector } from './garbage-collector.ts';
+import { jobController } from './job.ts';
+import { jobTrackingController } from './job-tracking.ts';
 import { namespaceController } from './namespace.ts';
 import { nodeIpamController } from './node-ipam.ts';
 import { nodeLifecycleController } from './node-lifecycle.ts';
@@ -12,7 +15,9 @@ import { replicaSetController } from './replica-set.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
 import type { SharedCaches } from './shared-caches.ts';
+import { statefulSetController } from './stateful-set.ts';
 import { taintEvictionController } from './taint-eviction.ts';
+import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 
 export interface ControllersConfig {
   /** What the nodes' pod ranges are taken from: `10.244.0.0/16`. */
@@ -32,6 +37,11 @@ export function listControllers(caches: SharedCaches, { clusterCidr, rootCa }: C
   return [
     { component: 'deployment-controller', run: (deps, signal) => runController(deploymentController(caches), deps, signal) },
     { component: 'replicaset-controller', run: (deps, signal) => runController(replicaSetController(caches), deps, signal) },
+    { component: 'statefulset-controller', run: (deps, signal) => runController(statefulSetController(caches), deps, signal) },
+    { component: 'daemonset-controller', run: (deps, signal) => runController(daemonSetController(caches), deps, signal) },
+    { component: 'job-controller', run: (deps, signal) => runController(jobController(caches), deps, signal) },
+    { component: 'job-controller', run: (deps, signal) => runController(jobTrackingController(caches), deps, signal) },
+    { component: 'ttl-after-finished-controller', run: (deps, signal) => runController(ttlAfterFinishedController(caches), deps, signal) },
     { component: 'endpoint-slice-controller', run: (deps, signal) => runController(endpointSliceController(caches), deps, signal) },
     { component: 'endpoint-controller', run: (deps, signal) => runController(endpointsController(caches), deps, signal) },
     { component: 'namespace-controller', run: (deps, signal) => runController(namespaceController(caches), deps, signal) },

@@ -11,11 +11,10 @@ import { keyOf, type ObjectKey } from '#api/meta/object-key.ts';
 import { controllerOf } from '#api/meta/owner-reference.ts';
 import { type Action, remove, updateStatus } from '#client/apply-actions.ts';
 import { type ActionFailure, type ControllerDefinition, onChange, onOwnedChange, onRelatedChange } from '#client/controller.ts';
-import { claimObjects, isAdoptable } from './claim-objects.ts';
+import { claimObjects, isAdoptable, onOrphanChange } from './claim-objects.ts';
 import { REVISION, revisionOf } from './deployment/deployment-annotations.ts';
 import { deadlineCheckAfterMs, describeRollout, isComplete, notePause, summarizeRollout } from './deployment/deployment-status.ts';
 import { isRollingUpdate } from './deployment/fence-posts.ts';
-import { isSameTemplate } from './deployment/pod-template.ts';
 import { currentReplicas, growCurrent, hasOldPodsRunning, removeOld, rollForward } from './deployment/roll.ts';
 import {
   activeReplicaSets,
@@ -28,6 +27,7 @@ import {
   rolloutActions,
 } from './deployment/rollout.ts';
 import { isScalingEvent, scaleRollout } from './deployment/scale.ts';
+import { isSameTemplate } from './pod-template.ts';
 import { CONTROLLER, controlledBy, isNamespaceGoing, isStillThere, type SharedCaches } from './shared-caches.ts';
 
 /** Deployments synced at once, as upstream's --concurrent-deployment-syncs. */
@@ -55,7 +55,7 @@ export function deploymentController(caches: SharedCaches): ControllerDefinition
     triggers: [
       onChange(caches.deployments),
       onOwnedChange(caches.replicaSets, 'Deployment'),
-      onRelatedChange(caches.replicaSets, (replicaSet) => adopters(caches, replicaSet)),
+      onOrphanChange(caches.replicaSets, caches.deployments),
       onRelatedChange(caches.pods, (pod) => recreatingOwners(caches, pod)),
     ],
     snapshot: (key, lastFailure) => snapshotDeployment(key, lastFailure, caches),
@@ -200,15 +200,6 @@ function refuseToSelectAll(deployment: Deployment): readonly Action[] {
 
 function isOurs(deployment: Deployment, namesake: ReplicaSet): boolean {
   return controllerOf(namesake)?.uid === deployment.metadata.uid && isSameTemplate(namesake.spec.template, deployment.spec.template);
-}
-
-/** An orphaned ReplicaSet wakes the Deployments that would take it. */
-function adopters(caches: SharedCaches, replicaSet: ReplicaSet): readonly ObjectKey[] {
-  if (controllerOf(replicaSet) !== undefined) return [];
-  return caches.deployments.store
-    .list(replicaSet.metadata.namespace)
-    .filter(({ spec }) => compileLabelSelector(spec.selector)(replicaSet.metadata.labels))
-    .map(keyOf);
 }
 
 /** Recreate waits for pods, not only for ReplicaSets. */

@@ -7,15 +7,17 @@ import { isDeepStrictEqual } from 'node:util';
 import { pods, replicasets } from '#api/generated/resources.ts';
 import type { Pod, ReplicaSet } from '#api/generated/types.ts';
 import { compileLabelSelector } from '#api/meta/label-selector.ts';
-import { keyOf, type ObjectKey } from '#api/meta/object-key.ts';
-import { controllerOf, controllerReference } from '#api/meta/owner-reference.ts';
+import type { ObjectKey } from '#api/meta/object-key.ts';
+import { controllerOf } from '#api/meta/owner-reference.ts';
 import type { Draft } from '#api/meta/resource-type.ts';
-import { type Action, create, remove, updateStatus } from '#client/apply-actions.ts';
-import { type ActionFailure, type ControllerDefinition, onChange, onOwnedChange, onRelatedChange } from '#client/controller.ts';
+import { type Action, updateStatus } from '#client/apply-actions.ts';
+import { type ActionFailure, type ControllerDefinition, onChange, onOwnedChange } from '#client/controller.ts';
 import { randomSuffix } from '#component/random.ts';
-import { claimObjects, isAdoptable } from './claim-objects.ts';
+import { claimObjects, isAdoptable, onOrphanChange } from './claim-objects.ts';
+import { createPod, deletePod, generatedName, podFromTemplate } from './pod-from-template.ts';
+import { availabilityCheckAfterMs, isActive } from './pod-readiness.ts';
 import { orderForDeletion } from './replica-set/deletion-order.ts';
-import { availabilityCheckAfterMs, isActive, summarizePods } from './replica-set/replica-set-status.ts';
+import { summarizePods } from './replica-set/replica-set-status.ts';
 import { CONTROLLER, controlledBy, isNamespaceGoing, isStillThere, type SharedCaches } from './shared-caches.ts';
 
 /** Pods created or deleted in one sync, upstream's burst: a typo in `replicas` must not occupy the server for minutes. */
@@ -43,11 +45,7 @@ export function replicaSetController(caches: SharedCaches): ControllerDefinition
   return {
     name: 'replicaset',
     informers: [caches.replicaSets, caches.pods, caches.namespaces],
-    triggers: [
-      onChange(caches.replicaSets),
-      onOwnedChange(caches.pods, 'ReplicaSet'),
-      onRelatedChange(caches.pods, (pod) => adopters(caches, pod)),
-    ],
+    triggers: [onChange(caches.replicaSets), onOwnedChange(caches.pods, 'ReplicaSet'), onOrphanChange(caches.pods, caches.replicaSets)],
     snapshot: (key, lastFailure) => snapshotReplicaSet(key, lastFailure, caches),
     reconcile: reconcileReplicaSet,
     workers: WORKERS,
@@ -107,7 +105,7 @@ function scale(snapshot: ReplicaSetSnapshot, active: readonly Pod[]): readonly A
   const missing = (replicaSet.spec.replicas ?? 1) - active.length;
   if (missing > 0) {
     if (!snapshot.mayCreate) return [];
-    return Array.from({ length: Math.min(missing, PODS_PER_SYNC_MAX) }, () => createPod(replicaSet, snapshot.suffix()));
+    return Array.from({ length: Math.min(missing, PODS_PER_SYNC_MAX) }, () => createPod(replicaSet, newPod(replicaSet, snapshot.suffix())));
   }
   const surplus = Math.min(-missing, PODS_PER_SYNC_MAX);
   return surplus === 0
@@ -117,47 +115,10 @@ function scale(snapshot: ReplicaSetSnapshot, active: readonly Pod[]): readonly A
         .map((pod) => deletePod(replicaSet, pod));
 }
 
-function createPod(replicaSet: ReplicaSet, suffix: string): Action {
-  return create(pods, podFromTemplate(replicaSet, suffix), {
-    regarding: replicaSet,
-    done: { reason: 'SuccessfulCreate', message: 'Created pod: {name}' },
-    failed: { reason: 'FailedCreate', message: 'Error creating: {error}' },
-  });
-}
-
-function deletePod(replicaSet: ReplicaSet, pod: Pod): Action {
-  return remove(pods, pod, {
-    regarding: replicaSet,
-    done: { reason: 'SuccessfulDelete', message: 'Deleted pod: {name}' },
-    failed: { reason: 'FailedDelete', message: 'Error deleting: {error}' },
-  });
-}
-
-/** The name is chosen here, where a retry after a lost answer can meet it again as `AlreadyExists`. */
-function podFromTemplate(replicaSet: ReplicaSet, suffix: string): Draft<Pod> {
-  const { name, namespace } = replicaSet.metadata;
-  const { metadata: { labels, annotations, finalizers } = {}, spec = { containers: [] } } = replicaSet.spec.template ?? {};
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: {
-      generateName: `${name}-`,
-      name: podName(name, suffix),
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(labels === undefined ? {} : { labels }),
-      ...(annotations === undefined ? {} : { annotations }),
-      ...(finalizers === undefined ? {} : { finalizers }),
-      ownerReferences: [controllerReference(replicaSet, replicasets)],
-    },
-    spec,
-  };
-}
-
-/** As `generateName` does it: 63 characters with the suffix, because a pod's name is its host name. */
-const POD_NAME_CHARS_MAX = 63;
-
-function podName(replicaSetName: string, suffix: string): string {
-  return `${`${replicaSetName}-`.slice(0, POD_NAME_CHARS_MAX - suffix.length)}${suffix}`;
+function newPod(replicaSet: ReplicaSet, suffix: string): Draft<Pod> {
+  const generateName = `${replicaSet.metadata.name}-`;
+  const { template } = replicaSet.spec;
+  return podFromTemplate({ owner: replicaSet, ownerType: replicasets, template, name: generatedName(generateName, suffix), generateName });
 }
 
 function siblingPods(replicaSet: ReplicaSet, caches: SharedCaches): readonly Pod[] {
@@ -169,13 +130,4 @@ function siblingPods(replicaSet: ReplicaSet, caches: SharedCaches): readonly Pod
 function describeFailure(failure: ActionFailure | undefined): ReplicaSetSnapshot['failure'] {
   if (failure?.action.verb === 'create') return { reason: 'FailedCreate', message: failure.message };
   return failure?.action.verb === 'delete' ? { reason: 'FailedDelete', message: failure.message } : undefined;
-}
-
-/** A pod without a controller wakes the ReplicaSets that would take it. */
-function adopters(caches: SharedCaches, pod: Pod): readonly ObjectKey[] {
-  if (controllerOf(pod) !== undefined) return [];
-  return caches.replicaSets.store
-    .list(pod.metadata.namespace)
-    .filter(({ spec }) => compileLabelSelector(spec.selector)(pod.metadata.labels))
-    .map(keyOf);
 }

@@ -4,29 +4,39 @@
  */
 import {
   configmaps,
+  controllerrevisions,
+  daemonsets,
   deployments,
   endpoints,
   endpointslices,
+  jobs,
   leases,
   namespaces,
   nodes,
+  persistentvolumeclaims,
   pods,
   replicasets,
   serviceaccounts,
   services,
+  statefulsets,
 } from '#api/generated/resources.ts';
 import type {
   ConfigMap,
+  ControllerRevision,
+  DaemonSet,
   Deployment,
   EndpointSlice,
   Endpoints,
+  Job,
   Lease,
   Namespace,
   Node,
+  PersistentVolumeClaim,
   Pod,
   ReplicaSet,
   Service,
   ServiceAccount,
+  StatefulSet,
 } from '#api/generated/types.ts';
 import { keyOf } from '#api/meta/object-key.ts';
 import { controllerOf } from '#api/meta/owner-reference.ts';
@@ -57,7 +67,12 @@ export interface SharedCaches {
   readonly random: Random;
   readonly deployments: Informer<Deployment>;
   readonly replicaSets: Informer<ReplicaSet>;
+  readonly statefulSets: Informer<StatefulSet>;
+  readonly daemonSets: Informer<DaemonSet>;
+  readonly jobs: Informer<Job>;
+  readonly controllerRevisions: Informer<ControllerRevision>;
   readonly pods: Informer<Pod>;
+  readonly persistentVolumeClaims: Informer<PersistentVolumeClaim>;
   readonly services: Informer<Service>;
   readonly endpointSlices: Informer<EndpointSlice>;
   readonly namespaces: Informer<Namespace>;
@@ -72,11 +87,17 @@ export interface SharedCaches {
 
 export function createSharedCaches(deps: InformerDeps): SharedCaches {
   const indexes = { [OWNER]: ownerIndex };
-  const podIndexes = { ...indexes, [CONTROLLER]: controllerIndex, [NODE]: nodeIndex, [FINISHED]: finishedIndex };
+  const controlledIndexes = { ...indexes, [CONTROLLER]: controllerIndex };
+  const podIndexes = { ...controlledIndexes, [NODE]: nodeIndex, [FINISHED]: finishedIndex };
   const caches = {
     deployments: createInformer({ type: deployments, indexes }, deps),
-    replicaSets: createInformer({ type: replicasets, indexes: { ...indexes, [CONTROLLER]: controllerIndex } }, deps),
+    replicaSets: createInformer({ type: replicasets, indexes: controlledIndexes }, deps),
+    statefulSets: createInformer({ type: statefulsets, indexes }, deps),
+    daemonSets: createInformer({ type: daemonsets, indexes }, deps),
+    jobs: createInformer({ type: jobs, indexes: controlledIndexes }, deps),
+    controllerRevisions: createInformer({ type: controllerrevisions, indexes: controlledIndexes }, deps),
     pods: createInformer({ type: pods, indexes: podIndexes }, deps),
+    persistentVolumeClaims: createInformer({ type: persistentvolumeclaims, indexes }, deps),
     services: createInformer({ type: services, indexes }, deps),
     endpointSlices: createInformer({ type: endpointslices, indexes: { ...indexes, [SERVICE]: serviceIndex } }, deps),
     endpoints: createInformer({ type: endpoints, indexes }, deps),

@@ -141,12 +141,11 @@ function union(original: readonly Json[], added: readonly Json[]): readonly Json
 function deleteFromSet(members: Map<string, Json>, field: string, unwanted: Json): void {
   const original = members.get(field);
   if (!isJsonArray(unwanted)) throw bad(`${DELETE_FROM_SET}${field} is not a list`);
-  if (isJsonArray(original)) {
-    members.set(
-      field,
-      original.filter((item) => !unwanted.includes(item)),
-    );
-  }
+  if (!isJsonArray(original)) return;
+  const kept = original.filter((item) => !unwanted.includes(item));
+  // A list that became empty is left out, as everywhere in the API.
+  if (kept.length === 0) members.delete(field);
+  else members.set(field, kept);
 }
 
 /** Puts a merged list into the order its author sees, when the patch says so with `$setElementOrder/<field>`. */

@@ -8,6 +8,7 @@ import type { Deployment, ReplicaSet } from '#api/generated/types.ts';
 import { controllerReference } from '#api/meta/owner-reference.ts';
 import type { Draft } from '#api/meta/resource-type.ts';
 import { type Action, create } from '#client/apply-actions.ts';
+import { hashTemplate, isSameTemplate, POD_TEMPLATE_HASH_LABEL } from '../pod-template.ts';
 import {
   inheritedAnnotations,
   maxRevision,
@@ -16,7 +17,6 @@ import {
   revisionAnnotations,
   withAnnotations,
 } from './deployment-annotations.ts';
-import { hashTemplate, isSameTemplate, POD_TEMPLATE_HASH_LABEL } from './pod-template.ts';
 
 export interface Rollout {
   readonly deployment: Deployment;

@@ -3,7 +3,7 @@
  * that tells two pods apart decides. Upstream: pkg/controller/controller_utils.go (ActivePodsWithRanks).
  */
 import type { Pod } from '#api/generated/types.ts';
-import { readySinceMs } from '../pod-readiness.ts';
+import { isReady, readySinceMs } from '../pod-readiness.ts';
 
 const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost';
 
@@ -57,10 +57,6 @@ function ageRank(ageMs: number): number {
 
 function isAssigned({ spec }: Pod): boolean {
   return (spec.nodeName ?? '') !== '';
-}
-
-function isReady(pod: Pod): boolean {
-  return readySinceMs(pod) !== undefined;
 }
 
 function phaseRank({ status }: Pod): number {

@@ -4,30 +4,23 @@
  */
 import type { Pod, ReplicaSet, ReplicaSetCondition, ReplicaSetStatus } from '#api/generated/types.ts';
 import { formatTime } from '#component/clock.ts';
-import { readySinceMs } from '../pod-readiness.ts';
+import { isActive, isAvailable, isReady, isTerminating } from '../pod-readiness.ts';
 
 interface Circumstances {
   readonly nowMs: number;
   readonly failure: { readonly reason: string; readonly message: string } | undefined;
 }
 
-/** Neither ended nor on its way out. */
-export function isActive({ metadata, status }: Pod): boolean {
-  return metadata.deletionTimestamp === undefined && !isOver(status?.phase);
-}
-
 /** `claimed` are all pods of the ReplicaSet, ended and terminating ones included. */
 export function summarizePods(replicaSet: ReplicaSet, claimed: readonly Pod[], { nowMs, failure }: Circumstances): ReplicaSetStatus {
   const { generation } = replicaSet.metadata;
   const active = claimed.filter(isActive);
-  const minReadyMs = (replicaSet.spec.minReadySeconds ?? 0) * 1_000;
-  const readyFor = active.map(readySinceMs).filter((since) => since !== undefined);
+  const { minReadySeconds = 0 } = replicaSet.spec;
   const counts = {
     fullyLabeledReplicas: active.filter((pod) => hasTemplateLabels(replicaSet, pod)).length,
-    readyReplicas: readyFor.length,
-    availableReplicas: readyFor.filter((since) => minReadyMs === 0 || since + minReadyMs <= nowMs).length,
-    terminatingReplicas: claimed.filter(({ metadata, status }) => metadata.deletionTimestamp !== undefined && !isOver(status?.phase))
-      .length,
+    readyReplicas: active.filter(isReady).length,
+    availableReplicas: active.filter((pod) => isAvailable(pod, minReadySeconds, nowMs)).length,
+    terminatingReplicas: claimed.filter(isTerminating).length,
   };
   const conditions = noteFailure(replicaSet.status?.conditions ?? [], failure, nowMs);
   return {
@@ -37,16 +30,6 @@ export function summarizePods(replicaSet: ReplicaSet, claimed: readonly Pod[], {
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     ...(conditions.length === 0 ? {} : { conditions }),
   };
-}
-
-/** When the next ready pod becomes available; undefined when none is waiting for that. */
-export function availabilityCheckAfterMs(active: readonly Pod[], minReadySeconds: number, nowMs: number): number | undefined {
-  const waits = active
-    .map(readySinceMs)
-    .filter((since) => since !== undefined)
-    .map((since) => since + minReadySeconds * 1_000 - nowMs)
-    .filter((wait) => wait > 0);
-  return minReadySeconds === 0 || waits.length === 0 ? undefined : Math.min(...waits);
 }
 
 function noteFailure(
@@ -62,8 +45,4 @@ function noteFailure(
 
 function hasTemplateLabels({ spec }: ReplicaSet, pod: Pod): boolean {
   return Object.entries(spec.template?.metadata?.labels ?? {}).every(([name, value]) => pod.metadata.labels?.[name] === value);
-}
-
-function isOver(phase: string | undefined): boolean {
-  return phase === 'Succeeded' || phase === 'Failed';
 }

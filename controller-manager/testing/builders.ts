@@ -1,9 +1,25 @@
 /** Objects for the controllers' tests: complete enough to be real, and each test names only what it is about. */
-import { deployments, replicasets, services } from '#api/generated/resources.ts';
-import type { Deployment, EndpointSlice, Namespace, Node, ObjectMeta, Pod, ReplicaSet, Service } from '#api/generated/types.ts';
+import { allResourceTypes, daemonsets, services } from '#api/generated/resources.ts';
+import type {
+  ControllerRevision,
+  DaemonSet,
+  Deployment,
+  EndpointSlice,
+  Job,
+  Namespace,
+  Node,
+  ObjectMeta,
+  OwnerReference,
+  Pod,
+  ReplicaSet,
+  Service,
+  StatefulSet,
+} from '#api/generated/types.ts';
 import { controllerReference } from '#api/meta/owner-reference.ts';
+import { type ApiObject, apiVersionOf, type ResourceType } from '#api/meta/resource-type.ts';
 import type { Action } from '#client/apply-actions.ts';
 import { formatTime } from '#component/clock.ts';
+import { observeRevision, REVISION_LABEL, type Revised, revisionData } from '../controller-revisions.ts';
 
 export const NOW_MS = Date.UTC(2026, 0, 1, 12);
 
@@ -46,14 +62,14 @@ export function aReplicaSet(
   return {
     apiVersion: 'apps/v1',
     kind: 'ReplicaSet',
-    metadata: metadataOf(name, { generation: 1, labels, ...(owner ? { ownerReferences: [controllerReference(owner, deployments)] } : {}) }),
+    metadata: metadataOf(name, { generation: 1, labels, ...ownedBy(owner) }),
     spec: { replicas, selector: { matchLabels: labels }, template: aTemplate('v1') },
     ...more,
   };
 }
 
 interface PodOptions {
-  readonly owner?: ReplicaSet;
+  readonly owner?: ApiObject;
   readonly node?: string;
   readonly phase?: string;
   /** When it became ready; absent: it is not. */
@@ -68,7 +84,7 @@ export function aPod(name: string, { owner, node, phase = 'Running', readySince,
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: metadataOf(name, { labels, ...(owner ? { ownerReferences: [controllerReference(owner, replicasets)] } : {}), ...metadata }),
+    metadata: metadataOf(name, { labels, ...ownedBy(owner), ...metadata }),
     spec: { containers: [{ name: 'web', image: 'web:v1' }], ...(node === undefined ? {} : { nodeName: node }), ...spec },
     status: { phase, conditions: [ready], ...(ip === undefined ? {} : { podIP: ip, podIPs: [{ ip }] }) },
   };
@@ -114,6 +130,82 @@ export function aNode(name: string, { ready = 'True', ...more }: { ready?: strin
 
 export function aNamespace(name: string, metadata: Partial<ObjectMeta> = {}): Namespace {
   return { apiVersion: 'v1', kind: 'Namespace', metadata: { ...metadataOf(name), namespace: '', ...metadata }, spec: {}, status: {} };
+}
+
+export function aDaemonSet(spec: Partial<DaemonSet['spec']> = {}, more: Partial<DaemonSet> = {}): DaemonSet {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: metadataOf('web', { generation: 1 }),
+    spec: {
+      selector: { matchLabels: labels },
+      template: aTemplate('v1'),
+      updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1, maxSurge: 0 } },
+      revisionHistoryLimit: 10,
+      ...spec,
+    },
+    ...more,
+  };
+}
+
+export function aStatefulSet(spec: Partial<StatefulSet['spec']> = {}, more: Partial<StatefulSet> = {}): StatefulSet {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: metadataOf('web', { generation: 1 }),
+    spec: {
+      replicas: 3,
+      serviceName: 'web',
+      selector: { matchLabels: labels },
+      template: aTemplate('v1'),
+      podManagementPolicy: 'OrderedReady',
+      updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } },
+      revisionHistoryLimit: 10,
+      ...spec,
+    },
+    ...more,
+  };
+}
+
+/** With a selector, as the server gives it one. */
+export function aJob(spec: Partial<Job['spec']> = {}, status?: Job['status']): Job {
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: metadataOf('work', { generation: 1 }),
+    spec: {
+      completions: 1,
+      parallelism: 1,
+      backoffLimit: 6,
+      completionMode: 'NonIndexed',
+      podReplacementPolicy: 'TerminatingOrFailed',
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'work:v1' }] } },
+      ...spec,
+    },
+    ...(status === undefined ? {} : { status }),
+  };
+}
+
+/** The revision that holds the owner's template, as its controller would make it. */
+export function aRevision(owner: Revised, revision = 1, type: ResourceType<ApiObject> = daemonsets): ControllerRevision {
+  const known = observeRevision({ owner, ownerType: type, hashLabel: REVISION_LABEL, revisions: [], namesake: undefined });
+  if (known.state !== 'missing' || known.create.verb !== 'create') throw new Error('a new revision was expected');
+  const { metadata } = known.create.object;
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'ControllerRevision',
+    metadata: metadataOf(metadata.name ?? '', metadata),
+    data: revisionData(owner.spec.template),
+    revision,
+  };
+}
+
+function ownedBy(owner: ApiObject | undefined): { readonly ownerReferences?: readonly OwnerReference[] } {
+  if (owner === undefined) return {};
+  const type = allResourceTypes.find((other) => other.kind === owner.kind && apiVersionOf(other) === owner.apiVersion);
+  if (type === undefined) throw new Error(`there is no kind ${owner.kind}`);
+  return { ownerReferences: [controllerReference(owner, type)] };
 }
 
 /** Actions as short lines: what a table of expectations compares. */

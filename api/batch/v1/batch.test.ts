@@ -136,6 +136,18 @@ testUpdates({ ...job, validateUpdate: validateJobStatusUpdate }, [
     ],
   },
   {
+    it: 'starts anew when it is resumed',
+    from: { status: { startTime: at, conditions: [condition('Suspended')] } },
+    change: { status: { startTime: '2026-01-01T00:01:00Z', conditions: [{ type: 'Suspended', status: 'False' }] } },
+    problems: [],
+  },
+  {
+    it: 'keeps its start otherwise',
+    from: { status: { startTime: at } },
+    change: { status: { startTime: '2026-01-01T00:01:00Z' } },
+    problems: ['status.startTime: Required value: startTime cannot be removed for unsuspended job'],
+  },
+  {
     it: 'stays ended',
     from: { status: { startTime: at, completionTime: at, conditions: [condition('SuccessCriteriaMet'), condition('Complete')] } },
     change: { status: { conditions: [condition('SuccessCriteriaMet')], completionTime: null } },

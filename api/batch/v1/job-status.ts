@@ -117,7 +117,9 @@ function validateCourse(job: Job, previous: Job): readonly FieldProblem[] {
   if (now.completionTime !== undefined && before.completionTime !== undefined && now.completionTime !== before.completionTime) {
     problems.push(invalidValue('status.completionTime', now.completionTime, 'completionTime cannot be mutated'));
   }
-  if (before.startTime !== undefined && before.startTime !== now.startTime && job.spec.suspend !== true) {
+  // A Job that is resumed starts anew.
+  const isResumed = isConditionTrue(before.conditions, 'Suspended') && !isConditionTrue(now.conditions, 'Suspended');
+  if (before.startTime !== undefined && before.startTime !== now.startTime && job.spec.suspend !== true && !isResumed) {
     problems.push(required('status.startTime', 'startTime cannot be removed for unsuspended job'));
   }
   return problems;
