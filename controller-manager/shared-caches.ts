@@ -4,6 +4,7 @@
  */
 import {
   controllerrevisions,
+  cronjobs,
   daemonsets,
   deployments,
   endpoints,
@@ -20,6 +21,7 @@ import {
 } from '#api/generated/resources.ts';
 import type {
   ControllerRevision,
+  CronJob,
   DaemonSet,
   Deployment,
   EndpointSlice,
@@ -66,6 +68,7 @@ export interface SharedCaches {
   readonly statefulSets: Informer<StatefulSet>;
   readonly daemonSets: Informer<DaemonSet>;
   readonly jobs: Informer<Job>;
+  readonly cronJobs: Informer<CronJob>;
   readonly controllerRevisions: Informer<ControllerRevision>;
   readonly pods: Informer<Pod>;
   readonly persistentVolumeClaims: Informer<PersistentVolumeClaim>;
@@ -89,6 +92,7 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     statefulSets: createInformer({ type: statefulsets, indexes }, deps),
     daemonSets: createInformer({ type: daemonsets, indexes }, deps),
     jobs: createInformer({ type: jobs, indexes: controlledIndexes }, deps),
+    cronJobs: createInformer({ type: cronjobs, indexes }, deps),
     controllerRevisions: createInformer({ type: controllerrevisions, indexes: controlledIndexes }, deps),
     pods: createInformer({ type: pods, indexes: podIndexes }, deps),
     persistentVolumeClaims: createInformer({ type: persistentvolumeclaims, indexes }, deps),

@@ -2,6 +2,7 @@
 import { allResourceTypes, daemonsets, services } from '#api/generated/resources.ts';
 import type {
   ControllerRevision,
+  CronJob,
   DaemonSet,
   Deployment,
   EndpointSlice,
@@ -176,6 +177,25 @@ export function aJob(spec: Partial<Job['spec']> = {}, status?: Job['status']): J
       podReplacementPolicy: 'TerminatingOrFailed',
       selector: { matchLabels: labels },
       template: { metadata: { labels }, spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'work:v1' }] } },
+      ...spec,
+    },
+    ...(status === undefined ? {} : { status }),
+  };
+}
+
+/** Runs every ten minutes; made an hour ago. */
+export function aCronJob(spec: Partial<CronJob['spec']> = {}, status?: CronJob['status']): CronJob {
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'CronJob',
+    metadata: metadataOf('tick', { generation: 1 }),
+    spec: {
+      schedule: '*/10 * * * *',
+      concurrencyPolicy: 'Allow',
+      suspend: false,
+      successfulJobsHistoryLimit: 3,
+      failedJobsHistoryLimit: 1,
+      jobTemplate: { metadata: { labels }, spec: aJob().spec },
       ...spec,
     },
     ...(status === undefined ? {} : { status }),
