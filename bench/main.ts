@@ -3,6 +3,7 @@
  * need a running cluster (`npm start`); `up` stops and starts it.
  */
 import { parseArgs } from 'node:util';
+import { measureApi } from './api.ts';
 import { type Figure, renderJsonLine, renderTable } from './figure.ts';
 import { measureIdle } from './idle.ts';
 import { measurePodStart } from './pod-start.ts';
@@ -12,6 +13,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   up: measureUp,
   'pod-start': measurePodStart,
   idle: measureIdle,
+  api: measureApi,
 };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false } } });

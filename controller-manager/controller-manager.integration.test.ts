@@ -4,10 +4,22 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { deployments, endpointslices, events, leases, namespaces, nodes, pods, replicasets, services } from '#api/generated/resources.ts';
+import {
+  configmaps,
+  deployments,
+  endpointslices,
+  events,
+  leases,
+  namespaces,
+  nodes,
+  pods,
+  replicasets,
+  serviceaccounts,
+  services,
+} from '#api/generated/resources.ts';
 import type { Deployment } from '#api/generated/types.ts';
 import { findCondition } from '#api/meta/condition.ts';
-import type { Draft } from '#api/meta/resource-type.ts';
+import type { ApiObject, Draft, ResourceType } from '#api/meta/resource-type.ts';
 import { aReadyNode, type PlayedCluster, startPlayedCluster } from './testing/played-cluster.ts';
 
 let cluster: PlayedCluster;
@@ -154,4 +166,20 @@ test('a namespace goes with everything in it', async () => {
   await admin.resource(namespaces).delete({ namespace: '', name: 'team' });
   await until('it is gone', async () => !(await admin.resource(namespaces).list()).items.some(({ metadata }) => metadata.name === 'team'));
   assert.deepEqual(await namesOf(pods, 'team'), []);
+});
+
+test('every namespace has its default account and the authority, and they come back', async () => {
+  const namespace = 'accounts';
+  await admin.resource(namespaces).create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace }, spec: {} });
+  const account = { namespace, name: 'default' };
+  const authority = { namespace, name: 'kube-root-ca.crt' };
+  const exists = async <T extends ApiObject>(type: ResourceType<T>, key: { namespace: string; name: string }) =>
+    (await admin.resource(type).list({ namespace })).items.some(({ metadata }) => metadata.name === key.name);
+  for (const round of ['first', 'second']) {
+    await until(`the account is there for the ${round} time`, () => exists(serviceaccounts, account));
+    await until(`the authority is there for the ${round} time`, () => exists(configmaps, authority));
+    assert.equal((await admin.resource(configmaps).get(authority)).data?.['ca.crt'], cluster.ca);
+    await admin.resource(serviceaccounts).delete(account);
+    await admin.resource(configmaps).delete(authority);
+  }
 });

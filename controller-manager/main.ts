@@ -7,6 +7,7 @@ import { readConfig } from '#component/config.ts';
 import { runHealthServer } from '#component/health-server.ts';
 import { createLogger } from '#component/logger.ts';
 import { createRegistry } from '#component/metrics.ts';
+import { runNetworkGuard } from '#component/network-guard.ts';
 import { systemRandom } from '#component/random.ts';
 import { runProcess, runTogether } from '#component/shutdown.ts';
 import { createControllerManager } from './controller-manager.ts';
@@ -21,10 +22,11 @@ config.finish();
 
 const client = createClient(options);
 const deps = { client, clock: systemClock, random: systemRandom, log };
-const manager = createControllerManager({ identity: `${hostname()}_${systemRandom.uuid()}`, clusterCidr }, deps);
+const manager = createControllerManager({ identity: `${hostname()}_${systemRandom.uuid()}`, clusterCidr, rootCa: options.ca }, deps);
 await runProcess(log, (signal) =>
   runTogether(signal, [
     (inner) => runHealthServer({ address, port, registry: createRegistry(), unready: manager.unready }, inner),
     (inner) => manager.run(inner),
+    (inner) => runNetworkGuard({ clock: systemClock }, inner),
   ]).finally(() => client.close()),
 );

@@ -3,6 +3,7 @@
  * that only the garbage collector looks at are added as discovery finds them. `createSharedCaches` starts nothing; `all.run` does.
  */
 import {
+  configmaps,
   controllerrevisions,
   cronjobs,
   daemonsets,
@@ -16,10 +17,12 @@ import {
   persistentvolumeclaims,
   pods,
   replicasets,
+  serviceaccounts,
   services,
   statefulsets,
 } from '#api/generated/resources.ts';
 import type {
+  ConfigMap,
   ControllerRevision,
   CronJob,
   DaemonSet,
@@ -34,6 +37,7 @@ import type {
   Pod,
   ReplicaSet,
   Service,
+  ServiceAccount,
   StatefulSet,
 } from '#api/generated/types.ts';
 import { keyOf } from '#api/meta/object-key.ts';
@@ -78,6 +82,8 @@ export interface SharedCaches {
   readonly nodes: Informer<Node>;
   readonly leases: Informer<Lease>;
   readonly endpoints: Informer<Endpoints>;
+  readonly serviceAccounts: Informer<ServiceAccount>;
+  readonly configMaps: Informer<ConfigMap>;
   /** Every resource that may own or be owned, the ones above included; running it keeps all copies current. */
   readonly all: ResourceCaches;
 }
@@ -102,6 +108,8 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     namespaces: createInformer({ type: namespaces, indexes }, deps),
     nodes: createInformer({ type: nodes, indexes }, deps),
     leases: createInformer({ type: leases, indexes }, deps),
+    serviceAccounts: createInformer({ type: serviceaccounts, indexes }, deps),
+    configMaps: createInformer({ type: configmaps, indexes }, deps),
   };
   const all = createResourceCaches(Object.values(caches), (type) => createInformer({ type, indexes }, deps), deps);
   const { client, clock, random } = deps;

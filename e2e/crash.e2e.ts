@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { request } from 'undici';
 import {
   aNamespace,
   api,
@@ -16,13 +17,21 @@ import {
   helloManifest,
   type Json,
   kubectl,
+  nodeAddresses,
   rolledOut,
   runningContainers,
 } from './cluster.ts';
 
 after(closeApi);
 
-const services = ['apiserver', 'etcd', 'scheduler', 'controller-manager', 'kubelet-1', 'kubelet-2', 'kube-proxy-1', 'kube-proxy-2'];
+const nodes = ['control-plane', '1', '2'];
+const services = [
+  'apiserver',
+  'etcd',
+  'scheduler',
+  'controller-manager',
+  ...nodes.flatMap((node) => [`kubelet-${node}`, `kube-proxy-${node}`]),
+];
 
 /** SIGKILL from outside, as the kernel's OOM killer would: the engine's restart policy brings the process back. Needs root on the engine's host. */
 async function killService(service: string): Promise<void> {
@@ -153,3 +162,23 @@ test('deleting a node’s kubelet for a while leaves its pods running', async (t
   await rolledOut(namespace, 'hello');
   assert.deepEqual([...(await runningContainers(namespace))].sort(), [...before].sort());
 });
+
+for (const node of ['worker-1', 'control-plane']) {
+  test(`when the container of ${node} restarts, everything on that node joins its new network`, async (t) => {
+    const namespace = await aNamespace(t);
+    await applyManifest(namespace, helloManifest({ replicas: 2 }));
+    await rolledOut(namespace, 'hello');
+    const service = await getJson('service', 'hello', '-n', namespace);
+    await compose('restart', '--timeout=1', node);
+    await eventually('the API answers and both pods are ready', async () => {
+      const deployment = await getJson('deployment', 'hello', '-n', namespace);
+      return deployment.status.readyReplicas === 2;
+    });
+    for (const [name, address] of await nodeAddresses()) {
+      await eventually(`the Service answers through ${name}`, async () => {
+        const response = await request(`http://${address}:${service.spec.ports[0].nodePort}/`, { reset: true, headersTimeout: 2_000 });
+        return (await response.body.text()).startsWith('Hello from');
+      });
+    }
+  });
+}

@@ -6,6 +6,7 @@ import { readConfig } from '#component/config.ts';
 import { runHealthServer } from '#component/health-server.ts';
 import { createLogger } from '#component/logger.ts';
 import { createRegistry } from '#component/metrics.ts';
+import { runNetworkGuard } from '#component/network-guard.ts';
 import { systemRandom } from '#component/random.ts';
 import { runProcess, runTogether } from '#component/shutdown.ts';
 import { createKubeProxy, createProxyInformers } from './kube-proxy.ts';
@@ -35,6 +36,6 @@ await runProcess(log, async (signal) => {
     log,
   });
   const health = { address: '127.0.0.1', port: healthPort, registry, unready: proxy.unready };
-  await runTogether(signal, [proxy.run, (stop) => runHealthServer(health, stop)]);
+  await runTogether(signal, [proxy.run, (stop) => runHealthServer(health, stop), (stop) => runNetworkGuard({ clock: systemClock }, stop)]);
   await client.close();
 });

@@ -1,7 +1,7 @@
 /** Restarts wait 10 s, doubling to 5 minutes, and are forgiven after 10 minutes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatDelay, nextBackOff, retryTimeMs } from './back-off.ts';
+import { beganAtOnce, formatDelay, nextBackOff, retryTimeMs } from './back-off.ts';
 import type { BackOff } from './pod-snapshot.ts';
 
 test('the first restart comes at once, later ones ever later, up to five minutes', () => {
@@ -24,3 +24,10 @@ test('ten good minutes are forgiven', () => {
 });
 
 test('delays read as Go prints them', () => assert.deepEqual([10_000, 80_000, 300_000].map(formatDelay), ['10s', '1m20s', '5m0s']));
+
+test('the first restart, which waits for nothing, is not told as a wait', () => {
+  const firstRestart = nextBackOff(undefined, 1_000, 1_005);
+  assert.equal(beganAtOnce(firstRestart, 1_000), true);
+  assert.equal(beganAtOnce(firstRestart, 2_000), false, 'once that one has failed there is a wait');
+  assert.equal(beganAtOnce(nextBackOff(firstRestart, 2_000, 12_000), 2_000), false);
+});

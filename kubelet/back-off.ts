@@ -22,6 +22,11 @@ export function nextBackOff(backOff: BackOff | undefined, sinceMs: number, nowMs
   return { delayMs: Math.min(backOff.delayMs * 2, DELAY_MS_MAX), updatedAtMs: nowMs };
 }
 
+/** Whether the try after `sinceMs` has begun, without a wait, so that the entry kept now speaks of its failure and not of the one before. */
+export function beganAtOnce(backOff: BackOff, sinceMs: number): boolean {
+  return backOff.delayMs === DELAY_MS_FIRST && backOff.updatedAtMs > sinceMs;
+}
+
 function isForgotten(backOff: BackOff, sinceMs: number): boolean {
   return sinceMs - backOff.updatedAtMs > FORGET_MS;
 }

@@ -4,7 +4,7 @@
  */
 import type { ContainerState as ApiContainerState, Container, ContainerStateTerminated, ContainerStatus } from '#api/generated/types.ts';
 import { formatTime } from '#component/clock.ts';
-import { formatDelay, retryTimeMs } from './back-off.ts';
+import { beganAtOnce, formatDelay, retryTimeMs } from './back-off.ts';
 import { isInitialized, isPodOver, mayRestart } from './pod-phase.ts';
 import {
   attemptsOf,
@@ -82,6 +82,7 @@ function willRestart(snapshot: PodSnapshot, container: Container, exitCode: numb
 function waitsForBackOff(snapshot: PodSnapshot, container: Container, view: ContainerView): ApiContainerState | undefined {
   const backOff = snapshot.backOffs.get(container.name);
   if (backOff === undefined || view.state.phase !== 'exited') return undefined;
+  if (beganAtOnce(backOff, view.state.finishedAtMs)) return undefined;
   // Also in the moment between the end of the wait and the restart. A back-off that is forgotten asks for no wait.
   if (retryTimeMs(backOff, view.state.finishedAtMs) <= view.state.finishedAtMs) return undefined;
   return { waiting: { reason: 'CrashLoopBackOff', message: crashLoopMessage(snapshot, container, backOff.delayMs) } };

@@ -7,6 +7,7 @@ import { readConfig } from '#component/config.ts';
 import { runHealthServer } from '#component/health-server.ts';
 import { createLogger } from '#component/logger.ts';
 import { createRegistry, Gauge } from '#component/metrics.ts';
+import { runNetworkGuard } from '#component/network-guard.ts';
 import { systemRandom } from '#component/random.ts';
 import { runProcess, runTogether } from '#component/shutdown.ts';
 import { createScheduler, type Scheduler } from './scheduler.ts';
@@ -26,6 +27,7 @@ await runProcess(log, async (signal) => {
     await runTogether(signal, [
       (stop) => runHealthServer({ address: '127.0.0.1', port, registry: createMetrics(scheduler), unready: scheduler.unready }, stop),
       (stop) => scheduler.run(stop),
+      (stop) => runNetworkGuard({ clock: systemClock }, stop),
     ]);
   } finally {
     await client.close();

@@ -36,7 +36,9 @@ export function certificateRequests({ authorizer, clock }: CertificateRequestDep
 
 function requestedBy({ spec, ...request }: CertificateSigningRequest, user: User): CertificateSigningRequest {
   const { username: _name, groups: _groups, uid: _uid, extra: _extra, ...wanted } = spec;
-  return { ...request, spec: { ...wanted, username: user.name, groups: user.groups } };
+  const { name: username, groups, uid, extra } = user;
+  const author = { username, groups, ...(uid === undefined ? {} : { uid }), ...(extra === undefined ? {} : { extra }) };
+  return { ...request, spec: { ...wanted, ...author } };
 }
 
 function withTimes(request: CertificateSigningRequest, time: string): CertificateSigningRequest {

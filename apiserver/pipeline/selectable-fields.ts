@@ -20,6 +20,6 @@ export function selectableFieldsOf(definition: ResourceDefinition<ApiObject>): F
 /** An object whose parts are all there and all empty: enough for a definition to name its fields. */
 function blankObject({ type }: ResourceDefinition<ApiObject>): ApiObject {
   const parts = Object.entries(schemas[type.schema] ?? {}).filter(([, format]) => Object.hasOwn(schemas, format.replace('!', '')));
-  const metadata = { name: '', namespace: '', uid: '', creationTimestamp: '', resourceVersion: '' };
+  const metadata = { name: '', namespace: '', uid: '', creationTimestamp: '1970-01-01T00:00:00Z', resourceVersion: '' };
   return { ...Object.fromEntries(parts.map(([name]) => [name, {}])), apiVersion: apiVersionOf(type), kind: type.kind, metadata };
 }

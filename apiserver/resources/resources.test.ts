@@ -2,15 +2,24 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeObject } from '#api/decode.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
+import { certificatesigningrequests } from './certificatesigningrequests.ts';
+import { controllerrevisions } from './controllerrevisions.ts';
+import { cronjobs } from './cronjobs.ts';
+import { daemonsets } from './daemonsets.ts';
 import { deployments } from './deployments.ts';
 import { endpoints } from './endpoints.ts';
 import { events } from './events.ts';
 import { resourceDefinitions } from './index.ts';
+import { ingresses } from './ingresses.ts';
+import { jobs } from './jobs.ts';
 import { namespaces } from './namespaces.ts';
 import { nodes } from './nodes.ts';
+import { persistentvolumeclaims } from './persistentvolumeclaims.ts';
 import { pods } from './pods.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
+import { resourcequotas } from './resourcequotas.ts';
 import { services } from './services.ts';
+import { statefulsets } from './statefulsets.ts';
 
 const NOW_MS = Date.parse('2026-01-01T01:00:00Z');
 const created = '2026-01-01T00:00:00Z';
@@ -217,4 +226,42 @@ test('only a pod that runs somewhere is given time to stop', () => {
   assert.equal(pods.gracePeriodSeconds?.(aPod({ nodeName: 'n', terminationGracePeriodSeconds: 5 })), 5);
   assert.equal(pods.gracePeriodSeconds?.(aPod({ nodeName: 'n' })), 30);
   assert.equal(pods.gracePeriodSeconds?.(aPod({ nodeName: 'n' }, { phase: 'Failed' })), 0);
+});
+
+test('the other workloads, volumes and rules are shown as kubectl users know them', () => {
+  const template = { spec: { containers: [{ name: 'a', image: 'a:1' }] } };
+  assert.deepEqual(cells(statefulsets, { spec: { replicas: 3, template }, status: { readyReplicas: 1 } }, { wide: true }), [
+    'web',
+    '1/3',
+    '60m',
+    'a',
+    'a:1',
+  ]);
+  const daemonSet = { spec: { template }, status: { desiredNumberScheduled: 3, currentNumberScheduled: 2, numberReady: 1 } };
+  assert.deepEqual(cells(daemonsets, daemonSet), ['web', 3, 2, 1, 0, 0, '<none>', '60m']);
+  const done = {
+    startTime: created,
+    completionTime: '2026-01-01T00:01:30Z',
+    succeeded: 2,
+    conditions: [{ type: 'Complete', status: 'True' }],
+  };
+  assert.deepEqual(cells(jobs, { spec: { completions: 2, template }, status: done }), ['web', 'Complete', '2/2', '90s', '60m']);
+  assert.deepEqual(cells(jobs, { spec: { parallelism: 3, template } }).slice(1, 4), ['Running', '0/1 of 3', '']);
+  const cronJob = {
+    spec: { schedule: '@daily', suspend: true, jobTemplate: { spec: { template } } },
+    status: { lastScheduleTime: created },
+  };
+  assert.deepEqual(cells(cronjobs, cronJob), ['web', '@daily', '<none>', 'True', 0, '60m', '60m']);
+  const owner = { apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'web', uid: 'u', controller: true };
+  const revision = { metadata: { name: 'web-1', creationTimestamp: created, ownerReferences: [owner] }, revision: 4, data: {} };
+  assert.deepEqual(cells(controllerrevisions, revision), ['web-1', 'statefulset.apps/web', 4, '60m']);
+  const spec = { accessModes: ['ReadOnlyMany', 'ReadWriteOnce'], volumeName: 'v', storageClassName: 'fast' };
+  const claim = { spec, status: { phase: 'Bound', capacity: { storage: '1Gi' }, accessModes: spec.accessModes } };
+  assert.deepEqual(cells(persistentvolumeclaims, claim), ['web', 'Bound', 'v', '1Gi', 'RWO,ROX', 'fast', '<unset>', '60m']);
+  const rules = ['a', 'b', 'c', 'd'].map((host) => ({ host }));
+  assert.deepEqual(cells(ingresses, { spec: { rules, tls: [{}] } }), ['web', '<none>', 'a,b,c + 1 more...', '', '80, 443', '60m']);
+  const quota = { status: { hard: { pods: '3', 'limits.cpu': '2' }, used: { pods: '1' } } };
+  assert.deepEqual(cells(resourcequotas, quota), ['web', 'pods: 1/3', 'limits.cpu: 0/2', '60m']);
+  const request = { spec: { username: 'jane', signerName: 'a.b/c' }, status: { conditions: [{ type: 'Approved', status: 'True' }] } };
+  assert.deepEqual(cells(certificatesigningrequests, request), ['web', '60m', 'a.b/c', 'jane', '<none>', 'Approved']);
 });

@@ -1,7 +1,7 @@
 /** Certificates for tests: an authority made on the spot, server and client certificates signed by it. P-256, so that making them takes a millisecond. */
 // The certificate library's dependency injection asks for it.
 import 'reflect-metadata';
-import { webcrypto } from 'node:crypto';
+import { createPublicKey, webcrypto } from 'node:crypto';
 import {
   BasicConstraintsExtension,
   cryptoProvider,
@@ -9,6 +9,7 @@ import {
   ExtendedKeyUsageExtension,
   KeyUsageFlags,
   KeyUsagesExtension,
+  Pkcs10CertificateRequestGenerator,
   SubjectAlternativeNameExtension,
   X509CertificateGenerator,
 } from '@peculiar/x509';
@@ -34,6 +35,13 @@ cryptoProvider.set(webcrypto);
 
 let serial = 1;
 const nextSerial = () => (serial++).toString(16).padStart(4, '0');
+
+/** A pair of keys as `bootstrap` makes them for service account tokens. */
+export async function createTestKeys(): Promise<{ readonly privateKey: string; readonly publicKey: string }> {
+  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+  const privateKey = await exportKey(keys.privateKey);
+  return { privateKey, publicKey: createPublicKey(privateKey).export({ type: 'spki', format: 'pem' }).toString() };
+}
 
 export async function createTestAuthority(name = 'test-ca'): Promise<TestAuthority> {
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
@@ -80,4 +88,12 @@ export async function createTestAuthority(name = 'test-ca'): Promise<TestAuthori
 async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
   const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key)).toString('base64');
   return `-----BEGIN PRIVATE KEY-----\n${der.replace(/.{64}/g, '$&\n')}\n-----END PRIVATE KEY-----\n`;
+}
+
+/** A request for a client's certificate, as PEM. */
+export async function createTestCertificateRequest(user: string, groups: readonly string[]): Promise<string> {
+  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+  const name = [{ CN: [user] }, ...groups.map((group) => ({ O: [group] }))];
+  const request = await Pkcs10CertificateRequestGenerator.create({ name, keys, signingAlgorithm: ALGORITHM });
+  return request.toString('pem');
 }

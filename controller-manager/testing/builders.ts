@@ -7,6 +7,7 @@ import type {
   Deployment,
   EndpointSlice,
   Job,
+  Namespace,
   Node,
   ObjectMeta,
   OwnerReference,
@@ -221,6 +222,10 @@ function ownedBy(owner: ApiObject | undefined): { readonly ownerReferences?: rea
   const type = allResourceTypes.find((other) => other.kind === owner.kind && apiVersionOf(other) === owner.apiVersion);
   if (type === undefined) throw new Error(`there is no kind ${owner.kind}`);
   return { ownerReferences: [controllerReference(owner, type)] };
+}
+
+export function aNamespace(name: string, metadata: Partial<ObjectMeta> = {}): Namespace {
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { ...metadataOf(name), namespace: '', ...metadata }, spec: {}, status: {} };
 }
 
 /** Actions as short lines: what a table of expectations compares. */

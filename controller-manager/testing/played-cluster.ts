@@ -22,6 +22,8 @@ const LOOK_MS = 20;
 export interface PlayedCluster {
   /** May do everything. */
   readonly admin: Client;
+  /** PEM of the authority that signed the server's certificate. */
+  readonly ca: string;
   /** Looks again and again; throws when it takes too long. */
   until(what: string, isTrue: () => Promise<boolean>): Promise<void>;
   /** The sorted names of all objects in a namespace. */
@@ -40,10 +42,13 @@ export async function startPlayedCluster(identities: readonly string[]): Promise
   const own = createClient({ server: server.url, ca: server.ca, userAgent: 'kube-controller-manager', certificate, key });
   const stop = new AbortController();
   const deps = { client: own, clock: systemClock, random: systemRandom, log: silentLogger };
-  const managers = identities.map((identity) => createControllerManager({ identity, clusterCidr: '10.244.0.0/16' }, deps));
+  const managers = identities.map((identity) =>
+    createControllerManager({ identity, clusterCidr: '10.244.0.0/16', rootCa: server.ca }, deps),
+  );
   const running = [...managers.map((manager) => manager.run(stop.signal)), playKubelet(admin, stop.signal)];
   return {
     admin,
+    ca: server.ca,
     until: async (what, isTrue) => {
       const deadline = systemClock.monotonic() + WAIT_MS_MAX;
       while (!(await isTrue())) {

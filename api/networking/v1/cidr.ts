@@ -58,11 +58,17 @@ function formatAddress(address: bigint, family: 4 | 6): string {
   const part = (index: number, bits: bigint) => (address >> (BigInt(index) * bits)) & ((1n << bits) - 1n);
   if (family === 4) return [3, 2, 1, 0].map((index) => part(index, 8n)).join('.');
   const groups = [7, 6, 5, 4, 3, 2, 1, 0].map((index) => part(index, 16n).toString(16));
-  const zeros = [...`${groups.join(':')}:`.matchAll(/(?<![^:])(?:0:){2,}/g)].toSorted((left, right) => right[0].length - left[0].length);
-  const [longest] = zeros;
-  if (longest === undefined) return groups.join(':');
-  const whole = `${groups.join(':')}:`;
-  const text = `${whole.slice(0, longest.index)}:${whole.slice(longest.index + longest[0].length)}`;
-  const closed = text.endsWith('::') ? text : text.replace(/:$/, '');
-  return closed.startsWith(':') && !closed.startsWith('::') ? `:${closed}` : closed;
+  const { start, length } = longestZeroRun(groups);
+  if (length < 2) return groups.join(':');
+  return `${groups.slice(0, start).join(':')}::${groups.slice(start + length).join(':')}`;
+}
+
+/** The first of the longest: RFC 5952. */
+function longestZeroRun(groups: readonly string[]): { readonly start: number; readonly length: number } {
+  let longest = { start: 0, length: 0 };
+  for (let start = 0, index = 0; index < groups.length; index++) {
+    if (groups[index] !== '0') start = index + 1;
+    else if (index + 1 - start > longest.length) longest = { start, length: index + 1 - start };
+  }
+  return longest;
 }
