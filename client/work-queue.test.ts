@@ -68,6 +68,14 @@ test('failures double the delay from 5 ms to 1000 s, each key for itself, until 
   assert.equal(queue.addAfterFailure('a'), 5);
 });
 
+test('nothing is delayed for longer than a day, which timers could not do', async () => {
+  const clock = createFakeClock();
+  const queue = createWorkQueue(clock);
+  queue.addAfter('a', 365 * 86_400_000);
+  await clock.advance(86_400_000);
+  assert.equal(queue.size(), 1);
+});
+
 test('a closed queue leaves no timer behind', () => {
   const clock = createFakeClock();
   const queue = createWorkQueue(clock);

@@ -7,10 +7,12 @@ import type { Clock } from '#component/clock.ts';
 
 const FAILURE_DELAY_MS_MIN = 5;
 const FAILURE_DELAY_MS_MAX = 1_000_000;
+/** A timer cannot wait longer than 2^31 ms, and would not wait at all; a key that comes a day later finds out that it is too early. */
+const DELAY_MS_MAX = 86_400_000;
 
 export interface WorkQueue {
   add(key: string): void;
-  /** Adds the key after a while; the earliest of several delays counts. */
+  /** Adds the key after a while, at most a day; the earliest of several delays counts. */
   addAfter(key: string, delayMs: number): void;
   /** Counts a failure of the key and adds it after the delay that goes with the count, which is returned. */
   addAfterFailure(key: string): number;
@@ -59,7 +61,8 @@ export function createWorkQueue(clock: Clock): WorkQueue {
     dirty.add(key);
     if (!processing.has(key)) enqueue(key);
   };
-  const addAfter = (key: string, delayMs: number): void => {
+  const addAfter = (key: string, wantedMs: number): void => {
+    const delayMs = Math.min(wantedMs, DELAY_MS_MAX);
     const dueAtMs = clock.monotonic() + delayMs;
     const waiting = delayed.get(key);
     if (waiting !== undefined && waiting.dueAtMs <= dueAtMs) return;

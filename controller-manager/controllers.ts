@@ -1,5 +1,6 @@
 /** The list of controllers: what runs in a controller manager, and under which name each one writes events. A new one is a file and a line. */
 import { type ControllerDeps, runController } from '#client/controller.ts';
+import { cronJobController } from './cron-job.ts';
 import { daemonSetController } from './daemon-set.ts';
 import { deploymentController } from './deployment.ts';
 import { endpointSliceController } from './endpoint-slice.ts';
@@ -41,6 +42,7 @@ export function listControllers(caches: SharedCaches, { clusterCidr, rootCa }: C
     { component: 'daemonset-controller', run: (deps, signal) => runController(daemonSetController(caches), deps, signal) },
     { component: 'job-controller', run: (deps, signal) => runController(jobController(caches), deps, signal) },
     { component: 'job-controller', run: (deps, signal) => runController(jobTrackingController(caches), deps, signal) },
+    { component: 'cronjob-controller', run: (deps, signal) => runController(cronJobController(caches), deps, signal) },
     { component: 'ttl-after-finished-controller', run: (deps, signal) => runController(ttlAfterFinishedController(caches), deps, signal) },
     { component: 'endpoint-slice-controller', run: (deps, signal) => runController(endpointSliceController(caches), deps, signal) },
     { component: 'endpoint-controller', run: (deps, signal) => runController(endpointsController(caches), deps, signal) },

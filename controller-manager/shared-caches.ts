@@ -5,6 +5,7 @@
 import {
   configmaps,
   controllerrevisions,
+  cronjobs,
   daemonsets,
   deployments,
   endpoints,
@@ -23,6 +24,7 @@ import {
 import type {
   ConfigMap,
   ControllerRevision,
+  CronJob,
   DaemonSet,
   Deployment,
   EndpointSlice,
@@ -70,6 +72,7 @@ export interface SharedCaches {
   readonly statefulSets: Informer<StatefulSet>;
   readonly daemonSets: Informer<DaemonSet>;
   readonly jobs: Informer<Job>;
+  readonly cronJobs: Informer<CronJob>;
   readonly controllerRevisions: Informer<ControllerRevision>;
   readonly pods: Informer<Pod>;
   readonly persistentVolumeClaims: Informer<PersistentVolumeClaim>;
@@ -95,6 +98,7 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     statefulSets: createInformer({ type: statefulsets, indexes }, deps),
     daemonSets: createInformer({ type: daemonsets, indexes }, deps),
     jobs: createInformer({ type: jobs, indexes: controlledIndexes }, deps),
+    cronJobs: createInformer({ type: cronjobs, indexes }, deps),
     controllerRevisions: createInformer({ type: controllerrevisions, indexes: controlledIndexes }, deps),
     pods: createInformer({ type: pods, indexes: podIndexes }, deps),
     persistentVolumeClaims: createInformer({ type: persistentvolumeclaims, indexes }, deps),

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import {
   controllerrevisions,
+  cronjobs,
   daemonsets,
   events,
   jobs,
@@ -17,6 +18,7 @@ import {
 import type { DaemonSet, Job, Pod, StatefulSet } from '#api/generated/types.ts';
 import { isConditionTrue } from '#api/meta/condition.ts';
 import type { ApiObject, Draft, ResourceType } from '#api/meta/resource-type.ts';
+import { formatTime, systemClock } from '#component/clock.ts';
 import { aReadyNode, type PlayedCluster, startPlayedCluster } from './testing/played-cluster.ts';
 
 let cluster: PlayedCluster;
@@ -286,4 +288,29 @@ test('a Job goes with its pods when its time after the end is over', async () =>
   await admin.resource(jobs).create(aJob('brief', 'succeed', { ttlSecondsAfterFinished: 1 }));
   await until('it is complete', () => isJobOver('brief', 'Complete'));
   await until('it is gone', async () => !(await namesOf(jobs)).includes('brief') && (await podsOf('brief')).length === 0);
+});
+
+test('a CronJob starts a Job when it is time, and notes how it ended', async () => {
+  const { metadata: _own, ...jobTemplate } = aJob('tick', 'succeed');
+  const schedule = '* * * * *';
+  const suspended = await admin.resource(cronjobs).create({
+    apiVersion: 'batch/v1',
+    kind: 'CronJob',
+    metadata: inDefault('tick'),
+    spec: { schedule, suspend: true, jobTemplate: { spec: jobTemplate.spec } },
+  });
+  const lastScheduleTime = formatTime(systemClock.now() - 600_000);
+  await admin.resource(cronjobs).updateStatus({ ...suspended, status: { lastScheduleTime } });
+  await admin.resource(cronjobs).patch(inDefault('tick'), 'merge', { spec: { suspend: false } });
+  await until('its Job has succeeded', async () => {
+    const { status } = await admin.resource(cronjobs).get(inDefault('tick'));
+    return status?.lastSuccessfulTime !== undefined && status.active === undefined;
+  });
+  const { items } = await admin.resource(jobs).list({ namespace: 'default' });
+  const made = items.filter(({ metadata }) => metadata.name.startsWith('tick-'));
+  assert.match(made[0]?.metadata.name ?? '', /^tick-\d{8}$/);
+  assert.ok(made.length === 1 || made.length === 2);
+  await until('it was told of', () => sawEvent(/^Saw completed job: tick-\d+, condition: Complete$/));
+  await admin.resource(cronjobs).delete(inDefault('tick'), { propagationPolicy: 'Background' });
+  await until('its Jobs are gone', async () => !(await namesOf(jobs)).some((name) => name.startsWith('tick-')));
 });

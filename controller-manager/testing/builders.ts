@@ -2,6 +2,7 @@
 import { allResourceTypes, daemonsets, services } from '#api/generated/resources.ts';
 import type {
   ControllerRevision,
+  CronJob,
   DaemonSet,
   Deployment,
   EndpointSlice,
@@ -128,10 +129,6 @@ export function aNode(name: string, { ready = 'True', ...more }: { ready?: strin
   };
 }
 
-export function aNamespace(name: string, metadata: Partial<ObjectMeta> = {}): Namespace {
-  return { apiVersion: 'v1', kind: 'Namespace', metadata: { ...metadataOf(name), namespace: '', ...metadata }, spec: {}, status: {} };
-}
-
 export function aDaemonSet(spec: Partial<DaemonSet['spec']> = {}, more: Partial<DaemonSet> = {}): DaemonSet {
   return {
     apiVersion: 'apps/v1',
@@ -187,6 +184,25 @@ export function aJob(spec: Partial<Job['spec']> = {}, status?: Job['status']): J
   };
 }
 
+/** Runs every ten minutes; made an hour ago. */
+export function aCronJob(spec: Partial<CronJob['spec']> = {}, status?: CronJob['status']): CronJob {
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'CronJob',
+    metadata: metadataOf('tick', { generation: 1 }),
+    spec: {
+      schedule: '*/10 * * * *',
+      concurrencyPolicy: 'Allow',
+      suspend: false,
+      successfulJobsHistoryLimit: 3,
+      failedJobsHistoryLimit: 1,
+      jobTemplate: { metadata: { labels }, spec: aJob().spec },
+      ...spec,
+    },
+    ...(status === undefined ? {} : { status }),
+  };
+}
+
 /** The revision that holds the owner's template, as its controller would make it. */
 export function aRevision(owner: Revised, revision = 1, type: ResourceType<ApiObject> = daemonsets): ControllerRevision {
   const known = observeRevision({ owner, ownerType: type, hashLabel: REVISION_LABEL, revisions: [], namesake: undefined });
@@ -206,6 +222,10 @@ function ownedBy(owner: ApiObject | undefined): { readonly ownerReferences?: rea
   const type = allResourceTypes.find((other) => other.kind === owner.kind && apiVersionOf(other) === owner.apiVersion);
   if (type === undefined) throw new Error(`there is no kind ${owner.kind}`);
   return { ownerReferences: [controllerReference(owner, type)] };
+}
+
+export function aNamespace(name: string, metadata: Partial<ObjectMeta> = {}): Namespace {
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { ...metadataOf(name), namespace: '', ...metadata }, spec: {}, status: {} };
 }
 
 /** Actions as short lines: what a table of expectations compares. */

@@ -22,7 +22,7 @@ const LOOK_MS = 20;
 export interface PlayedCluster {
   /** May do everything. */
   readonly admin: Client;
-  /** PEM of the authority that the managers publish. */
+  /** PEM of the authority that signed the server's certificate. */
   readonly ca: string;
   /** Looks again and again; throws when it takes too long. */
   until(what: string, isTrue: () => Promise<boolean>): Promise<void>;
