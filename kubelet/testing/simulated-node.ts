@@ -71,6 +71,7 @@ export function createSimulatedNode(options: SimulatedNodeOptions = {}): Simulat
       network,
       volumes: createSimulatedVolumes(files),
       run: undefined,
+      openDialer: openLocalDialer,
       clock,
       random: seededRandom(7),
       log: silentLogger,
