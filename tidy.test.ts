@@ -33,6 +33,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   etcd3: ['apiserver/storage/etcd-client.ts', 'apiserver/storage/etcd-storage.ts'],
   undici: ['client/transport.ts', 'apiserver/kubelet-client.ts'],
   dockerode: ['kubelet/runtime/docker-runtime.ts'],
+  protobufjs: ['apiserver/encoding/protobuf/wire.ts'],
   'node:child_process': ['kube-proxy/nft.ts', 'kubelet/network/exec.ts', 'cli/process.ts', 'tools/run-tests.ts'],
 };
 

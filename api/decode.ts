@@ -28,12 +28,29 @@ export function decodeObject<T extends ApiObject>(type: ResourceType<T>, value: 
 /** The same for a model by its name in `generated/schemas.ts`, such as `DeleteOptions` or `Scale`. */
 export function decodeObject(schemaName: string, value: unknown): Decoded<JsonObject>;
 export function decodeObject(target: string | { readonly schema: string; readonly version: string }, value: unknown): Decoded<unknown> {
+  return decodeAs(target, value, false);
+}
+
+/**
+ * A part of an object of that kind, as server-side apply takes it: checked and in canonical form like a whole one, but nothing that its author left out is
+ * filled in. Throws BadRequest.
+ */
+export function decodePart(target: { readonly schema: string; readonly version: string }, value: unknown): Decoded<JsonObject> {
+  const { object, unknownFields } = decodeAs(target, value, true);
+  return { object: isJsonObject(object) ? object : {}, unknownFields };
+}
+
+function decodeAs(
+  target: string | { readonly schema: string; readonly version: string },
+  value: unknown,
+  isPart: boolean,
+): Decoded<unknown> {
   const schemaName = typeof target === 'string' ? target : target.schema;
   const unknownFields: string[] = [];
   try {
     const model = modelOf(schemaName);
     if (!isJsonObject(value)) throw new DecodeError(`json: cannot unmarshal ${jsonTypeOf(value)} into Go value of type v1.${schemaName}`);
-    const object = decodeModel(model, value, { path: '', goPath: '', depth: 0, unknownFields });
+    const object = decodeModel(model, value, { path: '', goPath: '', depth: 0, unknownFields, isPart });
     return { object, unknownFields };
   } catch (error) {
     if (!(error instanceof DecodeError) && !(error instanceof QuantityError)) throw error;
@@ -93,6 +110,8 @@ interface Place {
   readonly goPath: string;
   readonly depth: number;
   readonly unknownFields: string[];
+  /** Nothing is filled in. */
+  readonly isPart: boolean;
 }
 
 function decodeModel(model: Model, value: JsonObject, place: Place): JsonObject {
@@ -108,10 +127,10 @@ function decodeModel(model: Model, value: JsonObject, place: Place): JsonObject 
     const inner = value[key];
     if (inner === null || inner === undefined) continue;
     const goPath = place.goPath === '' ? key : `${place.goPath}.${key}`;
-    const next = { path, goPath, depth: place.depth + 1, unknownFields: place.unknownFields };
+    const next = { ...place, path, goPath, depth: place.depth + 1 };
     members.push([key, decodeValue(fieldType, inner, next, model.name)]);
   }
-  return Object.fromEntries([...members, ...missingMembers(model, value, place)]);
+  return Object.fromEntries(place.isPart ? members : [...members, ...missingMembers(model, value, place)]);
 }
 
 /** Types promise required fields, and code behind this border relies on it; validation says which of them may not be empty. */

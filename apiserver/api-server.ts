@@ -24,6 +24,10 @@ import { createResourceRegistry, type ResourceRegistry } from './resource-regist
 import type { ResourceDefinition } from './resources/resource-definition.ts';
 import { reviewDefinitions } from './review-definitions.ts';
 import { createServer } from './server.ts';
+import { createIssuerDocuments } from './service-accounts/issuer-discovery.ts';
+import { createLiveObjects } from './service-accounts/live-objects.ts';
+import { createServiceAccountTokens } from './service-accounts/service-account-tokens.ts';
+import { createTokenKeys, type TokenKeyPems } from './service-accounts/token-keys.ts';
 import { addressAt, parseRange } from './service-address-range.ts';
 import { createServiceAddresses } from './service-addresses.ts';
 import type { Storage } from './storage/storage.ts';
@@ -45,6 +49,8 @@ export interface ApiServerOptions {
   readonly serviceCidr: string;
   readonly tls: { readonly certificate: string; readonly key: string; readonly clientCa: string };
   readonly kubelet: KubeletCredentials;
+  /** Who service account tokens say that they are from, and what they are signed with. */
+  readonly serviceAccounts: TokenKeyPems & { readonly issuer: string };
   readonly registry?: Registry;
 }
 
@@ -63,7 +69,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const cache = createWatchCache({ storage, fieldsOf: fieldsBy(resources), clock, log });
   const authorizer = createRbacAuthorizer({ cache, log });
   const serviceAddresses = createServiceAddresses({ storage, cache, clock, random, serviceCidr: options.serviceCidr });
-  const admission = createAdmissionChain(admissionPlugins({ storage, cache, authorizer }));
+  const objects = createLiveObjects({ cache, storage });
+  const { issuer } = options.serviceAccounts;
+  const tokenKeys = createTokenKeys(options.serviceAccounts);
+  const tokens = createServiceAccountTokens(issuer, { keys: tokenKeys, objects, clock, random });
+  const admission = createAdmissionChain(admissionPlugins({ storage, cache, objects, authorizer, clock, random }));
   const kubelets = createKubeletClient(options.kubelet);
   const deps: PipelineDeps = {
     storage,
@@ -72,6 +82,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     admission,
     serviceAddresses,
     kubelets,
+    objects,
+    tokens,
     authorizer,
     clock,
     random,
@@ -89,10 +101,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     ...postStart.checks,
   ]);
   const registry = options.registry ?? createRegistry();
+  const ownAddress = `${options.advertise.address}:${options.advertise.port}`;
   const app = createServer({
     ...deps,
-    discovery: createDiscovery(definitions, `${options.advertise.address}:${options.advertise.port}`),
+    discovery: createDiscovery(definitions, ownAddress),
     openApi: createOpenApi(definitions),
+    issuerDocuments: createIssuerDocuments(issuer, ownAddress, tokenKeys),
     health,
     registry,
     metrics: createRequestMetrics(registry),

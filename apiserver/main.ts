@@ -24,6 +24,9 @@ const certificate = config.file('KEELSON_SERVER_CERT', `${CERTIFICATES}/server.c
 const key = config.file('KEELSON_SERVER_KEY', `${CERTIFICATES}/server.key`);
 const kubeletCertificate = config.file('KEELSON_KUBELET_CLIENT_CERT', `${CERTIFICATES}/kubelet-client.crt`);
 const kubeletKey = config.file('KEELSON_KUBELET_CLIENT_KEY', `${CERTIFICATES}/kubelet-client.key`);
+const serviceAccountKey = config.file('KEELSON_SERVICE_ACCOUNT_KEY', `${CERTIFICATES}/sa.key`);
+const serviceAccountPublicKey = config.file('KEELSON_SERVICE_ACCOUNT_PUBLIC_KEY', `${CERTIFICATES}/sa.pub`);
+const issuer = config.text('SERVICE_ACCOUNT_ISSUER', 'https://kubernetes.default.svc.cluster.local');
 const port = config.integer('PORT', { fallback: 6443, min: 1, max: 65_535 });
 const address = config.text('LISTEN_ADDRESS', '0.0.0.0');
 const advertiseAddress = config.text('ADVERTISE_ADDRESS', findNodeAddress() ?? '127.0.0.1');
@@ -47,6 +50,7 @@ await runProcess(log, async (signal) => {
     advertise: { address: advertiseAddress, port },
     serviceCidr,
     tls: { certificate, key, clientCa: ca },
+    serviceAccounts: { issuer, privateKey: serviceAccountKey, publicKey: serviceAccountPublicKey },
     kubelet: { ca, certificate: kubeletCertificate, key: kubeletKey },
   });
   try {

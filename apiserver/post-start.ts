@@ -156,6 +156,7 @@ function createWriter(deps: PipelineDeps): Writer {
     user: SERVER_USER,
     body: Buffer.from(JSON.stringify(body)),
     contentType: verb === 'patch' ? 'application/merge-patch+json' : 'application/json',
+    userAgent: 'kube-apiserver',
     form: { mediaType: 'application/json', representation: 'object', metaVersion: 'v1' },
     signal: deps.stopping,
     warn: () => {},

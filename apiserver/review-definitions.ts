@@ -8,6 +8,7 @@ import {
   selfsubjectreviews,
   selfsubjectrulesreviews,
   subjectaccessreviews,
+  tokenreviews,
 } from '#api/generated/resources.ts';
 import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
 import type { ResourceDefinition } from './resources/resource-definition.ts';
@@ -18,6 +19,7 @@ export const reviewTypes = [
   selfsubjectreviews,
   selfsubjectrulesreviews,
   subjectaccessreviews,
+  tokenreviews,
 ] as const;
 
 export const reviewDefinitions: readonly ResourceDefinition<ApiObject>[] = reviewTypes.map((type) => defineReview<ApiObject>(type));

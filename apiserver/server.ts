@@ -9,7 +9,8 @@ import { toStatus } from '#api/meta/status.ts';
 import type { Registry } from '#component/metrics.ts';
 import type { DiscoveryDocuments } from './discovery/discovery.ts';
 import { type EncodedAnswer, encodeAnswer, encodeValue } from './encoding/encode-answer.ts';
-import { negotiateResponse } from './encoding/negotiate.ts';
+import { type MediaType, negotiateResponse } from './encoding/negotiate.ts';
+import { hasProtobuf } from './encoding/protobuf/protobuf-object.ts';
 import { SLAB_BYTES, slabs } from './encoding/slabs.ts';
 import type { HealthChecks } from './health-checks.ts';
 import type { OpenApiDocuments } from './openapi/openapi.ts';
@@ -19,17 +20,20 @@ import type { ApiRequest, PipelineDeps } from './pipeline/request.ts';
 import { authenticate } from './request/authenticate.ts';
 import { throwIfForbidden } from './request/authorize.ts';
 import { sinkOf } from './request/byte-sink.ts';
+import { impersonate, wantsImpersonation } from './request/impersonate.ts';
 import { createInFlightLimit } from './request/in-flight-limit.ts';
 import { parseRequestInfo, type RequestInfo } from './request/request-info.ts';
 import { createRequestLifetimes, type RequestLifetime } from './request/request-lifetime.ts';
 import type { RequestMetrics } from './request/request-metrics.ts';
 import { BODY_BYTES_MAX, toApiError } from './request/to-api-error.ts';
 import type { User } from './request/user.ts';
+import type { IssuerDocument } from './service-accounts/issuer-discovery.ts';
 import { versionInfo } from './version.ts';
 
 export interface ServerDeps extends PipelineDeps {
   readonly discovery: DiscoveryDocuments;
   readonly openApi: OpenApiDocuments;
+  readonly issuerDocuments: readonly IssuerDocument[];
   readonly health: HealthChecks;
   readonly registry: Registry;
   readonly metrics: RequestMetrics;
@@ -85,7 +89,9 @@ function addHooks(app: FastifyInstance, deps: ServerDeps): ContextOf {
     const [path = '/', queryText = ''] = splitUrl(request.raw.url ?? '/');
     const query = new URLSearchParams(queryText);
     const info = parseRequestInfo(request.method, path, query);
-    const user = authenticate(request.raw.socket, request.headers.authorization);
+    const requester = await authenticate(request.raw.socket, request.headers.authorization, deps.tokens);
+    const isAsOther = wantsImpersonation(request.headers);
+    const user = isAsOther ? impersonate(requester, request.raw.headersDistinct, deps.authorizer) : requester;
     contexts.set(request.raw, { info, query, user });
     throwIfForbidden(deps.authorizer, user, info);
   });
@@ -115,7 +121,7 @@ function addHealthRoutes(app: FastifyInstance, { health, registry }: ServerDeps,
 }
 
 /** What the server says about itself: its version, what there is, and how it is described. */
-function addDocumentRoutes(app: FastifyInstance, { discovery, openApi }: ServerDeps, contextOf: ContextOf): void {
+function addDocumentRoutes(app: FastifyInstance, { discovery, openApi, issuerDocuments }: ServerDeps, contextOf: ContextOf): void {
   const sendValue = (value: object | undefined, request: FastifyRequest, reply: FastifyReply) => {
     if (value === undefined) throw noSuchResource();
     return sendEncoded(encodeValue(value, 200, negotiateResponse(request.headers.accept)), reply);
@@ -124,6 +130,9 @@ function addDocumentRoutes(app: FastifyInstance, { discovery, openApi }: ServerD
   app.get('/openapi/v2', (request, reply) => sendEncoded(openApi.v2(request.headers.accept), reply));
   app.get('/openapi/v3', (request, reply) => sendValue(openApi.index(), request, reply));
   app.get('/openapi/v3/*', (request, reply) => sendValue(openApi.v3(contextOf(request).info.path), request, reply));
+  for (const { path, contentType, body } of issuerDocuments) {
+    app.get(path, (_request, reply) => reply.type(contentType).header('cache-control', 'public, max-age=3600').send(body));
+  }
   app.get('/', (request, reply) => sendValue({ paths: discovery.paths() }, request, reply));
   for (const path of ['/api', '/apis', '/api/:version', '/apis/:group', '/apis/:group/:version']) {
     app.get(path, (request, reply) => {
@@ -143,7 +152,8 @@ function createResourceHandler(deps: ServerDeps, contextOf: ContextOf) {
     if (!info.isResource) throw request.method === 'GET' ? noSuchResource() : methodNotAllowed();
     const route = findRoute(deps.resources, info);
     const isStream = route.info.verb === 'watch' || route.info.subresource === 'log';
-    const form = negotiateResponse(route.info.subresource === 'log' ? undefined : request.headers.accept);
+    const negotiable = { hasProtobuf: hasProtobuf(route.definition.type.schema) };
+    const form = negotiateResponse(route.info.subresource === 'log' ? undefined : request.headers.accept, negotiable);
     const leave = isStream ? () => {} : inFlight.enter(route.info.verb);
     const lifetime = lifetimes.begin(reply.raw, { isStream });
     const warnings: string[] = [];
@@ -153,6 +163,7 @@ function createResourceHandler(deps: ServerDeps, contextOf: ContextOf) {
       user,
       body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
       contentType: request.headers['content-type'],
+      userAgent: request.headers['user-agent'],
       form,
       signal: lifetime.signal,
       warn: (text) => warnings.push(text),
@@ -161,7 +172,7 @@ function createResourceHandler(deps: ServerDeps, contextOf: ContextOf) {
       const answer = await route.handler(apiRequest, deps);
       if (warnings.length > 0) reply.header('warning', warnings.map(warningHeader));
       if (answer.type === 'stream') return await sendStream(answer, lifetime, reply, deps);
-      return sendEncoded(encodeAnswer(answer, { form, query, nowMs: deps.clock.now() }), reply);
+      return sendEncoded(await encodeAnswer(answer, { form, query, nowMs: deps.clock.now() }), reply);
     } finally {
       lifetime.end();
       leave();
@@ -202,13 +213,15 @@ function sendEncoded({ statusCode, contentType, pieces }: EncodedAnswer, reply: 
 function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, { log }: Pick<ServerDeps, 'log'>): FastifyReply {
   const apiError = toApiError(error);
   if (apiError.code >= 500) log.error({ err: apiError, method: request.method, path: request.url }, 'a request failed');
+  if (apiError.reason === 'Unauthorized') log.info({ why: apiError.cause, path: request.url }, 'unable to authenticate the request');
   if (apiError.reason === 'TooManyRequests' || apiError.reason === 'ServiceUnavailable') reply.header('retry-after', '1');
   return sendEncoded(encodeValue(toStatus(apiError), apiError.code, { mediaType: errorMediaType(request) }), reply);
 }
 
-function errorMediaType(request: FastifyRequest): 'application/json' | 'application/yaml' {
+/** A Status has every form, whatever the request was for. */
+function errorMediaType(request: FastifyRequest): MediaType {
   try {
-    return negotiateResponse(request.headers.accept).mediaType;
+    return negotiateResponse(request.headers.accept, { hasProtobuf: true }).mediaType;
   } catch {
     return 'application/json';
   }

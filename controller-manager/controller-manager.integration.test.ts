@@ -4,7 +4,19 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { deployments, endpointslices, events, leases, namespaces, nodes, pods, replicasets, services } from '#api/generated/resources.ts';
+import {
+  configmaps,
+  deployments,
+  endpointslices,
+  events,
+  leases,
+  namespaces,
+  nodes,
+  pods,
+  replicasets,
+  serviceaccounts,
+  services,
+} from '#api/generated/resources.ts';
 import type { Deployment, Pod } from '#api/generated/types.ts';
 import { findCondition } from '#api/meta/condition.ts';
 import { keyOf } from '#api/meta/object-key.ts';
@@ -39,7 +51,7 @@ before(async () => {
   own = createClient({ server: server.url, ca: server.ca, userAgent: 'kube-controller-manager', certificate, key });
   for (const identity of ['one', 'two']) {
     const deps = { client: own, clock: systemClock, random: systemRandom, log: silentLogger };
-    running.push(createControllerManager({ identity, clusterCidr: '10.244.0.0/16' }, deps).run(stop.signal));
+    running.push(createControllerManager({ identity, clusterCidr: '10.244.0.0/16', rootCa: server.ca }, deps).run(stop.signal));
   }
   running.push(playKubelet(stop.signal));
 });
@@ -236,4 +248,20 @@ test('a namespace goes with everything in it', async () => {
   await admin.resource(namespaces).delete({ namespace: '', name: 'team' });
   await until('it is gone', async () => !(await admin.resource(namespaces).list()).items.some(({ metadata }) => metadata.name === 'team'));
   assert.deepEqual(await namesOf(pods, 'team'), []);
+});
+
+test('every namespace has its default account and the authority, and they come back', async () => {
+  const namespace = 'accounts';
+  await admin.resource(namespaces).create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace }, spec: {} });
+  const account = { namespace, name: 'default' };
+  const authority = { namespace, name: 'kube-root-ca.crt' };
+  const exists = async <T extends ApiObject>(type: ResourceType<T>, key: { namespace: string; name: string }) =>
+    (await admin.resource(type).list({ namespace })).items.some(({ metadata }) => metadata.name === key.name);
+  for (const round of ['first', 'second']) {
+    await until(`the account is there for the ${round} time`, () => exists(serviceaccounts, account));
+    await until(`the authority is there for the ${round} time`, () => exists(configmaps, authority));
+    assert.equal((await admin.resource(configmaps).get(authority)).data?.['ca.crt'], server.ca);
+    await admin.resource(serviceaccounts).delete(account);
+    await admin.resource(configmaps).delete(authority);
+  }
 });

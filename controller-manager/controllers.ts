@@ -9,12 +9,16 @@ import { nodeIpamController } from './node-ipam.ts';
 import { nodeLifecycleController } from './node-lifecycle.ts';
 import { podGarbageController } from './pod-garbage-collector.ts';
 import { replicaSetController } from './replica-set.ts';
+import { rootCaPublisher } from './root-ca-publisher.ts';
+import { serviceAccountController } from './service-account.ts';
 import type { SharedCaches } from './shared-caches.ts';
 import { taintEvictionController } from './taint-eviction.ts';
 
 export interface ControllersConfig {
   /** What the nodes' pod ranges are taken from: `10.244.0.0/16`. */
   readonly clusterCidr: string;
+  /** PEM of the authority by which programs in pods know the API server. */
+  readonly rootCa: string;
 }
 
 export interface ControllerEntry {
@@ -23,7 +27,7 @@ export interface ControllerEntry {
   run(deps: ControllerDeps, signal: AbortSignal): Promise<void>;
 }
 
-export function listControllers(caches: SharedCaches, { clusterCidr }: ControllersConfig): readonly ControllerEntry[] {
+export function listControllers(caches: SharedCaches, { clusterCidr, rootCa }: ControllersConfig): readonly ControllerEntry[] {
   const collector = garbageCollector({ caches: caches.all, client: caches.client });
   return [
     { component: 'deployment-controller', run: (deps, signal) => runController(deploymentController(caches), deps, signal) },
@@ -31,6 +35,8 @@ export function listControllers(caches: SharedCaches, { clusterCidr }: Controlle
     { component: 'endpoint-slice-controller', run: (deps, signal) => runController(endpointSliceController(caches), deps, signal) },
     { component: 'endpoint-controller', run: (deps, signal) => runController(endpointsController(caches), deps, signal) },
     { component: 'namespace-controller', run: (deps, signal) => runController(namespaceController(caches), deps, signal) },
+    { component: 'serviceaccount-controller', run: (deps, signal) => runController(serviceAccountController(caches), deps, signal) },
+    { component: 'root-ca-cert-publisher', run: (deps, signal) => runController(rootCaPublisher(caches, rootCa), deps, signal) },
     { component: 'cidrAllocator', run: (deps, signal) => runController(nodeIpamController(caches, clusterCidr), deps, signal) },
     { component: 'node-controller', run: (deps, signal) => runController(nodeLifecycleController(caches), deps, signal) },
     { component: 'taint-eviction-controller', run: (deps, signal) => runController(taintEvictionController(caches), deps, signal) },

@@ -22,7 +22,7 @@ config.finish();
 
 const client = createClient(options);
 const deps = { client, clock: systemClock, random: systemRandom, log };
-const manager = createControllerManager({ identity: `${hostname()}_${systemRandom.uuid()}`, clusterCidr }, deps);
+const manager = createControllerManager({ identity: `${hostname()}_${systemRandom.uuid()}`, clusterCidr, rootCa: options.ca }, deps);
 await runProcess(log, (signal) =>
   runTogether(signal, [
     (inner) => runHealthServer({ address, port, registry: createRegistry(), unready: manager.unready }, inner),

@@ -3,6 +3,7 @@
  * that only the garbage collector looks at are added as discovery finds them. `createSharedCaches` starts nothing; `all.run` does.
  */
 import {
+  configmaps,
   deployments,
   endpoints,
   endpointslices,
@@ -11,9 +12,22 @@ import {
   nodes,
   pods,
   replicasets,
+  serviceaccounts,
   services,
 } from '#api/generated/resources.ts';
-import type { Deployment, EndpointSlice, Endpoints, Lease, Namespace, Node, Pod, ReplicaSet, Service } from '#api/generated/types.ts';
+import type {
+  ConfigMap,
+  Deployment,
+  EndpointSlice,
+  Endpoints,
+  Lease,
+  Namespace,
+  Node,
+  Pod,
+  ReplicaSet,
+  Service,
+  ServiceAccount,
+} from '#api/generated/types.ts';
 import { keyOf } from '#api/meta/object-key.ts';
 import { controllerOf } from '#api/meta/owner-reference.ts';
 import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
@@ -50,6 +64,8 @@ export interface SharedCaches {
   readonly nodes: Informer<Node>;
   readonly leases: Informer<Lease>;
   readonly endpoints: Informer<Endpoints>;
+  readonly serviceAccounts: Informer<ServiceAccount>;
+  readonly configMaps: Informer<ConfigMap>;
   /** Every resource that may own or be owned, the ones above included; running it keeps all copies current. */
   readonly all: ResourceCaches;
 }
@@ -67,6 +83,8 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     namespaces: createInformer({ type: namespaces, indexes }, deps),
     nodes: createInformer({ type: nodes, indexes }, deps),
     leases: createInformer({ type: leases, indexes }, deps),
+    serviceAccounts: createInformer({ type: serviceaccounts, indexes }, deps),
+    configMaps: createInformer({ type: configmaps, indexes }, deps),
   };
   const all = createResourceCaches(Object.values(caches), (type) => createInformer({ type, indexes }, deps), deps);
   const { client, clock, random } = deps;

@@ -24,7 +24,14 @@ import {
 
 after(closeApi);
 
-const services = ['apiserver', 'etcd', 'scheduler', 'controller-manager', 'kubelet-1', 'kubelet-2', 'kube-proxy-1', 'kube-proxy-2'];
+const nodes = ['control-plane', '1', '2'];
+const services = [
+  'apiserver',
+  'etcd',
+  'scheduler',
+  'controller-manager',
+  ...nodes.flatMap((node) => [`kubelet-${node}`, `kube-proxy-${node}`]),
+];
 
 /** SIGKILL from outside, as the kernel's OOM killer would: the engine's restart policy brings the process back. Needs root on the engine's host. */
 async function killService(service: string): Promise<void> {

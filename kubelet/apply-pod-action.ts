@@ -44,8 +44,9 @@ export interface PodActionDeps {
   /** What a pod of the host network joins: `container:<id>` or `host`. */
   readonly nodeNetworkMode: string;
   readonly dns: DnsSettings;
-  /** Environment variables that tell every container where the API server is. */
-  readonly serviceVariables: ReadonlyMap<string, string>;
+  /** Environment variables about Services, once these are known. */
+  serviceVariables(pod: Pod): ReadonlyMap<string, string>;
+  whenServicesKnown(signal: AbortSignal): Promise<void>;
 }
 
 /** One pod as its actions see it. */
@@ -91,7 +92,8 @@ export async function applyPodAction(action: PodAction, context: PodContext, dep
   }
 }
 
-async function prepareVolumes({ pod, memory, wake }: PodContext, deps: PodActionDeps): Promise<void> {
+/** Everything that containers are made of besides their images: files, and the objects that their environment is taken from. */
+async function prepareVolumes({ pod, memory, signal, wake }: PodContext, deps: PodActionDeps): Promise<void> {
   const { uid, namespace = '' } = pod.metadata;
   try {
     await deps.references.follow(pod, () => {
@@ -100,6 +102,7 @@ async function prepareVolumes({ pod, memory, wake }: PodContext, deps: PodAction
       for (const [name, { reason }] of memory.failures) if (reason === 'CreateContainerConfigError') memory.failures.delete(name);
       wake();
     });
+    await deps.whenServicesKnown(signal);
     const { byKey, refreshAtMs } = await deps.tokens.get(pod);
     const facts = factsOf(pod, deps);
     const context = { pod, facts, lookup: deps.references.lookupFor(namespace), tokens: byKey };
@@ -109,7 +112,7 @@ async function prepareVolumes({ pod, memory, wake }: PodContext, deps: PodAction
       deps.volumes.writeEtcFile(uid, 'hosts', renderHosts(pod, facts.podIp, deps.dns.clusterDomain)),
     ]);
     readyVolumes(memory, sources);
-    if (refreshAtMs !== undefined) refreshTokensAt(refreshAtMs, memory, wake, deps.clock);
+    refreshTokensAt(refreshAtMs, memory, wake, deps.clock);
   } catch (error) {
     throwIfEngineIsAway(error);
     failVolumes(memory, messageOf(error), deps.clock.now());
@@ -118,8 +121,10 @@ async function prepareVolumes({ pod, memory, wake }: PodContext, deps: PodAction
 }
 
 /** Preparing again asks for the tokens that are old. */
-function refreshTokensAt(atMs: number, memory: PodMemory, wake: () => void, clock: Clock): void {
-  clock.after(Math.max(0, atMs - clock.now()), () => {
+function refreshTokensAt(atMs: number | undefined, memory: PodMemory, wake: () => void, clock: Clock): void {
+  memory.cancelTokenRefresh();
+  if (atMs === undefined) return;
+  memory.cancelTokenRefresh = clock.after(Math.max(0, atMs - clock.now()), () => {
     if (memory.volumes.phase !== 'ready') return;
     memory.volumes = { phase: 'unprepared' };
     wake();
@@ -203,7 +208,7 @@ async function createContainer(
       image: image.image,
       facts: factsOf(pod, deps),
       lookup: deps.references.lookupFor(pod.metadata.namespace ?? ''),
-      serviceVariables: deps.serviceVariables,
+      serviceVariables: deps.serviceVariables(pod),
       volumeSources: memory.volumeSources,
       extraMounts: await extraMounts(pod, container, attempt, deps),
     });
@@ -312,6 +317,7 @@ async function removeVolumes({ pod, memory }: PodContext, deps: PodActionDeps): 
   const { uid } = pod.metadata;
   deps.references.release(uid);
   deps.tokens.release(uid);
+  memory.cancelTokenRefresh();
   await deps.volumes.remove(uid);
   memory.volumes = { phase: 'removed' };
 }

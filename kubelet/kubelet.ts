@@ -2,7 +2,7 @@
  * The node agent put together: the node's registration and lease, its pods' workers, the engine's events, routes, and the HTTPS API. Built
  * from its dependencies, started by `run`, ended by its signal; the pods it looks after go on running without it.
  */
-import { nodes, pods } from '#api/generated/resources.ts';
+import { nodes, pods, services } from '#api/generated/resources.ts';
 import type { Node, Taint } from '#api/generated/types.ts';
 import type { Client } from '#client/client.ts';
 import { createEventRecorder } from '#client/event-recorder.ts';
@@ -28,6 +28,7 @@ import { type ContainerRuntime, isSandbox, type RuntimeContainer, type RuntimeIn
 import { joinLogFrames, readTail } from './runtime/log-frames.ts';
 import { type KubeletServerOptions, runKubeletServer } from './server.ts';
 import { createServiceAccountTokens } from './service-account-tokens.ts';
+import { type KubernetesService, serviceVariablesFor } from './service-variables.ts';
 import type { PodVolumes } from './volumes/pod-volumes.ts';
 
 export interface KubeletOptions {
@@ -45,7 +46,7 @@ export interface KubeletOptions {
   readonly nodeNetworkMode: string;
   readonly dns: DnsSettings;
   /** Where containers find the API server: the `kubernetes` Service. */
-  readonly kubernetesService: { readonly ip: string; readonly port: number };
+  readonly kubernetesService: KubernetesService;
   /** Without it there is no HTTPS API. */
   readonly server: Omit<KubeletServerOptions, 'port'> | undefined;
 }
@@ -81,6 +82,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
   const informerDeps = { client, clock, random, log };
   const podInformer = createInformer({ type: pods, fieldSelector: `spec.nodeName=${options.nodeName}` }, informerDeps);
   const nodeInformer = createInformer({ type: nodes }, informerDeps);
+  const serviceInformer = createInformer({ type: services }, informerDeps);
   const events = createEventRecorder({ component: 'kubelet', host: options.nodeName }, { client, clock, random, log });
   const prober = createProber(runtime);
   const terminationMessages = new Map<string, string>();
@@ -108,7 +110,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     network,
     volumes,
     references: createReferences(informerDeps),
-    tokens: createServiceAccountTokens({ client, clock }),
+    tokens: createServiceAccountTokens({ client, clock, log }),
     prober,
     probes: createProbeWorkers({ prober, clock, random, log }),
     events,
@@ -118,7 +120,8 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     pauseImage: options.pauseImage,
     nodeNetworkMode: options.nodeNetworkMode,
     dns: options.dns,
-    serviceVariables: serviceVariables(options.kubernetesService),
+    whenServicesKnown: serviceInformer.whenSynced,
+    serviceVariables: (pod) => serviceVariablesFor(pod, serviceInformer.store.list(pod.metadata.namespace), options.kubernetesService),
     terminationMessages,
   });
 
@@ -206,6 +209,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
         (inner) => states.run(inner),
         (inner) => podInformer.run(inner),
         (inner) => nodeInformer.run(inner),
+        (inner) => serviceInformer.run(inner),
         (inner) => events.run(inner),
         (inner) => registration.run(inner),
         (inner) => runNodeLease({ client, clock, log, nodeName: options.nodeName, node: () => ownNode }, inner),
@@ -238,19 +242,4 @@ const networkProblem =
 function forgetMessages(messages: Map<string, string>, states: PodStates): void {
   const present = new Set(states.all().map(({ id }) => id));
   for (const id of messages.keys()) if (!present.has(id)) messages.delete(id);
-}
-
-/** What upstream tells every container about the `kubernetes` Service; clients in a pod find the API server by it. */
-function serviceVariables({ ip, port }: { readonly ip: string; readonly port: number }): ReadonlyMap<string, string> {
-  const address = `tcp://${ip}:${port}`;
-  return new Map([
-    ['KUBERNETES_SERVICE_HOST', ip],
-    ['KUBERNETES_SERVICE_PORT', String(port)],
-    ['KUBERNETES_SERVICE_PORT_HTTPS', String(port)],
-    ['KUBERNETES_PORT', address],
-    [`KUBERNETES_PORT_${port}_TCP`, address],
-    [`KUBERNETES_PORT_${port}_TCP_PROTO`, 'tcp'],
-    [`KUBERNETES_PORT_${port}_TCP_PORT`, String(port)],
-    [`KUBERNETES_PORT_${port}_TCP_ADDR`, ip],
-  ]);
 }

@@ -15,6 +15,8 @@ export interface PodMemory {
   readonly failures: Map<string, Failure>;
   readonly backOffs: Map<string, BackOff>;
   readonly busy: Set<string>;
+  /** Ends the wait for the moment when a token should be replaced. */
+  cancelTokenRefresh(): void;
 }
 
 const VOLUME_RETRY_MS_FIRST = 500;
@@ -30,6 +32,7 @@ export function createPodMemory(): PodMemory {
     failures: new Map(),
     backOffs: new Map(),
     busy: new Set(),
+    cancelTokenRefresh: () => {},
   };
 }
 

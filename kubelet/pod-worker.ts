@@ -204,6 +204,7 @@ export function createPodWorker(
   function stop(): void {
     stopped.abort(new Error('the pod worker has stopped'));
     cancelTimer();
+    memory.cancelTokenRefresh();
     deps.probes.forget(uid);
   }
 

@@ -19,6 +19,8 @@ export interface AdmissionRequest {
   readonly object: ApiObject;
   /** Undefined for a creation. */
   readonly previous: ApiObject | undefined;
+  /** The request's: what a plugin waits for ends with it. */
+  readonly signal: AbortSignal;
 }
 
 export interface AdmissionPlugin {

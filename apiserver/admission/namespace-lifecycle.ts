@@ -18,8 +18,14 @@ const ASKING_GROUP = 'authorization.k8s.io';
 export function namespaceLifecycle(deps: { readonly cache: WatchCache; readonly storage: Storage }): AdmissionPlugin {
   return {
     name: 'NamespaceLifecycle',
-    validate: async (request) => {
-      const { operation, definition, info } = request;
+    // Before the others complete the object: what they would miss in a namespace that is not there is no news.
+    mutate: async (request) => {
+      const { operation, definition, object } = request;
+      const isPutInto = operation === 'CREATE' && definition.type.isNamespaced && definition.type.group !== ASKING_GROUP;
+      if (isPutInto) await throwIfClosed(request, deps);
+      return object;
+    },
+    validate: ({ operation, definition, info }) => {
       if (
         operation === 'DELETE' &&
         definition.type.plural === namespaces.plural &&
@@ -28,8 +34,6 @@ export function namespaceLifecycle(deps: { readonly cache: WatchCache; readonly 
       ) {
         throw forbidden(namespaces, info.name, 'this namespace may not be deleted');
       }
-      if (operation === 'CREATE' && definition.type.isNamespaced && definition.type.group !== ASKING_GROUP)
-        await throwIfClosed(request, deps);
     },
   };
 }

@@ -1,6 +1,9 @@
 /** The admission plugins, in the order in which they are asked. */
 
+import type { Clock } from '#component/clock.ts';
+import type { Random } from '#component/random.ts';
 import type { RbacAuthorizer } from '../authorization/rbac-authorizer.ts';
+import type { LiveObjects } from '../service-accounts/live-objects.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { WatchCache } from '../storage/watch-cache.ts';
 import type { AdmissionPlugin } from './admission.ts';
@@ -8,15 +11,27 @@ import { defaultTolerations } from './default-tolerations.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { noEscalation } from './no-escalation.ts';
 import { priority } from './priority.ts';
+import { serviceAccount } from './service-account.ts';
 import { serviceTypeChange } from './service-type-change.ts';
 import { taintNewNodes } from './taint-new-nodes.ts';
 
 export interface AdmissionDeps {
   readonly storage: Storage;
   readonly cache: WatchCache;
+  readonly objects: LiveObjects;
+  readonly clock: Clock;
+  readonly random: Random;
   readonly authorizer: Pick<RbacAuthorizer, 'policy'>;
 }
 
 export function admissionPlugins(deps: AdmissionDeps): readonly AdmissionPlugin[] {
-  return [namespaceLifecycle(deps), taintNewNodes, priority(deps), defaultTolerations, serviceTypeChange, noEscalation(deps)];
+  return [
+    namespaceLifecycle(deps),
+    serviceAccount(deps),
+    taintNewNodes,
+    priority(deps),
+    defaultTolerations,
+    serviceTypeChange,
+    noEscalation(deps),
+  ];
 }

@@ -6,6 +6,7 @@ import type { ApiObject } from '#api/meta/resource-type.ts';
 import { apiVersionOf } from '#api/meta/resource-type.ts';
 import { isServed } from '../pipeline/dispatch.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
+import { CONFIGURATION_PATH, KEYS_PATH } from '../service-accounts/issuer-discovery.ts';
 
 export interface DiscoveryDocuments {
   /** Undefined when there is no such group or version. */
@@ -23,7 +24,7 @@ interface GroupVersion {
 /** How aggregated documents are asked for and named. */
 const AGGREGATED = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 
-const FIXED_PATHS = ['/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'];
+const FIXED_PATHS = [CONFIGURATION_PATH, KEYS_PATH, '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'];
 
 /** `serverAddress` is where clients in the cluster's own network find the server. */
 export function createDiscovery(definitions: readonly ResourceDefinition<ApiObject>[], serverAddress: string): DiscoveryDocuments {
@@ -112,9 +113,11 @@ function apiResources({ type, singular, shortNames, categories }: ResourceDefini
   return [main, ...parts];
 }
 
+const FOREIGN_GROUPS: Readonly<Record<string, string>> = { Scale: 'autoscaling', TokenRequest: 'authentication.k8s.io' };
+
 /** Kinds of subresources that belong to another group than their resource. */
 function foreignGroup(kind: string): object {
-  return kind === 'Scale' ? { group: 'autoscaling', version: 'v1' } : {};
+  return Object.hasOwn(FOREIGN_GROUPS, kind) ? { group: FOREIGN_GROUPS[kind], version: 'v1' } : {};
 }
 
 function aggregatedList(groups: readonly string[], all: readonly GroupVersion[]): object {

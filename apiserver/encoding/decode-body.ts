@@ -11,6 +11,7 @@ import type { ApiRequest } from '../pipeline/request.ts';
 import type { FieldValidation } from '../pipeline/write-options.ts';
 import { negotiateBody } from './negotiate.ts';
 import { parseBody } from './parse-body.ts';
+import { hasProtobuf } from './protobuf/protobuf-object.ts';
 
 type Received = Pick<ApiRequest, 'body' | 'contentType' | 'warn'>;
 
@@ -21,7 +22,8 @@ export function decodeBody(request: ApiRequest, fieldValidation: FieldValidation
 
 /** The same for a body of another kind: a Binding, a Scale, a review. */
 export function decodeBodyAs<T extends ApiObject>(type: ResourceType<T>, request: Received, fieldValidation: FieldValidation): T {
-  const { value, duplicates } = parseBody(request.body, negotiateBody(request.contentType), type.kind);
+  const mediaType = negotiateBody(request.contentType, { hasProtobuf: hasProtobuf(type.schema) });
+  const { value, duplicates } = parseBody(request.body, mediaType, type.kind, type.schema);
   const typed = withType(value, type, request.body);
   const { object, unknownFields } = decodeObject(type, typed);
   const problems = [...duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`), ...unknownFields];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isReason } from '#api/meta/status.ts';
-import { negotiateBody, negotiateResponse } from './negotiate.ts';
+import { negotiateBody, negotiateResponse, PROTOBUF } from './negotiate.ts';
 
 const kubectl = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json';
 const cases = [
@@ -29,6 +29,23 @@ test('a client that accepts protobuf alone is told what there is', () => {
   assert.throws(
     () => negotiateResponse('application/vnd.kubernetes.protobuf'),
     (error) => isReason(error, 'NotAcceptable'),
+  );
+});
+
+test('a kind that has a protobuf form is given in it to whoever names it first, but never as a table', () => {
+  const all = { hasProtobuf: true };
+  assert.equal(negotiateResponse(`${PROTOBUF},application/json`, all).mediaType, PROTOBUF);
+  assert.equal(negotiateResponse(`application/json,${PROTOBUF}`, all).mediaType, 'application/json');
+  assert.equal(negotiateResponse('*/*', all).mediaType, 'application/json');
+  const table = `${PROTOBUF};as=Table;v=v1;g=meta.k8s.io,application/json`;
+  assert.deepEqual(negotiateResponse(table, all), negotiateResponse('application/json'));
+  assert.equal(negotiateBody(`${PROTOBUF};charset=x`, all), PROTOBUF);
+});
+
+test('a body in protobuf is refused where the kind has no such form', () => {
+  assert.throws(
+    () => negotiateBody(PROTOBUF),
+    (error) => isReason(error, 'UnsupportedMediaType'),
   );
 });
 

@@ -1,11 +1,13 @@
 /**
- * Which form a response takes, from the `Accept` header: JSON or YAML, the object itself, a Table, or its metadata alone. The first form in the
+ * Which form a response takes, from the `Accept` header: JSON, YAML or protobuf, the object itself, a Table, or its metadata alone. The first form in the
  * client's list that we have wins, as upstream does it. Also the inverse for bodies: what `Content-Type` means.
  * Source: k8s.io/apiserver, pkg/endpoints/handlers/negotiation.
  */
 import { ApiError } from '#api/meta/status.ts';
 
-export type MediaType = 'application/json' | 'application/yaml';
+export const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+
+export type MediaType = 'application/json' | 'application/yaml' | typeof PROTOBUF;
 
 /** What the client wants instead of the object itself. */
 export type Representation = 'object' | 'Table' | 'PartialObjectMetadata';
@@ -17,34 +19,51 @@ export interface ResponseForm {
   readonly metaVersion: 'v1' | 'v1beta1';
 }
 
-const ACCEPTED = 'application/json, application/yaml';
+/** Whether the kind in question has a protobuf form; documents and custom resources have none. */
+export interface Negotiable {
+  readonly hasProtobuf: boolean;
+}
+
+const TEXT_TYPES = 'application/json, application/yaml';
 
 const asObject: ResponseForm = { mediaType: 'application/json', representation: 'object', metaVersion: 'v1' };
 
 /** The same few headers come with every request. */
 const FORMS_REMEMBERED_MAX = 256;
-const remembered = new Map<string, ResponseForm>();
+const remembered = { all: new Map<string, ResponseForm>(), text: new Map<string, ResponseForm>() };
 
 /** Throws NotAcceptable when the client accepts nothing that we have. */
-export function negotiateResponse(accept: string | undefined): ResponseForm {
+export function negotiateResponse(accept: string | undefined, options: Negotiable = { hasProtobuf: false }): ResponseForm {
   if (accept === undefined || accept === '') return asObject;
-  const known = remembered.get(accept);
+  const forms = options.hasProtobuf ? remembered.all : remembered.text;
+  const known = forms.get(accept);
   if (known) return known;
   for (const clause of accept.split(',')) {
     const form = formOf(clause);
-    if (form === undefined) continue;
-    if (remembered.size < FORMS_REMEMBERED_MAX) remembered.set(accept, form);
+    if (form === undefined || !isServed(form, options)) continue;
+    if (forms.size < FORMS_REMEMBERED_MAX) forms.set(accept, form);
     return form;
   }
-  throw new ApiError('NotAcceptable', `only the following media types are accepted: ${ACCEPTED}`);
+  throw new ApiError('NotAcceptable', `only the following media types are accepted: ${acceptedTypes(options)}`);
 }
 
 /** Takes a Content-Type; JSON when there is none. Throws UnsupportedMediaType. */
-export function negotiateBody(contentType: string | undefined): MediaType {
+export function negotiateBody(contentType: string | undefined, options: Negotiable = { hasProtobuf: false }): MediaType {
   const type = (contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
   if (type === '' || type === '*/*' || type === 'application/json') return 'application/json';
   if (type === 'application/yaml' || type === 'application/x-yaml') return 'application/yaml';
-  throw unsupportedMediaType(ACCEPTED);
+  if (type === PROTOBUF && options.hasProtobuf) return PROTOBUF;
+  throw unsupportedMediaType(acceptedTypes(options));
+}
+
+function acceptedTypes({ hasProtobuf }: Negotiable): string {
+  return hasProtobuf ? `${TEXT_TYPES}, ${PROTOBUF}` : TEXT_TYPES;
+}
+
+/** Metadata has a protobuf form whatever it is the metadata of; tables have none, as upstream. */
+function isServed({ mediaType, representation }: ResponseForm, { hasProtobuf }: Negotiable): boolean {
+  if (mediaType !== PROTOBUF || representation === 'PartialObjectMetadata') return true;
+  return representation === 'object' && hasProtobuf;
 }
 
 export function unsupportedMediaType(accepted: string): ApiError {
@@ -71,7 +90,7 @@ function formOf(clause: string): ResponseForm | undefined {
 
 function mediaTypeOf(type: string): MediaType | undefined {
   if (type === 'application/json' || type === '*/*' || type === 'application/*') return 'application/json';
-  return type === 'application/yaml' ? 'application/yaml' : undefined;
+  return type === 'application/yaml' || type === PROTOBUF ? type : undefined;
 }
 
 function splitOnce(text: string, separator: string): [string, string] {

@@ -1,6 +1,6 @@
 /**
- * The frames of a watch: `{"type":"ADDED","object":…}` and a line end. For plain JSON a frame is the stored bytes between two constants, built once per
- * object and type and shared by every watcher; Tables and metadata are made per watcher, for people with a terminal.
+ * The frames of a watch: `{"type":"ADDED","object":…}` and a line end, or the same in protobuf with a length before it. For plain JSON a frame is the stored bytes
+ * between two constants, built once per object and type and shared by every watcher, as protobuf frames are; Tables and metadata are made per watcher.
  */
 import type { Status } from '#api/generated/types.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
@@ -11,8 +11,9 @@ import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import type { CachedObject } from '../storage/watch-cache.ts';
 import { encodeTable } from './encode-table.ts';
 import { parseStored } from './json-value.ts';
-import type { ResponseForm } from './negotiate.ts';
+import { PROTOBUF, type ResponseForm } from './negotiate.ts';
 import { toPartialMetadata } from './partial-object-metadata.ts';
+import { encodeProtobufFrame } from './protobuf/protobuf-object.ts';
 
 type EventType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
@@ -34,35 +35,56 @@ const FRAME_END = Buffer.from('}\n');
 
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 
+const STREAM_TYPES = 'application/json, application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch';
+
+/** One language that frames are written in. Frames of objects as they are stored are made once. */
+interface FrameFormat {
+  readonly contentType: string;
+  readonly shared: WeakMap<CachedObject, SharedFrames>;
+  ofStored(type: EventType, bytes: Buffer): Buffer;
+  of(type: EventType | 'BOOKMARK' | 'ERROR', object: object): Buffer;
+}
+
+type SharedFrames = { readonly [type in EventType]?: Buffer };
+
+const json: FrameFormat = {
+  contentType: 'application/json',
+  shared: new WeakMap(),
+  ofStored: (type, bytes) => Buffer.concat([heads[type], bytes, FRAME_END]),
+  of: (type, object) => Buffer.from(`${JSON.stringify({ type, object })}\n`),
+};
+
+const protobuf: FrameFormat = {
+  contentType: `${PROTOBUF};stream=watch`,
+  shared: new WeakMap(),
+  ofStored: (type, bytes) => encodeProtobufFrame(type, parseStored(bytes)),
+  of: encodeProtobufFrame,
+};
+
 /** Throws NotAcceptable: a stream of YAML documents is not something clients can read. */
 export function createFrameEncoder(definition: ResourceDefinition<ApiObject>, form: ResponseForm, clock: Clock): FrameEncoder {
-  if (form.mediaType !== 'application/json') {
-    throw new ApiError('NotAcceptable', 'only the following media types are accepted: application/json, application/json;stream=watch');
+  if (form.mediaType === 'application/yaml') {
+    throw new ApiError('NotAcceptable', `only the following media types are accepted: ${STREAM_TYPES}`);
   }
+  const format = form.mediaType === PROTOBUF ? protobuf : json;
   const transform = transformOf(definition, form, clock);
   return {
-    contentType: 'application/json',
-    of: (type, object) => (transform ? frame(type, transform(parseStored(object.bytes))) : sharedFrame(type, object)),
+    contentType: format.contentType,
+    of: (type, object) => (transform ? format.of(type, transform(parseStored(object.bytes))) : sharedFrame(format, type, object)),
     departed: (previous, revision) => {
       const object = atRevision(previous, revision);
-      return frame('DELETED', transform ? transform(object) : object);
+      return format.of('DELETED', transform ? transform(object) : object);
     },
-    bookmark: (revision, { isEndOfInitial }) => frame('BOOKMARK', bookmarkObject(definition, form, revision, isEndOfInitial)),
-    error: (status) => frame('ERROR', status),
+    bookmark: (revision, { isEndOfInitial }) => format.of('BOOKMARK', bookmarkObject(definition, form, revision, isEndOfInitial)),
+    error: (status) => format.of('ERROR', status),
   };
 }
 
-const sharedFrames = new WeakMap<CachedObject, { [type in EventType]?: Buffer }>();
-
-function sharedFrame(type: EventType, object: CachedObject): Buffer {
-  const known = sharedFrames.get(object) ?? {};
-  const made = known[type] ?? Buffer.concat([heads[type], object.bytes, FRAME_END]);
-  if (known[type] === undefined) sharedFrames.set(object, { ...known, [type]: made });
+function sharedFrame({ shared, ofStored }: FrameFormat, type: EventType, object: CachedObject): Buffer {
+  const known = shared.get(object) ?? {};
+  const made = known[type] ?? ofStored(type, object.bytes);
+  if (known[type] === undefined) shared.set(object, { ...known, [type]: made });
   return made;
-}
-
-function frame(type: EventType | 'BOOKMARK' | 'ERROR', object: object): Buffer {
-  return Buffer.from(`${JSON.stringify({ type, object })}\n`);
 }
 
 /** Undefined for the object as it is. */

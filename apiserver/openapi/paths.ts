@@ -43,7 +43,12 @@ const OBJECT: readonly Operation[] = [
   { method: 'delete', verb: 'delete', action: 'delete', query: DELETE_PARAMETERS },
 ];
 
-const PATCH_TYPES = ['application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json'];
+const PATCH_TYPES = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+  'application/apply-patch+yaml',
+];
 
 export function pathsOf(definitions: readonly ResourceDefinition<ApiObject>[], models: Models, dialect: Dialect): object {
   return Object.fromEntries(

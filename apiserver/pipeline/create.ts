@@ -11,6 +11,7 @@ import { decodeBody } from '../encoding/decode-body.ts';
 import { StorageError, type StoredItem } from '../storage/storage.ts';
 import { storageKey } from '../storage-key.ts';
 import { type Answer, objectAnswer } from './answer.ts';
+import { type ManagedFields, type OwnedChange, ownersAfterUpdate, withManagedFields } from './field-owners.ts';
 import type { ApiRequest, PipelineDeps } from './request.ts';
 import { withoutResourceVersion } from './resource-version.ts';
 import { throwIfInvalid } from './throw-if-invalid.ts';
@@ -23,13 +24,27 @@ const GENERATED_NAME_ATTEMPTS_MAX = 8;
 const GENERATE_NAME_CHARACTERS_MAX = 58;
 
 export async function createObject(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
-  const { definition, info } = request;
   const options = parseWriteOptions(request.query, 'CreateOptions');
-  const decoded = decodeBody(request, options.fieldValidation);
+  return createDecoded(request, deps, options, decodeBody(request, options.fieldValidation));
+}
+
+/** Who owns what of a write; an apply has worked it out already, see `apply.ts`. */
+export type OwnersOf = (change: OwnedChange, request: ApiRequest, options: WriteOptions, deps: PipelineDeps) => ManagedFields;
+
+/** The rest of the way, for objects that came in another way than as the body of a POST. */
+export async function createDecoded(
+  request: ApiRequest,
+  deps: PipelineDeps,
+  options: WriteOptions,
+  decoded: ApiObject,
+  ownersOf: OwnersOf = ownersAfterUpdate,
+): Promise<Answer> {
+  const { definition, info } = request;
   const placed = placeInNamespace(decoded, definition.type.isNamespaced, info.namespace);
   const defaulted = definition.applyDefaults(placed);
   const admission = { operation: 'CREATE', ...request, isDryRun: options.isDryRun, previous: undefined } as const;
-  const mutated = await deps.admission.mutate({ ...admission, object: defaulted });
+  const owned = withManagedFields(defaulted, ownersOf({ wanted: decoded, defaulted, current: undefined }, request, options, deps));
+  const mutated = await deps.admission.mutate({ ...admission, object: owned });
   const fresh = withFreshMetadata(mutated, deps);
 
   for (let attempt = 1; ; attempt++) {
@@ -87,13 +102,7 @@ function withFreshMetadata(object: ApiObject, { clock, random }: PipelineDeps): 
     throw new ApiError('BadRequest', 'resourceVersion should not be set on objects to be created');
   }
   const bare = withoutResourceVersion(object);
-  const {
-    deletionTimestamp: _time,
-    deletionGracePeriodSeconds: _grace,
-    selfLink: _link,
-    managedFields: _managed,
-    ...metadata
-  } = bare.metadata;
+  const { deletionTimestamp: _time, deletionGracePeriodSeconds: _grace, selfLink: _link, ...metadata } = bare.metadata;
   const fresh = { ...metadata, uid: random.uuid(), creationTimestamp: formatTime(clock.now()) };
   return { ...bare, metadata: fresh };
 }

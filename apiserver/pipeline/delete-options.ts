@@ -47,7 +47,7 @@ export function throwIfPreconditionFails(type: ApiRequest['definition']['type'],
 }
 
 function optionsInBody({ body, contentType }: Pick<ApiRequest, 'body' | 'contentType'>): RawOptions {
-  const { value } = parseBody(body, negotiateBody(contentType), 'DeleteOptions');
+  const { value } = parseBody(body, negotiateBody(contentType, { hasProtobuf: true }), 'DeleteOptions');
   if (!isJsonObject(value)) throw new ApiError('BadRequest', 'the body of a deletion must be DeleteOptions');
   if (value.kind !== undefined && value.kind !== 'DeleteOptions') {
     throw new ApiError('BadRequest', `decoded object cannot be converted to DeleteOptions: its kind is ${JSON.stringify(value.kind)}`);

@@ -20,6 +20,7 @@ import { patchObject } from './patch.ts';
 import type { ApiRequest, PipelineDeps } from './request.ts';
 import { answerReview } from './review.ts';
 import { getScale, patchScale, updateScale } from './scale.ts';
+import { createToken } from './token-request.ts';
 import { updateObject } from './update.ts';
 import { watchObjects } from './watch.ts';
 
@@ -43,6 +44,7 @@ const subresources: Readonly<Record<string, Readonly<Record<string, Handler>>>> 
   scale: { get: getScale, update: updateScale, patch: patchScale },
   binding: { create: bindPod },
   log: { get: readLog },
+  token: { create: createToken },
 };
 
 export interface Route {

@@ -1,6 +1,6 @@
 /**
- * PATCH: a change to the object as it is, in one of three languages; server-side apply is refused with a reason until it is there. The patched object
- * takes the same road as one that was sent whole. Source: k8s.io/apiserver, pkg/endpoints/handlers/patch.go.
+ * PATCH: a change to the object as it is, in one of three languages. The patched object takes the same road as one that was sent whole. The fourth kind of
+ * patch, an apply, says how the object should be rather than what to change, and is `apply.ts`'s. Source: k8s.io/apiserver, pkg/endpoints/handlers/patch.go.
  */
 import { decodeObject } from '#api/decode.ts';
 import { invalidValue } from '#api/meta/field-path.ts';
@@ -13,13 +13,14 @@ import { applyStrategicMergePatch } from '#api/patch/strategic-merge-patch.ts';
 import { unsupportedMediaType } from '../encoding/negotiate.ts';
 import { parseBody } from '../encoding/parse-body.ts';
 import type { Answer } from './answer.ts';
+import { APPLY_TYPE, applyObject, isApply } from './apply.ts';
+import { mediaTypeOf } from './apply-configuration.ts';
 import { replaceObject } from './replace-object.ts';
 import type { ApiRequest, PipelineDeps } from './request.ts';
 import { throwIfMisplaced } from './update.ts';
 import { type FieldValidation, parseWriteOptions } from './write-options.ts';
 
-const ACCEPTED = 'application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json';
-const APPLY_TYPES: ReadonlySet<string> = new Set(['application/apply-patch+yaml', 'application/apply-patch+cbor']);
+const ACCEPTED = `application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, ${APPLY_TYPE}`;
 
 type Patcher = (schemaName: string, original: JsonObject, patch: unknown) => JsonObject;
 
@@ -30,6 +31,7 @@ const patchers: ReadonlyMap<string, Patcher> = new Map<string, Patcher>([
 ]);
 
 export async function patchObject(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
+  if (isApply(request)) return applyObject(request, deps);
   const options = parseWriteOptions(request.query, 'PatchOptions');
   const patch = parsePatch(request, request.definition.type.schema);
   return replaceObject(request, deps, options, (current) => decodePatched(patch(current), request, options.fieldValidation));
@@ -37,11 +39,7 @@ export async function patchObject(request: ApiRequest, deps: PipelineDeps): Prom
 
 /** Reads the patch; gives what it does to an object. `schemaName` tells a strategic merge how lists are merged. */
 export function parsePatch(request: Pick<ApiRequest, 'body' | 'contentType'>, schemaName: string): (current: ApiObject) => JsonObject {
-  const contentType = (request.contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
-  if (APPLY_TYPES.has(contentType)) {
-    throw new ApiError('UnsupportedMediaType', `server-side apply is not supported yet; accepted media types include: ${ACCEPTED}`);
-  }
-  const patcher = patchers.get(contentType);
+  const patcher = patchers.get(mediaTypeOf(request.contentType));
   if (patcher === undefined) throw unsupportedMediaType(ACCEPTED);
   const { value } = parseBody(request.body, 'application/json', 'Patch');
   return (current) => {

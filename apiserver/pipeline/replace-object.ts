@@ -7,20 +7,23 @@ import type { ApiObject } from '#api/meta/resource-type.ts';
 import { ApiError, conflict } from '#api/meta/status.ts';
 import { validateObjectMetaUpdate } from '#api/meta/validation.ts';
 import { type Answer, objectAnswer } from './answer.ts';
+import type { OwnersOf } from './create.ts';
 import { isDeletable } from './deletion.ts';
+import { ownersAfterUpdate, withManagedFields, withoutIdleTimes } from './field-owners.ts';
 import { type Modified, modifyStored } from './modify-stored.ts';
 import type { ApiRequest, PipelineDeps } from './request.ts';
 import { throwIfInvalid } from './throw-if-invalid.ts';
 import type { WriteOptions } from './write-options.ts';
 
-const MODIFIED_MEANWHILE = 'the object has been modified; please apply your changes to the latest version and try again';
+export const MODIFIED_MEANWHILE = 'the object has been modified; please apply your changes to the latest version and try again';
 
-/** `next` makes the wanted object of the current one; it may be called again when somebody else wrote in between. */
+/** `next` makes the wanted object of the current one; it may be called again when somebody else wrote in between, as may `ownersOf`. */
 export async function replaceObject(
   request: ApiRequest,
   deps: PipelineDeps,
   options: WriteOptions,
   next: (current: ApiObject) => ApiObject,
+  ownersOf: OwnersOf = ownersAfterUpdate,
 ): Promise<Answer> {
   const { definition, info } = request;
   const reservations = deps.serviceAddresses.session(options.isDryRun);
@@ -28,8 +31,9 @@ export async function replaceObject(
   const change = async (current: ApiObject) => {
     const wanted = next(current);
     throwIfOutdated(request, wanted, current);
-    const changed = await changeOf(wanted, current, request, deps, options);
-    const object = await reservations.reserve(changed, current);
+    const owned = withOwners(wanted, current, request, deps, options, ownersOf);
+    const changed = await changeOf(owned, current, request, deps, options);
+    const object = withoutIdleTimes(await reservations.reserve(changed, current), current);
     return { action: isDeletable(object, current) ? 'delete' : 'write', object } as const;
   };
   const modified = await settle(reservations, () => modifyStored(target, deps, change));
@@ -52,17 +56,31 @@ async function settle(
   }
 }
 
-async function changeOf(
+/** The wanted object complete, with its owners: who has it from the client, before admission adds to it. */
+function withOwners(
   wanted: ApiObject,
+  current: ApiObject,
+  request: ApiRequest,
+  deps: PipelineDeps,
+  options: WriteOptions,
+  ownersOf: OwnersOf,
+): ApiObject {
+  const defaulted = request.definition.applyDefaults(withSystemMetadata(wanted, current));
+  // A finalizer's list is all that `/finalize` changes, whatever else its author sends.
+  const changed = request.info.subresource === 'finalize' ? withFinalizersOf(defaulted, current) : defaulted;
+  return withManagedFields(changed, ownersOf({ wanted, defaulted: changed, current }, request, options, deps));
+}
+
+async function changeOf(
+  owned: ApiObject,
   current: ApiObject,
   request: ApiRequest,
   deps: PipelineDeps,
   { isDryRun }: WriteOptions,
 ): Promise<ApiObject> {
   const { definition } = request;
-  const defaulted = definition.applyDefaults(withSystemMetadata(wanted, current));
   const admission = { operation: 'UPDATE', ...request, isDryRun, previous: current } as const;
-  const mutated = definition.applyDefaults(await deps.admission.mutate({ ...admission, object: defaulted }));
+  const mutated = definition.applyDefaults(await deps.admission.mutate({ ...admission, object: owned }));
   const prepared = prepareFor(request, mutated, current);
   const problems = [
     ...validateObjectMetaUpdate(prepared.metadata, current.metadata),
@@ -91,7 +109,9 @@ function prepareFor({ definition, info }: ApiRequest, object: ApiObject, current
 /** `/finalize` of a namespace changes the list of those who still have to clean up in it, and nothing else. */
 function withFinalizersOf(object: ApiObject, current: ApiObject): ApiObject {
   const spec: unknown = Reflect.get(object, 'spec');
-  return { ...current, metadata: { ...current.metadata, ...pickFinalizers(object) }, ...(spec === undefined ? {} : { spec }) };
+  const { managedFields = current.metadata.managedFields } = object.metadata;
+  const metadata = { ...current.metadata, ...pickFinalizers(object), ...(managedFields === undefined ? {} : { managedFields }) };
+  return { ...current, metadata, ...(spec === undefined ? {} : { spec }) };
 }
 
 function pickFinalizers({ metadata: { finalizers } }: ApiObject): { finalizers?: readonly string[] } {

@@ -14,6 +14,8 @@ import type { ResourceRequestInfo } from '../request/request-info.ts';
 import type { User } from '../request/user.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
+import type { LiveObjects } from '../service-accounts/live-objects.ts';
+import type { ServiceAccountTokens } from '../service-accounts/service-account-tokens.ts';
 import type { ServiceAddresses } from '../service-addresses.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { WatchCache } from '../storage/watch-cache.ts';
@@ -26,6 +28,8 @@ export interface ApiRequest {
   /** Empty when there is none. */
   readonly body: Buffer;
   readonly contentType: string | undefined;
+  /** Who wrote, if the request names no field manager. */
+  readonly userAgent?: string | undefined;
   readonly form: ResponseForm;
   /** Aborted when the client has gone, the request took too long, or the server stops. */
   readonly signal: AbortSignal;
@@ -40,6 +44,8 @@ export interface PipelineDeps {
   readonly admission: AdmissionChain;
   readonly serviceAddresses: ServiceAddresses;
   readonly kubelets: KubeletClient;
+  readonly objects: LiveObjects;
+  readonly tokens: ServiceAccountTokens;
   readonly authorizer: Pick<RbacAuthorizer, 'authorize' | 'isReady' | 'policy'>;
   readonly clock: Clock;
   readonly random: Random;

@@ -1,6 +1,6 @@
 /**
- * POST of a review: an answer computed from who asks and from the policy, nothing stored. kubectl's `auth can-i` and `auth whoami`, and servers that leave the decision to
- * this one. Source: upstream's pkg/registry/authorization and pkg/registry/authentication/selfsubjectreview.
+ * POST of a review: an answer computed from who asks and from the policy, nothing stored. kubectl's `auth can-i` and `auth whoami`, and servers that leave the
+ * decision to this one. Source: upstream's pkg/registry/authorization and pkg/registry/authentication.
  */
 import {
   localsubjectaccessreviews,
@@ -8,8 +8,9 @@ import {
   selfsubjectreviews,
   selfsubjectrulesreviews,
   subjectaccessreviews,
+  tokenreviews,
 } from '#api/generated/resources.ts';
-import type { NonResourceAttributes, ResourceAttributes, SubjectAccessReviewSpec } from '#api/generated/types.ts';
+import type { NonResourceAttributes, ResourceAttributes, SubjectAccessReviewSpec, TokenReviewSpec } from '#api/generated/types.ts';
 import { forbiddenField, invalidValue } from '#api/meta/field-path.ts';
 import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
 import { ApiError, invalid } from '#api/meta/status.ts';
@@ -17,7 +18,7 @@ import { formatTime } from '#component/clock.ts';
 import { decodeBody } from '../encoding/decode-body.ts';
 import { isOfType } from '../encoding/json-value.ts';
 import type { RequestInfo } from '../request/request-info.ts';
-import type { User } from '../request/user.ts';
+import { type User, userInfoOf } from '../request/user.ts';
 import type { Answer } from './answer.ts';
 import type { ApiRequest, PipelineDeps } from './request.ts';
 import { parseWriteOptions } from './write-options.ts';
@@ -31,12 +32,12 @@ export async function answerReview(request: ApiRequest, deps: PipelineDeps): Pro
   const options = parseWriteOptions(request.query, 'CreateOptions');
   const review = decodeBody(request, options.fieldValidation);
   const metadata = { ...review.metadata, creationTimestamp: formatTime(deps.clock.now()) };
-  return { type: 'value', statusCode: 201, value: { ...review, metadata, status: statusOf(review, request, deps) } };
+  return { type: 'value', statusCode: 201, value: { ...review, metadata, status: await statusOf(review, request, deps) } };
 }
 
-function statusOf(review: ApiObject, request: ApiRequest, deps: PipelineDeps): object {
+async function statusOf(review: ApiObject, request: ApiRequest, deps: PipelineDeps): Promise<object> {
   const { user } = request;
-  if (isOfType(selfsubjectreviews, review)) return { userInfo: { username: user.name, groups: user.groups } };
+  if (isOfType(selfsubjectreviews, review)) return { userInfo: userInfoOf(user) };
   if (isOfType(selfsubjectaccessreviews, review)) return decide(selfsubjectaccessreviews, user, review.spec, deps);
   if (isOfType(subjectaccessreviews, review))
     return decide(subjectaccessreviews, subjectOf(subjectaccessreviews, review.spec), review.spec, deps);
@@ -45,7 +46,16 @@ function statusOf(review: ApiObject, request: ApiRequest, deps: PipelineDeps): o
     return decide(localsubjectaccessreviews, subjectOf(localsubjectaccessreviews, review.spec), review.spec, deps);
   }
   if (isOfType(selfsubjectrulesreviews, review)) return rulesOf(user, review.spec.namespace ?? '', deps);
+  if (isOfType(tokenreviews, review)) return reviewToken(review.spec, deps);
   throw new ApiError('NotImplemented', `${review.kind} is not supported yet`);
+}
+
+/** Whether a token is valid, for a server that was shown it. */
+async function reviewToken({ token, audiences = [] }: TokenReviewSpec, { tokens }: PipelineDeps): Promise<object> {
+  if ((token ?? '') === '') throw new ApiError('BadRequest', 'token is required for TokenReview in authentication');
+  const outcome = await tokens.authenticate(token, audiences.length === 0 ? undefined : audiences);
+  if (!outcome.isAuthentic) return { user: {}, error: outcome.problem };
+  return { authenticated: true, user: userInfoOf(outcome.user), audiences: outcome.audiences };
 }
 
 function decide<T extends ApiObject>(type: ResourceType<T>, user: User, attributes: Attributes, deps: PipelineDeps): object {

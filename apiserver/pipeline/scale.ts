@@ -2,6 +2,7 @@
  * The `scale` subresource: how many replicas, for whoever does not want to know what they are replicas of (kubectl scale, autoscalers). A view of the object,
  * not an object: reading derives it, writing changes `spec.replicas` alone. Source: upstream's pkg/registry/apps/deployment/storage, ScaleREST.
  */
+import { mergeTypeOf } from '#api/apply/built-in-types.ts';
 import { decodeObject } from '#api/decode.ts';
 import type { LabelSelector, Scale } from '#api/generated/types.ts';
 import { invalidValue } from '#api/meta/field-path.ts';
@@ -13,12 +14,15 @@ import { decodeBodyAs } from '../encoding/decode-body.ts';
 import { isOfType, parseStored } from '../encoding/json-value.ts';
 import { storageKey } from '../storage-key.ts';
 import type { Answer } from './answer.ts';
+import { isApply, withPreconditions } from './apply.ts';
+import { readConfiguration } from './apply-configuration.ts';
+import { applyTo, asJson, type ManagedFields, ownersAfterChange, withManagedFields, withoutIdleTimes } from './field-owners.ts';
 import { waitForCache } from './get.ts';
 import { modifyStored } from './modify-stored.ts';
 import { parsePatch } from './patch.ts';
 import type { ApiRequest, PipelineDeps } from './request.ts';
 import { throwIfInvalid } from './throw-if-invalid.ts';
-import { parseWriteOptions } from './write-options.ts';
+import { parseApplyOptions, parseWriteOptions, type WriteOptions } from './write-options.ts';
 
 /** What a Scale is made of, though it is nowhere stored under its own name. */
 const scales = resourceType<Scale & ApiObject>({
@@ -43,22 +47,42 @@ export async function getScale(request: ApiRequest, deps: PipelineDeps): Promise
 export async function updateScale(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
   const options = parseWriteOptions(request.query, 'UpdateOptions');
   const scale = decodeBodyAs(scales, request, options.fieldValidation);
-  return writeScale(request, deps, options.isDryRun, () => scale);
+  return writeScale(request, deps, options, () => scale);
 }
 
 export async function patchScale(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
+  if (isApply(request)) return applyScale(request, deps);
   const options = parseWriteOptions(request.query, 'PatchOptions');
   const patch = parsePatch(request, scales.schema);
-  return writeScale(request, deps, options.isDryRun, (current) => decodeObject(scales, patch(current)).object);
+  return writeScale(request, deps, options, (current) => decodeObject(scales, patch(current)).object);
 }
+
+/** Of a Scale that is applied, the number of replicas is all there is to own. */
+async function applyScale(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
+  const options = parseApplyOptions(request.query);
+  const configuration = readConfiguration(request, scales, mergeTypeOf(scales.schema), options);
+  const { spec: applied } = configuration.fields;
+  const next = (current: Scale & ApiObject) =>
+    decodeObject(scales, { ...asJson(withPreconditions(current, configuration)), spec: applied ?? { ...current.spec } }).object;
+  const ownersOf: ScaleOwners = (current) => {
+    const change = { current, live: ownedReplicas(current), applied: applied === undefined ? {} : { spec: applied } };
+    return applyTo(change, request, options, deps).managedFields;
+  };
+  return writeScale(request, deps, options, next, ownersOf);
+}
+
+type ScaleOwners = (current: ApiObject, next: JsonObject) => ManagedFields;
 
 async function writeScale(
   request: ApiRequest,
   deps: PipelineDeps,
-  isDryRun: boolean,
+  options: WriteOptions,
   next: (current: Scale & ApiObject) => Scale & ApiObject,
+  ownersOf: ScaleOwners = (current, next) =>
+    ownersAfterChange({ live: ownedReplicas(current), next, stored: current.metadata.managedFields }, request, options, deps),
 ): Promise<Answer> {
   const { definition, info, signal } = request;
+  const { isDryRun } = options;
   const modified = await modifyStored(
     { definition, namespace: info.namespace, name: info.name, isDryRun, signal },
     deps,
@@ -67,7 +91,9 @@ async function writeScale(
       throwIfMismatched(wanted, current, request);
       const replicas = wanted.spec?.replicas ?? 0;
       if (replicas < 0) throw invalid(scales, info.name, [invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0')]);
-      const scaled = definition.prepareForUpdate(withReplicas(current, replicas), current);
+      const owners = ownersOf(current, { spec: { replicas } });
+      const changed = withManagedFields(withReplicas(current, replicas), owners);
+      const scaled = withoutIdleTimes(definition.prepareForUpdate(changed, current), current);
       throwIfInvalid(definition, info.name, [...definition.validate(scaled), ...definition.validateUpdate(scaled, current)]);
       await deps.admission.validate({ operation: 'UPDATE', ...request, isDryRun, object: scaled, previous: current });
       return { action: 'write', object: scaled };
@@ -102,6 +128,11 @@ function scaleOf(object: ApiObject): Scale & ApiObject {
   const scale = { kind: 'Scale', apiVersion: 'autoscaling/v1', metadata, spec: { replicas }, status };
   if (!isOfType(scales, scale)) throw new ApiError('InternalError', 'a Scale could not be made');
   return scale;
+}
+
+/** The part of the object that a Scale shows. */
+function ownedReplicas(object: ApiObject): JsonObject {
+  return { spec: { replicas: numberAt(object, 'spec', 'replicas') } };
 }
 
 function withReplicas(object: ApiObject, replicas: number): ApiObject {

@@ -38,6 +38,8 @@ async function watched(query: string, openWatch: () => CacheWatch, clock = creat
     admission: { mutate: fail, validate: fail },
     serviceAddresses: { session: fail, releaseAll: fail, repair: fail },
     kubelets: { stream: fail, close: fail },
+    objects: { find: fail, read: fail },
+    tokens: { apiAudiences: [], issue: fail, authenticate: fail },
     authorizer: { authorize: fail, isReady: fail, policy: fail },
     clock,
     random: seededRandom(1),

@@ -3,6 +3,7 @@
  * watch cache. A custom resource definition produces the same value at run time. `resources/index.ts` is the list of the built-in ones.
  * Upstream calls these parts strategy, table convertor and attribute function (k8s.io/apiserver, registry/rest).
  */
+import type { MergeType } from '#api/apply/merge-type.ts';
 import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
 import type { FieldProblem } from '#api/meta/status.ts';
 
@@ -18,6 +19,8 @@ export interface Column<T extends ApiObject> {
 
 export interface ResourceDefinition<T extends ApiObject = ApiObject> {
   readonly type: ResourceType<T>;
+  /** How its fields are owned and merged; absent: as the schema that the type names says. */
+  readonly mergeType?: MergeType;
   readonly singular: string;
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];

@@ -1,7 +1,7 @@
 /** Certificates for tests: an authority made on the spot, server and client certificates signed by it. P-256, so that making them takes a millisecond. */
 // The certificate library's dependency injection asks for it.
 import 'reflect-metadata';
-import { webcrypto } from 'node:crypto';
+import { createPublicKey, webcrypto } from 'node:crypto';
 import {
   BasicConstraintsExtension,
   cryptoProvider,
@@ -34,6 +34,13 @@ cryptoProvider.set(webcrypto);
 
 let serial = 1;
 const nextSerial = () => (serial++).toString(16).padStart(4, '0');
+
+/** A pair of keys as `bootstrap` makes them for service account tokens. */
+export async function createTestKeys(): Promise<{ readonly privateKey: string; readonly publicKey: string }> {
+  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+  const privateKey = await exportKey(keys.privateKey);
+  return { privateKey, publicKey: createPublicKey(privateKey).export({ type: 'spki', format: 'pem' }).toString() };
+}
 
 export async function createTestAuthority(name = 'test-ca'): Promise<TestAuthority> {
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);

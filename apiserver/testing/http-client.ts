@@ -17,6 +17,7 @@ export interface TestRequest {
 export interface TestResponse {
   readonly statusCode: number;
   readonly headers: IncomingMessage['headers'];
+  readonly bytes: Buffer;
   readonly text: string;
   /** The parsed body; undefined when it is not JSON. */
   readonly body: unknown;
@@ -28,9 +29,10 @@ export async function send(server: TestApiServer, path: string, options: TestReq
   const response = await open(server, path, options);
   const chunks: Buffer[] = [];
   for await (const chunk of response) if (Buffer.isBuffer(chunk)) chunks.push(chunk);
-  const text = Buffer.concat(chunks).toString('utf8');
+  const bytes = Buffer.concat(chunks);
+  const text = bytes.toString('utf8');
   const body = parse(text);
-  return { statusCode: response.statusCode ?? 0, headers: response.headers, text, body, at: (at) => valueAt(body, at) };
+  return { statusCode: response.statusCode ?? 0, headers: response.headers, bytes, text, body, at: (at) => valueAt(body, at) };
 }
 
 /** The frames of a watch, one after the other, until the server ends it or the loop is left. */
@@ -48,7 +50,8 @@ export async function* watchFrames(server: TestApiServer, path: string, options:
   }
 }
 
-function open(
+/** The response as it comes. */
+export function open(
   server: TestApiServer,
   path: string,
   { method = 'GET', body, headers = {}, as, signal }: TestRequest,

@@ -2,14 +2,17 @@
  * A whole API server inside the test's process: storage in memory, an ephemeral port, real TLS and real client certificates. For this room's tests and for those of
  * every component that talks to the server. `await using server = await createTestApiServer()` stops it at the end of the block.
  */
-import { type Clock, systemClock } from '#component/clock.ts';
+import { serviceaccounts } from '#api/generated/resources.ts';
+import { type Clock, formatTime, systemClock } from '#component/clock.ts';
 import { type Logger, silentLogger } from '#component/logger.ts';
 import { type Random, systemRandom } from '#component/random.ts';
 import { createApiServer } from '../api-server.ts';
 import { resourceDefinitions } from '../resources/index.ts';
+import type { TokenKeyPems } from '../service-accounts/token-keys.ts';
 import { createMemoryStorage } from '../storage/memory-storage.ts';
-import type { Storage } from '../storage/storage.ts';
-import { createTestAuthority, type Pem } from './certificates.ts';
+import { type Storage, StorageError } from '../storage/storage.ts';
+import { storageKey } from '../storage-key.ts';
+import { createTestAuthority, createTestKeys, type Pem } from './certificates.ts';
 
 export interface TestApiServer extends AsyncDisposable {
   /** `https://127.0.0.1:43210` */
@@ -20,6 +23,8 @@ export interface TestApiServer extends AsyncDisposable {
   /** May do everything: member of `system:masters`. */
   readonly admin: Pem;
   readonly storage: Storage;
+  /** What it signs service account tokens with. */
+  readonly tokenKeys: TokenKeyPems;
   /** A serving certificate, as a kubelet has one; for localhost too. */
   serving(names: readonly string[]): Promise<Pem>;
   /** A certificate for another user. */
@@ -33,10 +38,14 @@ export interface TestApiServerOptions {
   readonly random?: Random;
   readonly log?: Logger;
   readonly serviceCidr?: string;
+  /** To share them between servers, or to sign what the server did not. */
+  readonly tokenKeys?: TokenKeyPems;
 }
 
 /** An address of documentation: nobody dials it, and an Endpoints object may not hold a loopback address. */
 const ADVERTISED = { address: '192.0.2.1', port: 6443 };
+
+export const TEST_ISSUER = 'https://kubernetes.default.svc.cluster.local';
 
 const READY_MS_MAX = 20_000;
 const READY_LOOK_MS = 5;
@@ -46,6 +55,7 @@ export async function createTestApiServer(options: TestApiServerOptions = {}): P
   const authority = await createTestAuthority();
   const [serving, admin] = await Promise.all([authority.server(), authority.client('kubernetes-admin', ['system:masters'])]);
   const storage = options.storage ?? createMemoryStorage();
+  const tokenKeys = options.tokenKeys ?? (await createTestKeys());
   const stop = new AbortController();
   const server = createApiServer({
     storage,
@@ -57,6 +67,7 @@ export async function createTestApiServer(options: TestApiServerOptions = {}): P
     advertise: ADVERTISED,
     serviceCidr: options.serviceCidr ?? '10.96.0.0/16',
     tls: { certificate: serving.certificate, key: serving.key, clientCa: authority.certificate },
+    serviceAccounts: { issuer: TEST_ISSUER, ...tokenKeys },
     kubelet: { ca: authority.certificate, ...(await authority.client('kube-apiserver-kubelet-client')) },
   });
   const listening = Promise.withResolvers<number>();
@@ -64,6 +75,7 @@ export async function createTestApiServer(options: TestApiServerOptions = {}): P
   ended.catch(listening.reject);
   const port = await listening.promise;
   await untilReady(server.isReady);
+  await createDefaultAccount(storage);
   const end = async () => {
     stop.abort(new Error('the test is over'));
     await ended;
@@ -74,11 +86,22 @@ export async function createTestApiServer(options: TestApiServerOptions = {}): P
     ca: authority.certificate,
     admin,
     storage,
+    tokenKeys,
     client: authority.client,
     serving: authority.server,
     stop: end,
     [Symbol.asyncDispose]: end,
   };
+}
+
+/** What the controller manager makes in a real cluster, so that pods can be created in the namespace `default`. */
+async function createDefaultAccount(storage: Storage): Promise<void> {
+  const metadata = { name: 'default', namespace: 'default', uid: systemRandom.uuid(), creationTimestamp: formatTime(systemClock.now()) };
+  try {
+    await storage.create(storageKey(serviceaccounts, 'default', 'default'), { apiVersion: 'v1', kind: 'ServiceAccount', metadata });
+  } catch (error) {
+    if (!(error instanceof StorageError && error.reason === 'exists')) throw error;
+  }
 }
 
 async function untilReady(isReady: () => boolean): Promise<void> {

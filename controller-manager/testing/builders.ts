@@ -1,6 +1,6 @@
 /** Objects for the controllers' tests: complete enough to be real, and each test names only what it is about. */
 import { deployments, replicasets, services } from '#api/generated/resources.ts';
-import type { Deployment, EndpointSlice, Node, ObjectMeta, Pod, ReplicaSet, Service } from '#api/generated/types.ts';
+import type { Deployment, EndpointSlice, Namespace, Node, ObjectMeta, Pod, ReplicaSet, Service } from '#api/generated/types.ts';
 import { controllerReference } from '#api/meta/owner-reference.ts';
 import type { Action } from '#client/apply-actions.ts';
 import { formatTime } from '#component/clock.ts';
@@ -110,6 +110,10 @@ export function aNode(name: string, { ready = 'True', ...more }: { ready?: strin
     status: { conditions: [{ type: 'Ready', status: ready, lastTransitionTime: secondsAgo(100), lastHeartbeatTime: secondsAgo(100) }] },
     ...more,
   };
+}
+
+export function aNamespace(name: string, metadata: Partial<ObjectMeta> = {}): Namespace {
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { ...metadataOf(name), namespace: '', ...metadata }, spec: {}, status: {} };
 }
 
 /** Actions as short lines: what a table of expectations compares. */

@@ -51,3 +51,12 @@ test('new contents replace the old ones, and names that are gone disappear', asy
     assert.equal(names.filter((name) => name.startsWith('..')).length, 2, 'one generation and the link to it');
   });
 });
+
+test('with a group, its members may read every file', async () => {
+  await inDirectory(async (directory) => {
+    const groupId = process.getgid?.() ?? 0;
+    await writeAtomically(directory, [aFile('token', 'x', 0o600), aFile('open', 'x', 0o644)], groupId);
+    const modeOf = async (name: string) => (await stat(join(directory, name))).mode & 0o777;
+    assert.deepEqual([await modeOf('token'), await modeOf('open')], [0o640, 0o644]);
+  });
+});

@@ -8,6 +8,8 @@ import { dirname, join } from 'node:path';
 import type { VolumeFile } from './volume-files.ts';
 
 const dataLink = '..data';
+/** To `chown`: as it is. */
+const KEPT = -1;
 
 /** `groupId`: the pod's fsGroup, which must be able to read the files. Gives whether anything was written. */
 export async function writeAtomically(directory: string, files: readonly VolumeFile[], groupId: number | undefined): Promise<boolean> {
@@ -26,12 +28,13 @@ export async function writeAtomically(directory: string, files: readonly VolumeF
   return true;
 }
 
-async function writeOne(directory: string, { path, content, mode }: VolumeFile, groupId: number | undefined): Promise<void> {
+async function writeOne(directory: string, { path, content, mode, ownerId }: VolumeFile, groupId: number | undefined): Promise<void> {
   const target = join(directory, path);
   await mkdir(dirname(target), { recursive: true });
   await writeFile(target, content);
-  if (groupId !== undefined) await chown(target, -1, groupId).catch(() => chown(target, 0, groupId));
-  await chmod(target, groupId === undefined ? mode : mode | ((mode & 0o700) >> 3));
+  if (groupId !== undefined || ownerId !== undefined) await chown(target, ownerId ?? KEPT, groupId ?? KEPT);
+  // Upstream's mask for volumes that are only read.
+  await chmod(target, groupId === undefined ? mode : mode | 0o440);
 }
 
 /** One link per first part of a path; links to what is no longer there go. */

@@ -11,6 +11,8 @@ export interface VolumeFile {
   readonly path: string;
   readonly content: Uint8Array;
   readonly mode: number;
+  /** Whose file it is; root's if absent. */
+  readonly ownerId?: number;
 }
 
 export interface VolumeFilesContext {
@@ -22,6 +24,7 @@ export interface VolumeFilesContext {
 }
 
 const DEFAULT_MODE = 0o644;
+const TOKEN_MODE = 0o600;
 
 /** Undefined for a volume that is made of something else. */
 export function renderVolumeFiles(volume: Volume, context: VolumeFilesContext): readonly VolumeFile[] | undefined {
@@ -63,9 +66,24 @@ function filesOf(source: VolumeProjection, defaultMode = DEFAULT_MODE, context: 
   }
   if (source.serviceAccountToken !== undefined) {
     const token = context.tokens.get(tokenKey(source.serviceAccountToken)) ?? '';
-    return [{ path: source.serviceAccountToken.path, content: Buffer.from(token), mode: defaultMode }];
+    return [{ path: source.serviceAccountToken.path, content: Buffer.from(token), ...tokenAccess(context.pod, defaultMode) }];
   }
   throw new ConfigError(`projected volume source ${Object.keys(source).join(', ')} is not supported by this kubelet`);
+}
+
+/**
+ * A token is for the pod's programs alone: where they all run as one user it is that user's, and with an fsGroup the group's; only where neither is known
+ * may everybody read it.
+ */
+function tokenAccess({ spec }: Pod, defaultMode: number): { readonly mode: number; readonly ownerId?: number } {
+  const users = new Set(
+    [...(spec.initContainers ?? []), ...spec.containers].map(
+      ({ securityContext }) => securityContext?.runAsUser ?? spec.securityContext?.runAsUser,
+    ),
+  );
+  const [ownerId] = users.size === 1 ? users : [];
+  if (ownerId !== undefined) return { mode: TOKEN_MODE, ownerId };
+  return { mode: spec.securityContext?.fsGroup === undefined ? defaultMode : TOKEN_MODE };
 }
 
 function downwardValue({ fieldRef, resourceFieldRef }: DownwardAPIVolumeFile, { pod, facts }: VolumeFilesContext): string {

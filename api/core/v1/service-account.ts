@@ -1,6 +1,6 @@
 /** ServiceAccounts: rules, and the names under which the API server knows them. */
 import type { ServiceAccount } from '../../generated/types.ts';
-import { dns1123SubdomainProblems } from '../../meta/names.ts';
+import { dns1123LabelProblems, dns1123SubdomainProblems } from '../../meta/names.ts';
 import type { FieldProblem } from '../../meta/status.ts';
 import { validateObjectMeta } from '../../meta/validation.ts';
 
@@ -11,6 +11,14 @@ export function validateServiceAccount(account: ServiceAccount): readonly FieldP
 /** The user name of requests that carry this account's token. */
 export function serviceAccountUser(namespace: string, name: string): string {
   return `system:serviceaccount:${namespace}:${name}`;
+}
+
+/** The account of such a name; undefined for the name of somebody else. */
+export function parseServiceAccountUser(user: string): { readonly namespace: string; readonly name: string } | undefined {
+  const [system, kind, namespace = '', name = '', ...rest] = user.split(':');
+  if (system !== 'system' || kind !== 'serviceaccount' || rest.length > 0) return undefined;
+  if (dns1123LabelProblems(namespace).length > 0 || dns1123SubdomainProblems(name).length > 0) return undefined;
+  return { namespace, name };
 }
 
 /** The groups of every account in a namespace. */
