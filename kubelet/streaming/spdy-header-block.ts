@@ -94,6 +94,9 @@ export function createHeaderReader(): HeaderReader {
   };
 }
 
+/** An empty block is how zlib marks a flush; Go's reader gives nothing away before it. */
+const FLUSH = storedBlock(Buffer.alloc(0));
+
 export interface HeaderWriter {
   write(headers: SpdyHeaders): Buffer;
 }
@@ -105,10 +108,9 @@ export function createHeaderWriter(): HeaderWriter {
   let isFirst = true;
   return {
     write: (headers) => {
-      const stored = storedBlock(encodeHeaders(headers));
-      const block = isFirst ? Buffer.concat([ZLIB_HEADER, stored]) : stored;
+      const start = isFirst ? ZLIB_HEADER : Buffer.alloc(0);
       isFirst = false;
-      return block;
+      return Buffer.concat([start, storedBlock(encodeHeaders(headers)), FLUSH]);
     },
   };
 }

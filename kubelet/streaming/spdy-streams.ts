@@ -48,7 +48,7 @@ export async function acceptSpdyStreams(
   });
   const onAbort = () => connection.destroy();
   deps.signal.addEventListener('abort', onAbort, { once: true, signal: gone.signal });
-  const leave = () => gone.abort(new Error('the client has gone'));
+  const leave = (cause?: unknown) => gone.abort(new Error('the client has gone', { cause }));
   session.run().then(leave, leave);
   gone.signal.addEventListener('abort', () => complete.reject(gone.signal.reason), { once: true });
   const cancel = deps.clock.after(STREAMS_MS_MAX, () => complete.reject(new Error('timed out waiting for client to create streams')));
