@@ -86,6 +86,7 @@ export function createHeaderReader(): HeaderReader {
         inflate.write(block, (error) => (error ? reject(error) : resolve()));
       });
       inflate.removeAllListeners('close');
+      if (inflate.errored !== null) throw inflate.errored;
       // What is unpacked by now may still lie in its buffer: reading hands it to the listener.
       while (inflate.read() !== null);
       return decodeHeaders(Buffer.concat(pieces));

@@ -150,10 +150,13 @@ export function createSpdySession(connection: Duplex, { role, onStream, clock }:
   return {
     run: async () => {
       try {
-        for await (const frame of parseFrames(connection)) await handle(frame);
+        for await (const frame of parseFrames(readBytes(connection))) await handle(frame);
+        connection.end();
+      } catch (error) {
+        connection.destroy();
+        throw error;
       } finally {
         headerReader.close();
-        connection.destroy();
         const left = [...streams.values()];
         streams.clear();
         for (const { stream } of left) stream.bytes.destroy(new Error('the connection has ended'));
@@ -179,4 +182,14 @@ export function createSpdySession(connection: Duplex, { role, onStream, clock }:
       });
     },
   };
+}
+
+/** A connection that breaks has ended. */
+async function* readBytes(connection: Duplex): AsyncGenerator<Uint8Array> {
+  try {
+    // At the end of what it hears it may still have something to say.
+    yield* connection.iterator({ destroyOnReturn: false });
+  } catch {
+    return;
+  }
 }
