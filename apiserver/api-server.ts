@@ -75,7 +75,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const tokenKeys = createTokenKeys(options.serviceAccounts);
   const tokens = createServiceAccountTokens(issuer, { keys: tokenKeys, objects, clock, random });
   const admission = createAdmissionChain(admissionPlugins({ storage, cache, objects, authorizer, clock, random }));
-  const kubelets = createKubeletClient(options.kubelet);
+  const kubelets = createKubeletClient(options.kubelet, { clock });
   const deps: PipelineDeps = {
     storage,
     cache,

@@ -1,14 +1,17 @@
 /**
- * The API server's road to kubelets: HTTPS to a node's address with the server's own client certificate. Used by `pods/log`. The one file of this room that
- * imports undici. Source: upstream's pkg/kubelet/client and pkg/registry/core/pod/strategy.go (LogLocation).
+ * The API server's road to kubelets: HTTPS to a node's address with the server's own client certificate. Used by `pods/log` and the subresources that take a
+ * connection over (`kubelet-upgrade.ts`). The one file of this room that imports undici. Source: upstream's pkg/kubelet/client.
  */
 import type { Readable } from 'node:stream';
 import { Agent, request } from 'undici';
-import { ApiError } from '#api/meta/status.ts';
+import { ApiError, type StatusReason, statusCodes } from '#api/meta/status.ts';
+import type { Clock } from '#component/clock.ts';
+import { createKubeletUpgrade, type UpgradeToKubelet } from './kubelet-upgrade.ts';
 
 export interface KubeletClient {
   /** GET of a path of a kubelet's API. Resolves once the kubelet has answered; throws ApiError for a refusal or a kubelet that cannot be reached. */
   stream(target: KubeletTarget, signal: AbortSignal): Promise<Readable>;
+  upgrade: UpgradeToKubelet;
   close(): Promise<void>;
 }
 
@@ -36,7 +39,8 @@ const FIRST_BYTE_MS_MAX = 30_000;
 /** How much of an error's text is passed on. */
 const ERROR_CHARACTERS_MAX = 1_000;
 
-export function createKubeletClient({ ca, certificate, key }: KubeletCredentials): KubeletClient {
+export function createKubeletClient(credentials: KubeletCredentials, deps: { readonly clock: Clock }): KubeletClient {
+  const { ca, certificate, key } = credentials;
   const agents = new Map<string, Agent>();
   // A serving certificate names its node, not the address it happens to have.
   const agentFor = (nodeName: string): Agent => {
@@ -53,9 +57,9 @@ export function createKubeletClient({ ca, certificate, key }: KubeletCredentials
       const host = address.includes(':') ? `[${address}]` : address;
       const response = await reach(nodeName, () => request(`https://${host}:${port}${path}`, { dispatcher: agentFor(nodeName), signal }));
       if (response.statusCode === 200) return response.body;
-      const text = (await response.body.text()).slice(0, ERROR_CHARACTERS_MAX).trim();
-      throw refusal(response.statusCode, text);
+      throw refusal(response.statusCode, await response.body.text());
     },
+    upgrade: createKubeletUpgrade(credentials, deps),
     close: async () => {
       await Promise.all([...agents.values()].map((agent) => agent.destroy()));
     },
@@ -66,17 +70,32 @@ async function reach<T>(nodeName: string, connect: () => Promise<T>): Promise<T>
   try {
     return await connect();
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new ApiError(
-      'InternalError',
-      `Internal error occurred: the kubelet of node ${JSON.stringify(nodeName)} cannot be reached: ${why}`,
-      { cause },
-    );
+    throw unreachable(nodeName, cause);
   }
 }
 
-/** The kubelet says what is wrong in plain text; which of our reasons that is follows from its code. */
-function refusal(statusCode: number, text: string): ApiError {
-  const reason = statusCode === 400 ? 'BadRequest' : statusCode === 404 ? 'NotFound' : 'InternalError';
-  return new ApiError(reason, text === '' ? `the kubelet answered ${statusCode}` : text);
+export function unreachable(nodeName: string, cause: unknown): ApiError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const message = `Internal error occurred: the kubelet of node ${JSON.stringify(nodeName)} cannot be reached: ${why}`;
+  return new ApiError('InternalError', message, { cause });
+}
+
+/** A kubelet says what is wrong in plain text or in a Status; which of our reasons that is follows from the Status, else from the code. */
+export function refusal(statusCode: number, body: string): ApiError {
+  const status = parseStatus(body);
+  const text = (status?.message ?? body).slice(0, ERROR_CHARACTERS_MAX).trim();
+  const byCode = statusCode === 400 ? 'BadRequest' : statusCode === 404 ? 'NotFound' : 'InternalError';
+  return new ApiError(status?.reason ?? byCode, text === '' ? `the kubelet answered ${statusCode}` : text);
+}
+
+function parseStatus(body: string): { readonly message: string; readonly reason: StatusReason | undefined } | undefined {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    const field = (name: string): unknown => (typeof parsed === 'object' && parsed !== null ? Reflect.get(parsed, name) : undefined);
+    const message = field('message');
+    if (field('kind') !== 'Status' || typeof message !== 'string') return undefined;
+    return { message, reason: Object.keys(statusCodes).find((reason): reason is StatusReason => reason === field('reason')) };
+  } catch {
+    return undefined;
+  }
 }

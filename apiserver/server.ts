@@ -5,7 +5,8 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import { toStatus } from '#api/meta/status.ts';
+import { ApiError, toStatus } from '#api/meta/status.ts';
+import { createUpgrades, type Upgrades } from '#component/http-upgrade.ts';
 import type { Registry } from '#component/metrics.ts';
 import type { DiscoveryDocuments } from './discovery/discovery.ts';
 import { type EncodedAnswer, encodeAnswer, encodeValue } from './encoding/encode-answer.ts';
@@ -14,14 +15,15 @@ import { hasProtobuf } from './encoding/protobuf/protobuf-object.ts';
 import { SLAB_BYTES, slabs } from './encoding/slabs.ts';
 import type { HealthChecks } from './health-checks.ts';
 import type { OpenApiDocuments } from './openapi/openapi.ts';
-import type { Answer } from './pipeline/answer.ts';
-import { findRoute, methodNotAllowed, noSuchResource } from './pipeline/dispatch.ts';
+import type { Answer, ConnectionAnswer } from './pipeline/answer.ts';
+import { findRoute, isLongRunning, methodNotAllowed, noSuchResource } from './pipeline/dispatch.ts';
 import type { ApiRequest, PipelineDeps } from './pipeline/request.ts';
 import { authenticate } from './request/authenticate.ts';
 import { throwIfForbidden } from './request/authorize.ts';
 import { sinkOf } from './request/byte-sink.ts';
 import { impersonate, wantsImpersonation } from './request/impersonate.ts';
 import { createInFlightLimit } from './request/in-flight-limit.ts';
+import { joinConnections } from './request/join-connections.ts';
 import { parseRequestInfo, type RequestInfo } from './request/request-info.ts';
 import { createRequestLifetimes, type RequestLifetime } from './request/request-lifetime.ts';
 import type { RequestMetrics } from './request/request-metrics.ts';
@@ -53,6 +55,7 @@ interface RequestContext {
 type ContextOf = (request: FastifyRequest) => RequestContext;
 
 export function createServer(deps: ServerDeps): FastifyInstance {
+  const upgrades = createUpgrades();
   const app: FastifyInstance = fastify({
     https: {
       cert: deps.tls.certificate,
@@ -62,6 +65,7 @@ export function createServer(deps: ServerDeps): FastifyInstance {
       requestCert: true,
       // Connections without a certificate are anonymous; ones with a wrong certificate are refused by `authenticate`, with a Status.
       rejectUnauthorized: false,
+      shouldUpgradeCallback: upgrades.shouldUpgradeCallback,
     },
     bodyLimit: BODY_BYTES_MAX,
     routerOptions: { maxParamLength: PATH_PART_CHARACTERS_MAX },
@@ -77,8 +81,9 @@ export function createServer(deps: ServerDeps): FastifyInstance {
   const contextOf = addHooks(app, deps);
   addHealthRoutes(app, deps, contextOf);
   addDocumentRoutes(app, deps, contextOf);
-  const handleResource = createResourceHandler(deps, contextOf);
+  const handleResource = createResourceHandler(deps, contextOf, upgrades);
   for (const path of ['/api/*', '/apis/*']) app.all(path, handleResource);
+  upgrades.listen(app.server, app.routing);
   return app;
 }
 
@@ -144,16 +149,16 @@ function addDocumentRoutes(app: FastifyInstance, { discovery, openApi, issuerDoc
 }
 
 /** Every verb on every resource. */
-function createResourceHandler(deps: ServerDeps, contextOf: ContextOf) {
+function createResourceHandler(deps: ServerDeps, contextOf: ContextOf, upgrades: Upgrades) {
   const lifetimes = createRequestLifetimes(deps.clock);
   const inFlight = createInFlightLimit();
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const { info, query, user } = contextOf(request);
     if (!info.isResource) throw request.method === 'GET' ? noSuchResource() : methodNotAllowed();
     const route = findRoute(deps.resources, info);
-    const isStream = route.info.verb === 'watch' || route.info.subresource === 'log';
+    const isStream = isLongRunning(route.info);
     const negotiable = { hasProtobuf: hasProtobuf(route.definition.type.schema) };
-    const form = negotiateResponse(route.info.subresource === 'log' ? undefined : request.headers.accept, negotiable);
+    const form = negotiateResponse(isStream && route.info.verb !== 'watch' ? undefined : request.headers.accept, negotiable);
     const leave = isStream ? () => {} : inFlight.enter(route.info.verb);
     const lifetime = lifetimes.begin(reply.raw, { isStream });
     const warnings: string[] = [];
@@ -174,12 +179,32 @@ function createResourceHandler(deps: ServerDeps, contextOf: ContextOf) {
       const answer = await route.handler(apiRequest, deps);
       if (warnings.length > 0) reply.header('warning', warnings.map(warningHeader));
       if (answer.type === 'stream') return await sendStream(answer, lifetime, reply, deps);
+      if (answer.type === 'connection') return await connect(answer, request, reply, { ...deps, upgrades });
       return sendEncoded(await encodeAnswer(answer, { form, query, nowMs: deps.clock.now() }), reply);
     } finally {
       lifetime.end();
       leave();
     }
   };
+}
+
+/** From here on the client talks to the kubelet. Throws ApiError while it can still be answered. */
+async function connect(
+  { target }: ConnectionAnswer,
+  { raw }: FastifyRequest,
+  reply: FastifyReply,
+  { upgrades, kubelets, clock, stopping }: ServerDeps & { readonly upgrades: Upgrades },
+): Promise<FastifyReply> {
+  if (!upgrades.isUpgrade(raw)) throw new ApiError('BadRequest', 'Upgrade request required');
+  const gone = new AbortController();
+  raw.socket.once('close', () => gone.abort(new Error('the client has gone')));
+  const request = { method: raw.method ?? 'GET', headers: raw.headers };
+  const { head, connection } = await kubelets.upgrade(target, request, AbortSignal.any([gone.signal, stopping]));
+  reply.hijack();
+  const client = upgrades.take(raw);
+  client.write(head);
+  await joinConnections(client, connection, { clock, signal: stopping });
+  return reply;
 }
 
 /** A response that goes on: from here on an error can only end it. */

@@ -15,7 +15,7 @@ const execute = promisify(execFile);
 const root = join(import.meta.dirname, '..');
 const folder = join(root, '.keelson');
 export const kubeconfigPath = join(folder, 'kubeconfig');
-const kubectlPath = existsSync(join(folder, 'bin/kubectl')) ? join(folder, 'bin/kubectl') : 'kubectl';
+export const kubectlPath = existsSync(join(folder, 'bin/kubectl')) ? join(folder, 'bin/kubectl') : 'kubectl';
 
 /** Everything the product answers within, with room for a busy machine: a wait that ends here is a failure. */
 const WAIT_MS_MAX = 90_000;

@@ -12,6 +12,7 @@ import type { Logger } from '#component/logger.ts';
 import type { Random } from '#component/random.ts';
 import { runTogether } from '#component/shutdown.ts';
 import type { Run } from './network/exec.ts';
+import type { OpenPodDialer } from './network/pod-dialer.ts';
 import type { DnsSettings } from './network/pod-files.ts';
 import type { PodNetwork } from './network/pod-network.ts';
 import { runNodeLease } from './node/node-lease.ts';
@@ -57,6 +58,7 @@ export interface KubeletDeps {
   readonly volumes: PodVolumes;
   /** Absent where there is no network to route (tests). */
   readonly run: Run | undefined;
+  readonly openDialer: OpenPodDialer;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -184,7 +186,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
 
   async function runServer(signal: AbortSignal): Promise<void> {
     if (options.server === undefined) return;
-    await runKubeletServer({ ...options.server, port: options.kubeletPort }, { pods: workers, states, runtime, clock, log }, signal);
+    await runKubeletServer({ ...options.server, port: options.kubeletPort }, { ...deps, pods: workers, states }, signal);
   }
 
   return {

@@ -14,7 +14,8 @@ import { systemRandom } from '#component/random.ts';
 import { runProcess, runTogether } from '#component/shutdown.ts';
 import { createKubelet, KUBELET_VERSION } from './kubelet.ts';
 import { createCni } from './network/cni.ts';
-import { createRun } from './network/exec.ts';
+import { createRun, createStartHelper } from './network/exec.ts';
+import { createPodDialers } from './network/pod-dialer.ts';
 import { createPodNetwork } from './network/pod-network.ts';
 import { readAncestors, readBootId, readDiskBytes, readNetworkNamespace, readStartTime } from './node/node-host.ts';
 import { parseLabels, parseTaints } from './node/node-object.ts';
@@ -120,6 +121,7 @@ await runProcess(log, async (signal) => {
     { clusterCidr: settings.clusterCidr, directory: join(settings.dataDirectory, 'cni', 'sandboxes'), namespaceId, nodeIp },
     { cni, run },
   );
+  const openDialer = createPodDialers(createStartHelper(PROGRAM_PATH), { clock: systemClock });
   const volumes = createPodVolumes({ local: settings.dataDirectory, onHost: surroundings.dataOnHost }, runtime);
   const kubelet = createKubelet(
     {
@@ -149,7 +151,7 @@ await runProcess(log, async (signal) => {
         allowedNames: settings.allowedNames.split(','),
       },
     },
-    { client, runtime, network, volumes, run, clock: systemClock, random: systemRandom, log },
+    { client, runtime, network, volumes, run, openDialer, clock: systemClock, random: systemRandom, log },
   );
   log.info({ node: settings.nodeName, version: KUBELET_VERSION }, 'starting');
   const { nodeContainer } = surroundings;

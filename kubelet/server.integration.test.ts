@@ -11,6 +11,7 @@ import type { PodStates } from './pod-states.ts';
 import { aContainer, aSandbox } from './runtime/container-runtime.contract.ts';
 import { createFakeRuntime } from './runtime/fake-runtime.ts';
 import { runKubeletServer } from './server.ts';
+import { openLocalDialer } from './testing/local-dialer.ts';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const ALLOWED = 'kube-apiserver-kubelet-client';
@@ -98,7 +99,12 @@ async function withServer(body: (port: number) => Promise<void>): Promise<void> 
     ca: authority.certificate.toString('pem'),
     allowedNames: [ALLOWED],
   };
-  const running = runKubeletServer(options, { pods, states, runtime, clock, log: silentLogger }, stop.signal, listening.resolve);
+  const running = runKubeletServer(
+    options,
+    { pods, states, runtime, openDialer: openLocalDialer, clock, log: silentLogger },
+    stop.signal,
+    listening.resolve,
+  );
   try {
     await body(await listening.promise);
   } finally {

@@ -1,20 +1,23 @@
 /**
- * The kubelet's own HTTPS API, which the API server calls: `/containerLogs/…`, `/pods`, `/healthz`. Every caller must show a certificate of the
- * cluster's authority whose name is on the allow list; there is no anonymous access. Logs stream with back-pressure: a slow reader slows the
- * engine down, nothing piles up here.
+ * The kubelet's own HTTPS API, which the API server calls: `/containerLogs/…`, `/exec/…`, `/attach/…`, `/portForward/…`, `/pods`, `/healthz`. Every caller must show a
+ * certificate of the cluster's authority whose name is on the allow list; there is no anonymous access. Everything streams with back-pressure: a slow reader slows
+ * the engine down, nothing piles up here.
  */
 import { Readable } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import Fastify from 'fastify';
+import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Pod } from '#api/generated/types.ts';
 import { ApiError, toStatus } from '#api/meta/status.ts';
 import type { Clock } from '#component/clock.ts';
+import { createUpgrades } from '#component/http-upgrade.ts';
 import type { Logger } from '#component/logger.ts';
 import { aborted } from '#component/shutdown.ts';
 import { chooseAttempt, type LogRequest, parseLogRequest } from './log-request.ts';
+import type { OpenPodDialer } from './network/pod-dialer.ts';
 import type { PodStates } from './pod-states.ts';
 import type { ContainerRuntime, RuntimeContainer } from './runtime/container-runtime.ts';
 import { joinLogFrames } from './runtime/log-frames.ts';
+import { handleAttach, handleExec, handlePortForward, type StreamRequest } from './streaming/stream-handlers.ts';
 
 export interface KubeletServerOptions {
   readonly address: string;
@@ -30,6 +33,7 @@ export interface KubeletServerDeps {
   readonly pods: { pods(): readonly Pod[]; findPod(namespace: string, name: string): Pod | undefined };
   readonly states: PodStates;
   readonly runtime: ContainerRuntime;
+  readonly openDialer: OpenPodDialer;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -54,6 +58,7 @@ export async function runKubeletServer(
 }
 
 function createServer(options: KubeletServerOptions, deps: KubeletServerDeps, signal: AbortSignal) {
+  const upgrades = createUpgrades();
   const server = Fastify({
     https: {
       cert: options.certificate,
@@ -62,6 +67,7 @@ function createServer(options: KubeletServerOptions, deps: KubeletServerDeps, si
       requestCert: true,
       rejectUnauthorized: true,
       minVersion: 'TLSv1.2',
+      shouldUpgradeCallback: upgrades.shouldUpgradeCallback,
     },
     bodyLimit: BODY_BYTES_MAX,
     logger: false,
@@ -104,7 +110,44 @@ function createServer(options: KubeletServerOptions, deps: KubeletServerDeps, si
       return reply.type('text/plain').send(Readable.from(bytes, { objectMode: false }));
     },
   );
+
+  upgrades.listen(server.server, server.routing);
+  const streamRequest = (request: FastifyRequest<{ Params: StreamParams }>, reply: FastifyReply): StreamRequest => ({
+    raw: request.raw,
+    namespace: request.params.namespace,
+    podName: request.params.pod,
+    query: new URL(request.url, 'https://kubelet').searchParams,
+    takeConnection: () => {
+      if (!upgrades.isUpgrade(request.raw)) throw new ApiError('BadRequest', 'Upgrade request required');
+      reply.hijack();
+      return upgrades.take(request.raw);
+    },
+    signal,
+  });
+  for (const [name, handle] of [['exec', handleExec] as const, ['attach', handleAttach] as const]) {
+    server.route<{ Params: StreamParams & { container: string } }>({
+      method: ['GET', 'POST'],
+      url: `/${name}/:namespace/:pod/:container`,
+      handler: async (request, reply) => {
+        await handle(streamRequest(request, reply), request.params.container, deps);
+        return reply;
+      },
+    });
+  }
+  server.route<{ Params: StreamParams }>({
+    method: ['GET', 'POST'],
+    url: '/portForward/:namespace/:pod',
+    handler: async (request, reply) => {
+      await handlePortForward(streamRequest(request, reply), deps);
+      return reply;
+    },
+  });
   return server;
+}
+
+interface StreamParams {
+  readonly namespace: string;
+  readonly pod: string;
 }
 
 async function readContainerLog(

@@ -5,7 +5,7 @@
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { apiVersionOf } from '#api/meta/resource-type.ts';
 import { compareVersions } from '#api/meta/version-priority.ts';
-import { isServed } from '../pipeline/dispatch.ts';
+import { isServed, verbsOfSubresource } from '../pipeline/dispatch.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import { CONFIGURATION_PATH, KEYS_PATH } from '../service-accounts/issuer-discovery.ts';
@@ -128,13 +128,13 @@ function apiResources(definition: ResourceDefinition<ApiObject>): readonly objec
   };
   const parts = type.subresources
     .filter(({ name }) => isServed(name))
-    .map(({ name, kind, verbs }) => ({
-      name: `${type.plural}/${name}`,
+    .map((subresource) => ({
+      name: `${type.plural}/${subresource.name}`,
       singularName: '',
       namespaced: type.isNamespaced,
-      ...foreignGroup(kind),
-      kind,
-      verbs,
+      ...foreignGroup(subresource.kind),
+      kind: subresource.kind,
+      verbs: verbsOfSubresource(subresource),
     }));
   return [main, ...parts];
 }
@@ -162,7 +162,11 @@ function aggregatedResource(definition: ResourceDefinition<ApiObject>, own: { gr
   const { type, singular, shortNames, categories } = definition;
   const subresources = type.subresources
     .filter(({ name }) => isServed(name))
-    .map(({ name, kind, verbs }) => ({ subresource: name, responseKind: { ...own, ...foreignGroup(kind), kind }, verbs }));
+    .map((subresource) => ({
+      subresource: subresource.name,
+      responseKind: { ...own, ...foreignGroup(subresource.kind), kind: subresource.kind },
+      verbs: verbsOfSubresource(subresource),
+    }));
   return {
     resource: type.plural,
     responseKind: { ...own, kind: type.kind },

@@ -33,7 +33,10 @@ const LIST_END = Buffer.from(']}');
 /** Items in JSON that are turned into protobuf before others get their turn: a few milliseconds' worth. */
 const TURN_BYTES_MAX = 256 * 1024;
 
-export async function encodeAnswer(answer: Exclude<Answer, { type: 'stream' }>, options: EncodeOptions): Promise<EncodedAnswer> {
+export async function encodeAnswer(
+  answer: Exclude<Answer, { type: 'stream' | 'connection' }>,
+  options: EncodeOptions,
+): Promise<EncodedAnswer> {
   const { form } = options;
   switch (answer.type) {
     case 'value':

@@ -5,6 +5,7 @@
 import type { Status } from '#api/generated/types.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { servedBytes } from '../encoding/served-bytes.ts';
+import type { KubeletTarget } from '../kubelet-client.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 
 /** Where a stream's bytes go. */
@@ -15,7 +16,14 @@ export interface ByteSink {
   drained(signal: AbortSignal): Promise<void>;
 }
 
+/** The client's connection is to be joined to a kubelet's. */
+export interface ConnectionAnswer {
+  readonly type: 'connection';
+  readonly target: KubeletTarget;
+}
+
 export type Answer =
+  | ConnectionAnswer
   /** One stored object. */
   | {
       readonly type: 'object';

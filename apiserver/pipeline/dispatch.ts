@@ -2,7 +2,7 @@
  * From what a request asks for to the one function that does it. Every verb on every kind takes this way; what a kind allows is in its definition, what the
  * server can do with a subresource is in the table below. Called by `server.ts` once the user may do it.
  */
-import type { ApiObject } from '#api/meta/resource-type.ts';
+import type { ApiObject, Subresource } from '#api/meta/resource-type.ts';
 import { ApiError } from '#api/meta/status.ts';
 import type { ResourceRequestInfo } from '../request/request-info.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
@@ -10,6 +10,7 @@ import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import { isReview } from '../review-definitions.ts';
 import type { Answer } from './answer.ts';
 import { bindPod } from './binding.ts';
+import { attachToPod, execInPod, forwardPodPorts } from './connect.ts';
 import { createObject } from './create.ts';
 import { deleteObject } from './delete.ts';
 import { deleteCollection } from './delete-collection.ts';
@@ -45,6 +46,10 @@ const subresources: Readonly<Record<string, Readonly<Record<string, Handler>>>> 
   scale: { get: getScale, update: updateScale, patch: patchScale },
   binding: { create: bindPod },
   log: { get: readLog },
+  // A WebSocket begins as a GET, SPDY as a POST.
+  exec: { get: execInPod, create: execInPod },
+  attach: { get: attachToPod, create: attachToPod },
+  portforward: { get: forwardPodPorts, create: forwardPodPorts },
   token: { create: createToken },
 };
 
@@ -70,6 +75,18 @@ export function findRoute(resources: ResourceRegistry, info: ResourceRequestInfo
 export function isServed(subresource: string): boolean {
   return Object.hasOwn(subresources, subresource);
 }
+
+/** Its verbs, as discovery shows them: for `connect`, those that its methods stand for. */
+export function verbsOfSubresource({ name, verbs: described }: Pick<Subresource, 'name' | 'verbs'>): readonly string[] {
+  return described.includes('connect') ? Object.keys(subresources[name] ?? {}).sort() : described;
+}
+
+/** Goes on for as long as its client wants: neither counted nor timed. */
+export function isLongRunning({ verb, subresource }: ResourceRequestInfo): boolean {
+  return verb === 'watch' || LONG_RUNNING.has(subresource);
+}
+
+const LONG_RUNNING: ReadonlySet<string> = new Set(['log', 'exec', 'attach', 'portforward']);
 
 /** `GET /api/v1/pods` is all pods; one pod, or a new one, is in a namespace. */
 function isNamespaceMissing({ namespace, verb }: ResourceRequestInfo): boolean {

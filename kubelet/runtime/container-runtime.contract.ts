@@ -85,6 +85,23 @@ export function describeContainerRuntime(name: string, open: () => Promise<Runti
       assert.notEqual(await runtime.findImage(image), undefined);
     });
 
+    check('holds the streams of a command: input, both outputs apart, exit code', async (under) => {
+      const { runtime, id } = await running(under);
+      const session = await runtime.startCommand(id, ECHO_AND_FAIL, { ...allStreams, hasTerminal: false });
+      session.stdin?.end('typed');
+      const heard = { stdout: '', stderr: '' };
+      for await (const { stream, bytes } of session.output) heard[stream] += Buffer.from(bytes).toString();
+      assert.deepEqual(heard, { stdout: 'typed', stderr: 'oops\n' });
+      assert.equal(await session.exitCode(AbortSignal.timeout(10_000)), 3);
+    });
+
+    check('refuses a command in a container that does not run', async (under) => {
+      const { runtime, id } = await running(under);
+      await runtime.stopContainer(id, 1);
+      const refused = runtime.startCommand(id, ECHO_AND_FAIL, { ...allStreams, hasTerminal: false });
+      await assert.rejects(refused, { name: 'RuntimeError', reason: 'Conflict' });
+    });
+
     check('runs a command in a container and reads its log', async ({ runtime, image }) => {
       const sandboxId = await runtime.createSandbox(aSandbox(image));
       await runtime.startContainer(sandboxId);
@@ -95,6 +112,19 @@ export function describeContainerRuntime(name: string, open: () => Promise<Runti
       assert.equal(await readTail(joinLogFrames(log), 100), 'hello\n');
     });
   });
+}
+
+/** Says what it is told, complains, and exits 3. */
+export const ECHO_AND_FAIL = ['sh', '-c', 'cat; echo oops >&2; exit 3'];
+
+const allStreams = { hasStdin: true, hasStdout: true, hasStderr: true };
+
+async function running({ runtime, image }: RuntimeUnderTest): Promise<{ readonly runtime: ContainerRuntime; readonly id: string }> {
+  const sandboxId = await runtime.createSandbox(aSandbox(image));
+  await runtime.startContainer(sandboxId);
+  const id = await runtime.createContainer(aContainer(image, sandboxId));
+  await runtime.startContainer(id);
+  return { runtime, id };
 }
 
 function identity(containerName?: string): ContainerIdentity {

@@ -3,6 +3,8 @@
  * memory (`fake-runtime.ts`); `container-runtime.contract.ts` is the suite both pass. Every container carries its identity as labels and a
  * name derived from it, so a kubelet that restarts finds what it made, and making the same thing twice is refused by the engine.
  */
+import type { Writable } from 'node:stream';
+import type { LogPiece } from './log-frames.ts';
 
 /** Who a container is. The attempt counts the containers made for one (pod, container) pair, from 0; it is the restart count. */
 export interface ContainerIdentity {
@@ -125,6 +127,33 @@ export interface ExecResult {
   readonly output: string;
 }
 
+/** Of a terminal, in characters. */
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export interface SessionOptions {
+  readonly hasStdin: boolean;
+  readonly hasStdout: boolean;
+  readonly hasStderr: boolean;
+  /** One raw stream of output, and a terminal that has a size. */
+  readonly hasTerminal: boolean;
+}
+
+/** A process whose streams are held: a command that was started, or a container that was attached to. */
+export interface ProcessSession {
+  /** Ending it is the process's end of input. Absent unless asked for. */
+  readonly stdin: Writable | undefined;
+  /** Reading slowly slows the process down. Ends when the process has closed its output. */
+  readonly output: AsyncIterable<LogPiece>;
+  resize(size: TerminalSize): Promise<void>;
+  /** Of a command, once its output has ended. Resolves when the process has; of an attached container, 0 at once. */
+  exitCode(signal: AbortSignal): Promise<number>;
+  /** Lets go of the streams; the process goes on. */
+  close(): void;
+}
+
 export interface LogOptions {
   readonly isFollowed: boolean;
   readonly hasTimestamps: boolean;
@@ -171,6 +200,10 @@ export interface ContainerRuntime {
   removeMemoryVolumes(podUid: string): Promise<void>;
 
   exec(id: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>;
+  /** Starts a command in a running container, for as long as it takes. One that cannot be started says so in its output and exits 126 or 127. */
+  startCommand(id: string, command: readonly string[], options: SessionOptions): Promise<ProcessSession>;
+  /** Joins the streams of a running container's own process; `hasTerminal` must be the container's. */
+  attach(id: string, options: SessionOptions): Promise<ProcessSession>;
   /** The container's output, framed as Docker frames it unless it has a terminal; reading slowly slows the engine down. */
   readLogs(id: string, options: LogOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
 }

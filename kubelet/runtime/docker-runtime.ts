@@ -3,7 +3,7 @@
  * that hangs must not hang a pod for ever; errors leave as `RuntimeError` with a reason. Streams (events, logs) are read with
  * back-pressure: nothing is buffered here beyond what Node's sockets hold.
  */
-import type { Readable } from 'node:stream';
+import { Duplex, type Readable } from 'node:stream';
 import Docker from 'dockerode';
 import type { Clock } from '#component/clock.ts';
 import { clusterLabel, identityOf, nodeLabel, type Ownership, ownedBy, podUidLabel } from './container-labels.ts';
@@ -19,8 +19,10 @@ import {
   RuntimeError,
   type RuntimeEvent,
   type SandboxSpec,
+  type TerminalSize,
 } from './container-runtime.ts';
 import { containerCreateOptions, sandboxCreateOptions } from './docker-create-options.ts';
+import { createDockerSession } from './docker-session.ts';
 import { joinLogFrames } from './log-frames.ts';
 
 /** Creating and starting take 0.2 s on an idle engine; a busy disk can make it many times that. Upstream's runtime timeout. */
@@ -210,6 +212,32 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
 
     exec: (id, command, timeoutMs) => call('exec', () => runExec(docker, id, command), timeoutMs),
 
+    startCommand: async (id, command, session) => {
+      const { hasStdin, hasStdout, hasStderr, hasTerminal } = session;
+      const attached = { AttachStdin: hasStdin, AttachStdout: hasStdout, AttachStderr: hasStderr, Tty: hasTerminal };
+      const exec = await call('create exec', () => docker.getContainer(id).exec({ Cmd: [...command], ...attached }));
+      const connection = await call('start exec', () => exec.start({ hijack: true, stdin: hasStdin, Tty: hasTerminal }));
+      const control = {
+        resize: ({ columns, rows }: TerminalSize) => call('resize exec', () => exec.resize({ w: columns, h: rows })),
+        findExitCode: async () => {
+          const { Running, ExitCode } = await call('inspect exec', () => exec.inspect());
+          return Running ? undefined : (ExitCode ?? 0);
+        },
+      };
+      return createDockerSession(toDuplex(connection), session, control, deps);
+    },
+
+    attach: async (id, session) => {
+      const { hasStdin: stdin, hasStdout: stdout, hasStderr: stderr } = session;
+      const container = docker.getContainer(id);
+      const connection = await call('attach', () => container.attach({ stream: true, hijack: true, stdin, stdout, stderr }));
+      const control = {
+        resize: ({ columns, rows }: TerminalSize) => call('resize', () => container.resize({ w: columns, h: rows })),
+        findExitCode: async () => 0,
+      };
+      return createDockerSession(toDuplex(connection), session, control, deps);
+    },
+
     readLogs: async (id, logOptions, signal) => readBytes(await call('logs', () => openLogs(docker, id, logOptions, signal))),
 
     findOwnContainer: async (pids, mountPoint) => {
@@ -230,6 +258,12 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
     watchContainer: (containerId, onEvent, signal) =>
       streamEvents({ type: ['container'], event: ['start', 'die'], container: [containerId] }, onEvent, onEvent, signal),
   };
+}
+
+/** What the engine's client gives for a connection taken out of HTTP: a socket, whatever its type says. */
+function toDuplex(connection: NodeJS.ReadWriteStream): Duplex {
+  if (connection instanceof Duplex) return connection;
+  throw new RuntimeError('Refused', 'the engine did not give the connection away');
 }
 
 async function runExec(docker: Docker, id: string, command: readonly string[]): Promise<ExecResult> {

@@ -2,10 +2,18 @@
 import { createFakeClock } from '#component/testing/fake-clock.ts';
 import { describeContainerRuntime } from './container-runtime.contract.ts';
 import { createFakeRuntime } from './fake-runtime.ts';
+import type { FakeProgram } from './fake-session.ts';
+
+/** What `ECHO_AND_FAIL` does. */
+const echoAndFail: FakeProgram = async ({ stdin, write }) => {
+  for await (const bytes of stdin) await write('stdout', bytes);
+  await write('stderr', 'oops\n');
+  return 3;
+};
 
 describeContainerRuntime('fake', async () => {
   const clock = createFakeClock();
-  const runtime = createFakeRuntime({ clock, images: ['web:v1'], behave: () => ({ output: 'hello\n' }) });
+  const runtime = createFakeRuntime({ clock, images: ['web:v1'], behave: () => ({ output: 'hello\n', program: () => echoAndFail }) });
   return {
     runtime,
     image: 'web:v1',

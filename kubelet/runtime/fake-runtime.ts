@@ -12,11 +12,14 @@ import {
   containerNameOf,
   type ExecResult,
   type ImageInfo,
+  type ProcessSession,
   type RuntimeContainer,
   RuntimeError,
   type RuntimeEvent,
   type SandboxSpec,
+  type SessionOptions,
 } from './container-runtime.ts';
+import { createFakeSession, type FakeProgram } from './fake-session.ts';
 
 /** What a container does after it was started: runs until stopped when undefined. */
 export interface Behaviour {
@@ -26,6 +29,8 @@ export interface Behaviour {
   readonly ignoresStop?: boolean;
   readonly output?: string;
   readonly exec?: (command: readonly string[]) => ExecResult;
+  /** What a command does whose streams are held; for an attached container, without a command. Ends at once with 0 when absent. */
+  readonly program?: (command: readonly string[]) => FakeProgram;
 }
 
 export interface FakeRuntimeOptions {
@@ -146,6 +151,11 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
     setState(entry, { phase: 'exited', exitCode, reason, message: '', startedAtMs, finishedAtMs: clock.now() }, 'exited');
   }
 
+  function startProgram({ container, behaviour }: Held, command: readonly string[], session: SessionOptions): ProcessSession {
+    if (container.state.phase !== 'running') throw new RuntimeError('Conflict', `Container ${container.id} is not running`);
+    return createFakeSession(behaviour.program?.(command) ?? (async () => 0), session);
+  }
+
   async function* readOutput(id: string): AsyncGenerator<Uint8Array> {
     const text = Buffer.from(get(id).behaviour.output ?? '');
     const header = Buffer.alloc(8);
@@ -221,6 +231,8 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       for (const [name, owner] of memoryVolumes) if (owner === podUid) memoryVolumes.delete(name);
     },
     exec: async (id, command) => get(id).behaviour.exec?.(command) ?? { exitCode: 0, output: '' },
+    startCommand: async (id, command, session) => startProgram(get(id), command, session),
+    attach: async (id, session) => startProgram(get(id), [], session),
     readLogs: async (id) => readOutput(id),
   };
 }

@@ -14,6 +14,7 @@ import type { PodNetwork } from '../network/pod-network.ts';
 import type { ContainerRuntime, ContainerSpec } from '../runtime/container-runtime.ts';
 import { type Behaviour, createFakeRuntime, type FakeRuntime } from '../runtime/fake-runtime.ts';
 import type { PodVolumes } from '../volumes/pod-volumes.ts';
+import { openLocalDialer } from './local-dialer.ts';
 
 export interface SimulatedNode {
   readonly clock: FakeClock;
@@ -71,6 +72,7 @@ export function createSimulatedNode(options: SimulatedNodeOptions = {}): Simulat
       network,
       volumes: createSimulatedVolumes(files),
       run: undefined,
+      openDialer: openLocalDialer,
       clock,
       random: seededRandom(7),
       log: silentLogger,

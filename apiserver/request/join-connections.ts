@@ -1,0 +1,49 @@
+/**
+ * Two bare connections as one: what comes from either goes to the other, no faster than that one takes it, until one of them has ended. Called by `server.ts` for a
+ * client and the kubelet it talks to. Nothing here understands, or holds, what is said.
+ */
+import type { Duplex } from 'node:stream';
+import type { Clock } from '#component/clock.ts';
+
+/** What a client may take to hear the last of a kubelet that has hung up. */
+const FAREWELL_MS_MAX = 5_000;
+
+/** Resolves when both are closed, which an abort does at once. */
+export async function joinConnections(
+  client: Duplex,
+  kubelet: Duplex,
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<void> {
+  const destroy = () => {
+    client.destroy();
+    kubelet.destroy();
+  };
+  // A failure ends in `close`, which is what counts.
+  for (const connection of [client, kubelet]) connection.on('error', () => {});
+  signal.addEventListener('abort', destroy, { once: true });
+  if (signal.aborted) destroy();
+  try {
+    client.pipe(kubelet).pipe(client);
+    await Promise.race([closed(client), closed(kubelet)]);
+    if (!client.destroyed) await sayFarewell(client, clock);
+  } finally {
+    signal.removeEventListener('abort', destroy);
+    destroy();
+  }
+}
+
+/** Closing with something unread would reset the connection, and what was sent last would be lost: the rest is read and dropped. */
+async function sayFarewell(client: Duplex, clock: Clock): Promise<void> {
+  client.end();
+  client.resume();
+  const cancel = clock.after(FAREWELL_MS_MAX, () => client.destroy());
+  await closed(client);
+  cancel();
+}
+
+function closed(connection: Duplex): Promise<void> {
+  return new Promise((resolve) => {
+    if (connection.closed) resolve();
+    else connection.once('close', () => resolve());
+  });
+}

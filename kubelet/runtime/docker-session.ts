@@ -1,0 +1,46 @@
+/**
+ * A process of Docker's whose streams are held, over a connection taken out of HTTP: what is written to it is the process's input, what is read is its output,
+ * framed unless it has a terminal. Called by `docker-runtime.ts`, which opens the connection. Closing the writing half is the end of input.
+ */
+import type { Duplex } from 'node:stream';
+import type { Clock } from '#component/clock.ts';
+import type { ProcessSession, SessionOptions, TerminalSize } from './container-runtime.ts';
+import { type LogPiece, parseLogFrames } from './log-frames.ts';
+
+/** The engine learns of an exit a moment after the output has ended. */
+const EXIT_POLL_MS_MIN = 10;
+/** A process that closed its output and goes on is asked about this often. */
+const EXIT_POLL_MS_MAX = 1_000;
+
+export interface SessionControl {
+  resize(size: TerminalSize): Promise<void>;
+  /** Undefined while it runs. */
+  findExitCode(): Promise<number | undefined>;
+}
+
+export function createDockerSession(
+  connection: Duplex,
+  { hasStdin, hasTerminal }: SessionOptions,
+  { resize, findExitCode }: SessionControl,
+  { clock }: { readonly clock: Clock },
+): ProcessSession {
+  // A failure of the connection reaches whoever reads or writes it; nobody may be doing either at the moment.
+  connection.on('error', () => {});
+  return {
+    stdin: hasStdin ? connection : undefined,
+    output: hasTerminal ? rawPieces(connection) : parseLogFrames(connection),
+    resize,
+    exitCode: async (signal) => {
+      for (let delayMs = EXIT_POLL_MS_MIN; ; delayMs = Math.min(delayMs * 2, EXIT_POLL_MS_MAX)) {
+        const exitCode = await findExitCode();
+        if (exitCode !== undefined) return exitCode;
+        await clock.sleep(delayMs, signal);
+      }
+    },
+    close: () => connection.destroy(),
+  };
+}
+
+async function* rawPieces(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<LogPiece> {
+  for await (const bytes of chunks) yield { stream: 'stdout', bytes };
+}
