@@ -12,6 +12,7 @@ import { aborted, runTogether } from '#component/shutdown.ts';
 import { createAdmissionChain } from './admission/admission.ts';
 import { admissionPlugins } from './admission/plugins.ts';
 import { createRbacAuthorizer } from './authorization/rbac-authorizer.ts';
+import { createCustomResources } from './custom-resources/custom-resources.ts';
 import { createDiscovery } from './discovery/discovery.ts';
 import { isApiObject } from './encoding/json-value.ts';
 import { createHealthChecks } from './health-checks.ts';
@@ -90,6 +91,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     log,
     stopping: stopping.signal,
   };
+  const customResources = createCustomResources(deps);
   const postStart = createPostStart(deps, {
     ...options.advertise,
     serviceCidr: options.serviceCidr,
@@ -99,14 +101,15 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     { name: 'etcd', problem: () => (cache.isReady() ? undefined : 'the storage has not been read yet') },
     { name: 'shutdown', problem: () => (stopping.signal.aborted ? 'the server is stopping' : undefined) },
     { name: 'rbac', problem: () => (authorizer.isReady() ? undefined : 'the policy has not been read yet') },
+    customResources.check,
     ...postStart.checks,
   ]);
   const registry = options.registry ?? createRegistry();
   const ownAddress = `${options.advertise.address}:${options.advertise.port}`;
   const app = createServer({
     ...deps,
-    discovery: createDiscovery(definitions, ownAddress),
-    openApi: createOpenApi(definitions),
+    discovery: createDiscovery(resources, ownAddress),
+    openApi: createOpenApi(resources),
     issuerDocuments: createIssuerDocuments(issuer, ownAddress, tokenKeys),
     health,
     registry,
@@ -116,7 +119,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
   async function afterCacheIsFilled(signal: AbortSignal): Promise<void> {
     await untilFilled(cache, clock, signal);
-    await runTogether(signal, [(group) => authorizer.run(group), (group) => postStart.run(group)]);
+    await runTogether(signal, [(group) => authorizer.run(group), (group) => customResources.run(group), (group) => postStart.run(group)]);
   }
 
   async function serve(signal: AbortSignal, onListening?: (port: number) => void): Promise<void> {

@@ -1,9 +1,11 @@
 /**
- * Which resources are served, found by group, version and plural. One per server. Filled from `resources/index.ts`; custom resources will
- * come and go at run time, so everybody asks here rather than keeping definitions.
+ * Which resources are served, found by group, version and plural. One per server. Filled from `resources/index.ts`; custom resources
+ * come and go at run time, so everybody asks here rather than keeping definitions. A built-in resource cannot be replaced by a custom one.
  */
 import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
 import type { ResourceDefinition } from './resources/resource-definition.ts';
+
+type Definitions = readonly ResourceDefinition<ApiObject>[];
 
 export interface ResourceRegistry {
   find(group: string, version: string, plural: string): ResourceDefinition<ApiObject> | undefined;
@@ -12,28 +14,54 @@ export interface ResourceRegistry {
   findByKey(key: string): ResourceDefinition<ApiObject> | undefined;
   /** Throws when the resource is not served: for those the server itself relies on. */
   get<T extends ApiObject>(type: ResourceType<T>): ResourceDefinition<ApiObject>;
-  /** In the order in which they were given. */
-  all(): readonly ResourceDefinition<ApiObject>[];
+  /** In the order in which they were given, custom ones last. Another array whenever anything has changed. */
+  all(): Definitions;
+  builtIn(): Definitions;
+  /** Takes all custom resources, in the place of those there were. */
+  setCustom(definitions: Definitions): void;
 }
 
-export function createResourceRegistry(definitions: readonly ResourceDefinition<ApiObject>[]): ResourceRegistry {
-  const byResource = new Map(definitions.map((definition) => [resourceId(definition.type), definition]));
-  const byKind = new Map(definitions.map(({ type }, index) => [`${type.group}/${type.version}/${type.kind}`, definitions[index]]));
-  const stored = definitions.filter(({ storedAs }) => storedAs === undefined);
-  const byKey = new Map(stored.map((definition) => [`${definition.type.group || 'core'}/${definition.type.plural}`, definition]));
+interface Index {
+  readonly all: Definitions;
+  readonly byResource: ReadonlyMap<string, ResourceDefinition<ApiObject>>;
+  readonly byKind: ReadonlyMap<string, ResourceDefinition<ApiObject>>;
+  readonly byKey: ReadonlyMap<string, ResourceDefinition<ApiObject>>;
+}
+
+export function createResourceRegistry(builtIn: Definitions): ResourceRegistry {
+  let index = indexOf(builtIn);
   return {
-    find: (group, version, plural) => byResource.get(resourceId({ group, version, plural })),
-    findByKind: (group, version, kind) => byKind.get(`${group}/${version}/${kind}`),
+    find: (group, version, plural) => index.byResource.get(resourceId({ group, version, plural })),
+    findByKind: (group, version, kind) => index.byKind.get(`${group}/${version}/${kind}`),
     findByKey: (key) => {
       const [, , group = '', plural = ''] = key.split('/', 4);
-      return byKey.get(`${group}/${plural}`);
+      return index.byKey.get(`${group}/${plural}`);
     },
     get: (type) => {
-      const definition = byResource.get(resourceId(type));
+      const definition = index.byResource.get(resourceId(type));
       if (definition === undefined) throw new Error(`the resource ${resourceId(type)} is not in the list of resources`);
       return definition;
     },
-    all: () => definitions,
+    all: () => index.all,
+    builtIn: () => builtIn,
+    setCustom: (custom) => {
+      const wanted = [...builtIn, ...custom];
+      const isSame = wanted.length === index.all.length && wanted.every((definition, at) => definition === index.all[at]);
+      if (!isSame) index = indexOf(wanted);
+    },
+  };
+}
+
+/** Of two that share a place the first has it. */
+function indexOf(all: Definitions): Index {
+  const by = (keyOf: (definition: ResourceDefinition<ApiObject>) => string, definitions = all) =>
+    new Map(definitions.toReversed().map((definition) => [keyOf(definition), definition]));
+  const stored = all.filter(({ storedAs }) => storedAs === undefined);
+  return {
+    all,
+    byResource: by(({ type }) => resourceId(type)),
+    byKind: by(({ type }) => `${type.group}/${type.version}/${type.kind}`),
+    byKey: by(({ type }) => `${type.group || 'core'}/${type.plural}`, stored),
   };
 }
 

@@ -168,6 +168,8 @@ function createResourceHandler(deps: ServerDeps, contextOf: ContextOf) {
       signal: lifetime.signal,
       warn: (text) => warnings.push(text),
     };
+    const { deprecationWarning } = route.definition.custom ?? {};
+    if (deprecationWarning !== undefined) apiRequest.warn(deprecationWarning);
     try {
       const answer = await route.handler(apiRequest, deps);
       if (warnings.length > 0) reply.header('warning', warnings.map(warningHeader));

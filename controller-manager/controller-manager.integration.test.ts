@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import {
   configmaps,
+  customresourcedefinitions,
   deployments,
   endpointslices,
   events,
@@ -166,6 +167,49 @@ test('a namespace goes with everything in it', async () => {
   await admin.resource(namespaces).delete({ namespace: '', name: 'team' });
   await until('it is gone', async () => !(await admin.resource(namespaces).list()).items.some(({ metadata }) => metadata.name === 'team'));
   assert.deepEqual(await namesOf(pods, 'team'), []);
+});
+
+const widgets: ResourceType<ApiObject> = {
+  group: 'example.com',
+  version: 'v1',
+  kind: 'Widget',
+  plural: 'widgets',
+  schema: 'com.example.v1.Widget',
+  isNamespaced: true,
+  verbs: ['create', 'delete', 'get', 'list', 'watch'],
+  subresources: [],
+};
+const aWidget = (namespace: string, name: string) => ({ apiVersion: 'example.com/v1', kind: 'Widget', metadata: { name, namespace } });
+
+test('custom resources are owners, and go with their namespace', async () => {
+  const schema = { openAPIV3Schema: { type: 'object' } };
+  await admin.resource(customresourcedefinitions).create({
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'widgets.example.com' },
+    spec: {
+      group: 'example.com',
+      scope: 'Namespaced',
+      names: { plural: 'widgets', kind: 'Widget' },
+      versions: [{ name: 'v1', served: true, storage: true, schema }],
+    },
+  });
+  await until('widgets are served', async () => {
+    const definition = await admin.resource(customresourcedefinitions).get({ namespace: '', name: 'widgets.example.com' });
+    return findCondition(definition.status?.conditions, 'Established')?.status === 'True';
+  });
+  const owner = await admin.resource(widgets).create(aWidget('default', 'owner'));
+  const ownerReferences = [{ apiVersion: 'example.com/v1', kind: 'Widget', name: 'owner', uid: owner.metadata.uid ?? '' }];
+  const dependent = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'dependent', namespace: 'default', ownerReferences } };
+  await admin.resource(configmaps).create(dependent);
+  await admin.resource(widgets).delete(inDefault('owner'), {});
+  await until('the dependent is gone', async () => !(await namesOf(configmaps)).includes('dependent'));
+
+  await admin.resource(namespaces).create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'workshop' }, spec: {} });
+  await admin.resource(widgets).create(aWidget('workshop', 'inside'));
+  await admin.resource(namespaces).delete({ namespace: '', name: 'workshop' }, {});
+  await until('the namespace is gone', async () => !(await namesOf(namespaces, '')).includes('workshop'));
+  assert.deepEqual((await admin.resource(widgets).list()).items, []);
 });
 
 test('every namespace has its default account and the authority, and they come back', async () => {

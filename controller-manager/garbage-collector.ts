@@ -182,6 +182,10 @@ function onOwnershipChange(caches: ResourceCaches): Trigger {
   return (enqueue) => {
     const stop = new AbortController();
     let unsubscribe = (): void => {};
+    // What an owner of a kind nobody served is worth can be said now.
+    const unsubscribeDiscovery = caches.onDiscovered((owner) => {
+      for (const located of dependentsOfKind(owner, caches)) wake(located);
+    });
     const wake = ({ type, object }: Located) => enqueue(itemKey(resourceId(type), keyOf(object)));
     const subscribe = () => {
       if (stop.signal.aborted) return;
@@ -193,8 +197,23 @@ function onOwnershipChange(caches: ResourceCaches): Trigger {
     return () => {
       stop.abort();
       unsubscribe();
+      unsubscribeDiscovery();
     };
   };
+}
+
+function dependentsOfKind({ group, kind }: ResourceType<ApiObject>, caches: ResourceCaches): readonly Located[] {
+  const isOwner = (reference: OwnerReference) => reference.kind === kind && groupOf(reference.apiVersion) === group;
+  return caches.informers().flatMap(({ type, store }) =>
+    store
+      .list()
+      .filter(({ metadata }) => metadata.ownerReferences?.some(isOwner) === true)
+      .map((object) => ({ type, object })),
+  );
+}
+
+function groupOf(apiVersion: string): string {
+  return apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
 }
 
 function concernedBy(type: ResourceType<ApiObject>, change: Change<ApiObject>, caches: ResourceCaches): readonly Located[] {

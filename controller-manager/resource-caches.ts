@@ -21,6 +21,8 @@ export interface ResourceCaches {
   isComplete(): boolean;
   /** Hears of changes of all resources, also of those found later. Returns a function that unsubscribes. */
   onChange(handler: ResourceChangeHandler): () => void;
+  /** Hears of resources found later, once their objects are in the caches. Returns a function that unsubscribes. */
+  onDiscovered(handler: (type: ResourceType<ApiObject>) => void): () => void;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -44,6 +46,7 @@ export function createResourceCaches(
 ): ResourceCaches {
   const entries = new Map<string, Entry>();
   const handlers = new Set<ResourceChangeHandler>();
+  const discoveryHandlers = new Set<(type: ResourceType<ApiObject>) => void>();
   const discovered = Promise.withResolvers<void>();
   let isDiscovered = false;
   let rediscover = (): void => {};
@@ -78,6 +81,10 @@ export function createResourceCaches(
       for (const { type, store } of informers()) for (const object of store.list()) handler(type, { type: 'added', object });
       return () => handlers.delete(handler);
     },
+    onDiscovered: (handler) => {
+      discoveryHandlers.add(handler);
+      return () => discoveryHandlers.delete(handler);
+    },
     run: async (signal) => {
       const running = new Set<Promise<void>>();
       const start = ({ informer, stop }: Entry) => {
@@ -87,7 +94,14 @@ export function createResourceCaches(
       for (const entry of entries.values()) start(entry);
       const update = async () => {
         const discovery = await discoverResources(deps.client);
-        for (const type of added(discovery, entries)) start(add(createInformerFor(type)));
+        for (const type of added(discovery, entries)) {
+          const entry = add(createInformerFor(type));
+          start(entry);
+          const tell = () => {
+            for (const handler of discoveryHandlers) handler(type);
+          };
+          entry.informer.whenSynced(AbortSignal.any([signal, entry.stop.signal])).then(tell, () => {});
+        }
         for (const [id, entry] of removed(discovery, entries, shared)) {
           entry.stop.abort();
           entry.unsubscribe();

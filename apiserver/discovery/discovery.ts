@@ -1,10 +1,12 @@
 /**
  * What there is to be asked for: groups, versions, resources, their verbs and short names. Plain (one document per group version) and aggregated (all in one,
- * which current clients prefer). Made once from the list of resources. Source: k8s.io/apiserver, pkg/endpoints/discovery.
+ * which current clients prefer). Made from the resources there are, and anew when those have changed. Source: k8s.io/apiserver, pkg/endpoints/discovery.
  */
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { apiVersionOf } from '#api/meta/resource-type.ts';
+import { compareVersions } from '#api/meta/version-priority.ts';
 import { isServed } from '../pipeline/dispatch.ts';
+import type { ResourceRegistry } from '../resource-registry.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import { CONFIGURATION_PATH, KEYS_PATH } from '../service-accounts/issuer-discovery.ts';
 
@@ -26,12 +28,37 @@ const AGGREGATED = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDisco
 
 const FIXED_PATHS = [CONFIGURATION_PATH, KEYS_PATH, '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'];
 
+interface Documents {
+  readonly definitions: readonly ResourceDefinition<ApiObject>[];
+  readonly plain: ReadonlyMap<string, string>;
+  readonly aggregated: ReadonlyMap<string, string>;
+}
+
 /** `serverAddress` is where clients in the cluster's own network find the server. */
-export function createDiscovery(definitions: readonly ResourceDefinition<ApiObject>[], serverAddress: string): DiscoveryDocuments {
+export function createDiscovery(resources: Pick<ResourceRegistry, 'all'>, serverAddress: string): DiscoveryDocuments {
+  let documents = documentsOf(resources.all(), serverAddress);
+  const current = () => {
+    if (documents.definitions !== resources.all()) documents = documentsOf(resources.all(), serverAddress);
+    return documents;
+  };
+  return {
+    find: (path, accept) => {
+      const { plain, aggregated } = current();
+      const trimmed = path.replace(/\/+$/, '');
+      const whole = aggregated.get(trimmed);
+      if (whole !== undefined && wantsAggregated(accept)) return { contentType: AGGREGATED, body: whole };
+      const body = plain.get(trimmed);
+      return body === undefined ? undefined : { contentType: 'application/json', body };
+    },
+    paths: () => [...current().plain.keys(), ...FIXED_PATHS].sort(),
+  };
+}
+
+function documentsOf(definitions: readonly ResourceDefinition<ApiObject>[], serverAddress: string): Documents {
   const groupVersions = groupVersionsOf(definitions);
   const groups = [...new Set(groupVersions.map(({ group }) => group))];
-  const documents = new Map<string, string>();
-  const put = (path: string, document: object) => documents.set(path, JSON.stringify(document));
+  const plain = new Map<string, string>();
+  const put = (path: string, document: object) => plain.set(path, JSON.stringify(document));
   put('/api', { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress }] });
   const named = groups.filter((group) => group !== '');
   put('/apis', { kind: 'APIGroupList', apiVersion: 'v1', groups: named.map((group) => apiGroup(group, groupVersions)) });
@@ -41,16 +68,7 @@ export function createDiscovery(definitions: readonly ResourceDefinition<ApiObje
     ['/api', JSON.stringify(aggregatedList([''], groupVersions))],
     ['/apis', JSON.stringify(aggregatedList(named, groupVersions))],
   ]);
-  return {
-    find: (path, accept) => {
-      const trimmed = path.replace(/\/+$/, '');
-      const whole = aggregated.get(trimmed);
-      if (whole !== undefined && wantsAggregated(accept)) return { contentType: AGGREGATED, body: whole };
-      const body = documents.get(trimmed);
-      return body === undefined ? undefined : { contentType: 'application/json', body };
-    },
-    paths: () => [...documents.keys(), ...FIXED_PATHS].sort(),
-  };
+  return { definitions, plain, aggregated };
 }
 
 function wantsAggregated(accept = ''): boolean {
@@ -74,9 +92,9 @@ function pathOf({ group, version }: { readonly group: string; readonly version: 
   return group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
 }
 
-/** Newer versions are preferred. */
+/** The preferred version first. */
 function versionsOf(group: string, all: readonly GroupVersion[]): readonly GroupVersion[] {
-  return all.filter((one) => one.group === group).sort((left, right) => right.version.localeCompare(left.version, 'en', { numeric: true }));
+  return all.filter((one) => one.group === group).sort((left, right) => compareVersions(left.version, right.version));
 }
 
 function apiGroup(group: string, all: readonly GroupVersion[]): object {
@@ -89,14 +107,22 @@ function resourceList({ group, version, definitions }: GroupVersion): object {
   return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion, resources: definitions.flatMap(apiResources) };
 }
 
+/** Of a kind whose definition is being deleted nothing is announced that would keep it; finalizers can still be taken away. */
+const REMAINING_VERBS = ['delete', 'deletecollection', 'get', 'list', 'watch'];
+
+function announcedVerbs({ type, custom }: ResourceDefinition<ApiObject>): readonly string[] {
+  return custom?.isTerminating === true ? REMAINING_VERBS : type.verbs;
+}
+
 /** A resource and those of its subresources that are served. */
-function apiResources({ type, singular, shortNames, categories }: ResourceDefinition<ApiObject>): readonly object[] {
+function apiResources(definition: ResourceDefinition<ApiObject>): readonly object[] {
+  const { type, singular, shortNames, categories } = definition;
   const main = {
     name: type.plural,
     singularName: singular,
     namespaced: type.isNamespaced,
     kind: type.kind,
-    verbs: type.verbs,
+    verbs: announcedVerbs(definition),
     ...(shortNames.length === 0 ? {} : { shortNames }),
     ...(categories.length === 0 ? {} : { categories }),
   };
@@ -132,10 +158,8 @@ function aggregatedList(groups: readonly string[], all: readonly GroupVersion[])
   return { kind: 'APIGroupDiscoveryList', apiVersion: 'apidiscovery.k8s.io/v2', metadata: {}, items };
 }
 
-function aggregatedResource(
-  { type, singular, shortNames, categories }: ResourceDefinition<ApiObject>,
-  own: { group: string; version: string },
-): object {
+function aggregatedResource(definition: ResourceDefinition<ApiObject>, own: { group: string; version: string }): object {
+  const { type, singular, shortNames, categories } = definition;
   const subresources = type.subresources
     .filter(({ name }) => isServed(name))
     .map(({ name, kind, verbs }) => ({ subresource: name, responseKind: { ...own, ...foreignGroup(kind), kind }, verbs }));
@@ -144,7 +168,7 @@ function aggregatedResource(
     responseKind: { ...own, kind: type.kind },
     scope: type.isNamespaced ? 'Namespaced' : 'Cluster',
     singularResource: singular,
-    verbs: type.verbs,
+    verbs: announcedVerbs(definition),
     ...(shortNames.length === 0 ? {} : { shortNames }),
     ...(categories.length === 0 ? {} : { categories }),
     ...(subresources.length === 0 ? {} : { subresources }),

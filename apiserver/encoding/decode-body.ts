@@ -2,13 +2,14 @@
  * From a request's body to an object of the kind that its path names, with the fields nobody knows refused, warned of or ignored, as asked. Behind this
  * file everything is typed. Source: k8s.io/apiserver, pkg/endpoints/handlers/create.go and rest.go (transformDecodeError).
  */
-import { decodeObject } from '#api/decode.ts';
-import { isJsonObject } from '#api/meta/json.ts';
+import { type Decoded, decodeObject } from '#api/decode.ts';
+import { isJsonObject, type JsonObject } from '#api/meta/json.ts';
 import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
 import { apiVersionOf } from '#api/meta/resource-type.ts';
 import { ApiError } from '#api/meta/status.ts';
 import type { ApiRequest } from '../pipeline/request.ts';
 import type { FieldValidation } from '../pipeline/write-options.ts';
+import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import { negotiateBody } from './negotiate.ts';
 import { parseBody } from './parse-body.ts';
 import { hasProtobuf } from './protobuf/protobuf-object.ts';
@@ -17,22 +18,37 @@ type Received = Pick<ApiRequest, 'body' | 'contentType' | 'warn'>;
 
 /** The object of the request's own kind. Throws BadRequest, UnsupportedMediaType. */
 export function decodeBody(request: ApiRequest, fieldValidation: FieldValidation): ApiObject {
-  return decodeBodyAs(request.definition.type, request, fieldValidation);
+  const { definition } = request;
+  return decodeWith(definition.type, request, fieldValidation, (value) => decodeAs(definition, value));
+}
+
+/** Any JSON object as an object of the kind: along the generated schemas, or along those that a custom resource came with. */
+export function decodeAs(definition: ResourceDefinition<ApiObject>, value: JsonObject): Decoded<ApiObject> {
+  return definition.custom?.decode(value) ?? decodeObject(definition.type, value);
 }
 
 /** The same for a body of another kind: a Binding, a Scale, a review. */
 export function decodeBodyAs<T extends ApiObject>(type: ResourceType<T>, request: Received, fieldValidation: FieldValidation): T {
+  return decodeWith(type, request, fieldValidation, (value) => decodeObject(type, value));
+}
+
+function decodeWith<T extends ApiObject>(
+  type: ResourceType<T>,
+  request: Received,
+  fieldValidation: FieldValidation,
+  decode: (value: JsonObject) => Decoded<T>,
+): T {
   const mediaType = negotiateBody(request.contentType, { hasProtobuf: hasProtobuf(type.schema) });
   const { value, duplicates } = parseBody(request.body, mediaType, type.kind, type.schema);
   const typed = withType(value, type, request.body);
-  const { object, unknownFields } = decodeObject(type, typed);
+  const { object, unknownFields } = decode(typed);
   const problems = [...duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`), ...unknownFields];
   reportFieldProblems(problems, type, fieldValidation, request);
   return object;
 }
 
 /** What the path says about kind and version holds where the body says nothing; where it says something else, it is refused. */
-function withType<T extends ApiObject>(value: unknown, type: ResourceType<T>, body: Buffer): object {
+function withType<T extends ApiObject>(value: unknown, type: ResourceType<T>, body: Buffer): JsonObject {
   if (!isJsonObject(value)) {
     const shown = body.length === 0 ? '<empty>' : body.subarray(0, 30).toString('hex');
     const message = `the object provided is unrecognized (must be of type ${type.kind}): couldn't get version/kind; json parse error`;

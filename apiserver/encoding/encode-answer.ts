@@ -75,8 +75,8 @@ function listMetadata(page: ListPage): object {
   };
 }
 
-function listPieces({ type }: ResourceDefinition<ApiObject>, page: ListPage): readonly Buffer[] {
-  const kind = JSON.stringify(`${type.kind}List`);
+function listPieces({ type, custom }: ResourceDefinition<ApiObject>, page: ListPage): readonly Buffer[] {
+  const kind = JSON.stringify(custom?.listKind ?? `${type.kind}List`);
   const head = `{"kind":${kind},"apiVersion":${JSON.stringify(apiVersionOf(type))},"metadata":${JSON.stringify(listMetadata(page))},"items":[`;
   const items = page.items.flatMap(({ bytes }, index) => (index === 0 ? [bytes] : [COMMA, bytes]));
   return [Buffer.from(head), ...items, LIST_END];
@@ -120,10 +120,10 @@ function listIn(definition: ResourceDefinition<ApiObject>, page: ListPage, optio
   const objects = page.items.map(({ bytes }) => parseStored(bytes));
   const metadata = listMetadata(page);
   const { representation, metaVersion } = options.form;
-  const { type } = definition;
+  const { type, custom } = definition;
   switch (representation) {
     case 'object':
-      return { kind: `${type.kind}List`, apiVersion: apiVersionOf(type), metadata, items: objects };
+      return { kind: custom?.listKind ?? `${type.kind}List`, apiVersion: apiVersionOf(type), metadata, items: objects };
     case 'PartialObjectMetadata': {
       const items = objects.map((object) => toPartialMetadata(object, metaVersion));
       return { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${metaVersion}`, metadata, items };

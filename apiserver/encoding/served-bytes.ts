@@ -1,6 +1,7 @@
 /**
  * Stored bytes as a version of a kind serves them. Nearly always these are the same; a version that is not the stored one is made of it here, once per object, and
- * turned back into it before it is written. Whoever shows or changes stored objects asks here.
+ * turned back into it before it is written; objects of a custom resource may have been stored before its schema was what it is. Whoever shows or changes
+ * stored objects asks here.
  */
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
@@ -11,7 +12,8 @@ import { isOfType, parseStored } from './json-value.ts';
 const servedByStored = new WeakMap<object, WeakMap<Buffer, Buffer>>();
 
 export function servedBytes(definition: ResourceDefinition<ApiObject>, bytes: Buffer): Buffer {
-  const { storedAs, type } = definition;
+  const { custom, storedAs, type } = definition;
+  if (custom !== undefined) return custom.served(bytes);
   if (storedAs === undefined) return bytes;
   const known = servedByStored.getOrInsertComputed(definition, () => new WeakMap());
   return known.getOrInsertComputed(bytes, () => {
@@ -35,6 +37,11 @@ export function servedObject(definition: ResourceDefinition<ApiObject>, object: 
 }
 
 /** The object as it is stored. */
-export function storedObject({ storedAs }: ResourceDefinition<ApiObject>, object: ApiObject): ApiObject {
-  return storedAs === undefined ? object : storedAs.toStored(object);
+export function storedObject({ custom, storedAs }: ResourceDefinition<ApiObject>, object: ApiObject): ApiObject {
+  return (custom ?? storedAs)?.toStored(object) ?? object;
+}
+
+/** Whether stored bytes may differ from what is served. */
+export function isConverted({ custom, storedAs }: ResourceDefinition<ApiObject>): boolean {
+  return custom !== undefined || storedAs !== undefined;
 }

@@ -6,6 +6,7 @@ import { schemas } from '#api/generated/schemas.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { isReplacedObject, listStrategy } from '#api/patch/merge-keys.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
+import { customModel } from './custom-model.ts';
 
 export type Dialect = 'v2' | 'v3';
 
@@ -40,7 +41,11 @@ export function createModels(definitions: readonly ResourceDefinition<ApiObject>
   const packages = packagesOf(definitions);
   const kinds = new Map(definitions.map(({ type }) => [type.schema, type]));
   const made: Record<string, object> = {};
-  const nameOf = (schemaName: string) => `${packages.get(schemaName) ?? META_PACKAGE}.${schemaName}`;
+  const custom = new Map(
+    definitions.flatMap((definition) => (definition.custom ? [[definition.type.schema, definition.custom] as const] : [])),
+  );
+  const nameOf = (schemaName: string) =>
+    custom.has(schemaName) ? schemaName : `${packages.get(schemaName) ?? META_PACKAGE}.${schemaName}`;
   const refTo = (name: string) => ({ $ref: `${refPrefix}${name}` });
 
   function ref(schemaName: string): { readonly $ref: string } {
@@ -49,7 +54,9 @@ export function createModels(definitions: readonly ResourceDefinition<ApiObject>
       made[name] = {};
       const type = kinds.get(schemaName);
       made[name] = {
-        ...modelOf(schemaName, { dialect, ref }),
+        ...(custom.has(schemaName)
+          ? customModel(custom.get(schemaName)?.openApiSchema ?? {}, ref('ObjectMeta'), dialect)
+          : modelOf(schemaName, { dialect, ref })),
         ...(type === undefined ? {} : { 'x-kubernetes-group-version-kind': [gvkOf(type, type.kind)] }),
       };
     }
@@ -58,7 +65,8 @@ export function createModels(definitions: readonly ResourceDefinition<ApiObject>
 
   return {
     ref,
-    listRef: ({ type }) => {
+    listRef: ({ type, custom }) => {
+      const listKind = custom?.listKind ?? `${type.kind}List`;
       const name = `${nameOf(type.schema)}List`;
       made[name] ??= {
         type: 'object',
@@ -69,7 +77,7 @@ export function createModels(definitions: readonly ResourceDefinition<ApiObject>
           kind: { type: 'string' },
           metadata: ref('ListMeta'),
         },
-        'x-kubernetes-group-version-kind': [gvkOf(type, `${type.kind}List`)],
+        'x-kubernetes-group-version-kind': [gvkOf(type, listKind)],
       };
       return refTo(name);
     },
@@ -86,7 +94,8 @@ function packagesOf(definitions: readonly ResourceDefinition<ApiObject>[]): Read
   const packages = new Map<string, string>([...META_MODELS].map((name) => [name, META_PACKAGE]));
   // Core first: what it shares with others is its own, as upstream has it.
   const ordered = definitions.toSorted((left, right) => Number(left.type.group !== '') - Number(right.type.group !== ''));
-  for (const { type } of ordered) {
+  for (const { type, custom } of ordered) {
+    if (custom !== undefined) continue;
     const name = `io.k8s.api.${type.group === '' ? 'core' : (type.group.split('.')[0] ?? '')}.${type.version}`;
     const waiting = [type.schema];
     for (let schema = waiting.pop(); schema !== undefined; schema = waiting.pop()) {

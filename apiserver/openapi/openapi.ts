@@ -4,10 +4,12 @@
  * Source: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-interface-definition.
  */
 import { createHash } from 'node:crypto';
+import type { JsonObject } from '#api/meta/json.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { apiVersionOf } from '#api/meta/resource-type.ts';
 import { ApiError } from '#api/meta/status.ts';
 import type { EncodedAnswer } from '../encoding/encode-answer.ts';
+import type { ResourceRegistry } from '../resource-registry.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import { versionInfo } from '../version.ts';
 import { createModels, type Models } from './models.ts';
@@ -22,22 +24,33 @@ export interface OpenApiDocuments {
   v3(path: string): object | undefined;
 }
 
-export function createOpenApi(definitions: readonly ResourceDefinition<ApiObject>[]): OpenApiDocuments {
-  const byPath = Map.groupBy(definitions, ({ type }) => (type.group === '' ? `api/${type.version}` : `apis/${type.group}/${type.version}`));
-  const documents = new Map<string, object>();
-  let whole: Buffer | undefined;
+interface State {
+  readonly definitions: readonly ResourceDefinition<ApiObject>[];
+  readonly byPath: ReadonlyMap<string, readonly ResourceDefinition<ApiObject>[]>;
+  readonly documents: Map<string, object>;
+  whole: Buffer | undefined;
+}
+
+export function createOpenApi(resources: Pick<ResourceRegistry, 'all'>): OpenApiDocuments {
+  let state = stateOf(resources.all(), undefined);
+  const current = () => {
+    if (state.definitions !== resources.all()) state = stateOf(resources.all(), state);
+    return state;
+  };
   return {
     v2: (accept) => {
       throwUnlessJson(accept);
-      whole ??= Buffer.from(JSON.stringify(documentV2(definitions)));
-      return { statusCode: 200, contentType: 'application/json', pieces: [whole] };
+      const now = current();
+      now.whole ??= Buffer.from(JSON.stringify(documentV2(now.definitions)));
+      return { statusCode: 200, contentType: 'application/json', pieces: [now.whole] };
     },
     index: () => ({
       paths: Object.fromEntries(
-        [...byPath].map(([path, members]) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hashOf(members)}` }]),
+        [...current().byPath].map(([path, members]) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hashOf(members)}` }]),
       ),
     }),
     v3: (fullPath) => {
+      const { byPath, documents } = current();
       const path = fullPath.replace('/openapi/v3/', '');
       const members = byPath.get(path);
       if (members === undefined) return undefined;
@@ -46,6 +59,17 @@ export function createOpenApi(definitions: readonly ResourceDefinition<ApiObject
       return document;
     },
   };
+}
+
+/** Documents whose kinds are the same stay. */
+function stateOf(definitions: readonly ResourceDefinition<ApiObject>[], before: State | undefined): State {
+  const byPath = Map.groupBy(definitions, ({ type }) => (type.group === '' ? `api/${type.version}` : `apis/${type.group}/${type.version}`));
+  const isSame = (path: string) => {
+    const [now, then] = [byPath.get(path) ?? [], before?.byPath.get(path) ?? []];
+    return now.length === then.length && now.every((definition, index) => definition === then[index]);
+  };
+  const kept = [...(before?.documents ?? [])].filter(([path]) => isSame(path));
+  return { definitions, byPath, documents: new Map(kept), whole: undefined };
 }
 
 /** Older clients know this document as protobuf only, which we do not have; current ones read the v3 documents. */
@@ -72,6 +96,17 @@ function documentV3(definitions: readonly ResourceDefinition<ApiObject>[]): obje
 
 /** Changes when the document would: clients cache by it. */
 function hashOf(definitions: readonly ResourceDefinition<ApiObject>[]): string {
-  const names = definitions.map(({ type }) => `${apiVersionOf(type)}/${type.plural}`).join();
+  const names = definitions
+    .map(({ type, custom }) => `${apiVersionOf(type)}/${type.plural}${custom ? textOf(custom.openApiSchema) : ''}`)
+    .join();
   return createHash('sha256').update(`${versionInfo.gitVersion}/${names}`).digest('hex').toUpperCase();
+}
+
+const schemaTexts = new WeakMap<object, string>();
+
+/** Schemas are large and asked about often. */
+function textOf(schema: JsonObject): string {
+  const text = schemaTexts.get(schema) ?? JSON.stringify(schema);
+  schemaTexts.set(schema, text);
+  return text;
 }

@@ -87,7 +87,8 @@ function operationOf(
   models: Models,
   dialect: Dialect,
 ): object {
-  const { type } = definition;
+  const { type, custom } = definition;
+  const patchTypes = custom === undefined ? PATCH_TYPES : PATCH_TYPES.filter((mediaType) => !mediaType.includes('strategic'));
   const answer =
     verb === 'list'
       ? models.listRef(definition)
@@ -105,11 +106,11 @@ function operationOf(
   const bodyRef = method === 'patch' ? { type: 'object' } : models.ref(type.schema);
   if (dialect === 'v2') {
     const body = hasBody ? [{ name: 'body', in: 'body', required: true, schema: bodyRef }] : [];
-    const consumes = method === 'patch' ? PATCH_TYPES : ['application/json', 'application/yaml'];
+    const consumes = method === 'patch' ? patchTypes : ['application/json', 'application/yaml'];
     const responses = { 200: { description: 'OK', schema: answer } };
     return { ...shared, consumes, produces: ['application/json', 'application/yaml'], parameters: [...parameters, ...body], responses };
   }
-  const types = method === 'patch' ? PATCH_TYPES : ['application/json', 'application/yaml'];
+  const types = method === 'patch' ? patchTypes : ['application/json', 'application/yaml'];
   const content = Object.fromEntries(types.map((mediaType) => [mediaType, { schema: bodyRef }]));
   const responses = {
     200: { description: 'OK', content: { 'application/json': { schema: answer }, 'application/yaml': { schema: answer } } },

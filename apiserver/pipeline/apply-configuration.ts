@@ -4,7 +4,7 @@
  */
 import { listProblems } from '#api/apply/list-problems.ts';
 import type { MergeType } from '#api/apply/merge-type.ts';
-import { decodePart } from '#api/decode.ts';
+import type { Decoded } from '#api/decode.ts';
 import { isJsonObject, type JsonObject, memberOf } from '#api/meta/json.ts';
 import type { ResourceDescription } from '#api/meta/resource-type.ts';
 import { ApiError } from '#api/meta/status.ts';
@@ -22,6 +22,13 @@ export interface Configuration {
   readonly resourceVersion: string;
 }
 
+/** What is applied: its kind, how its fields merge, and how the part that is sent is read. */
+export interface ConfigurationKind {
+  readonly type: ResourceDescription;
+  readonly mergeType: MergeType;
+  decodeFields(given: JsonObject): Decoded<JsonObject>;
+}
+
 /** Without parameters such as a character set. */
 export function mediaTypeOf(contentType: string | undefined): string {
   return (contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
@@ -30,8 +37,7 @@ export function mediaTypeOf(contentType: string | undefined): string {
 /** Throws BadRequest for what is no configuration of this kind. Fields that the kind does not have are refused whatever `fieldValidation` says. */
 export function readConfiguration(
   request: Pick<ApiRequest, 'body' | 'info' | 'warn'>,
-  type: ResourceDescription,
-  mergeType: MergeType,
+  { type, mergeType, decodeFields }: ConfigurationKind,
   { fieldValidation }: Pick<WriteOptions, 'fieldValidation'>,
 ): Configuration {
   const { value, duplicates } = parseConfiguration(request.body, type.kind);
@@ -41,7 +47,7 @@ export function readConfiguration(
   if (isJsonObject(metadata) && (memberOf(metadata, 'managedFields') ?? null) !== null) {
     throw new ApiError('BadRequest', 'metadata.managedFields must be nil');
   }
-  const { object: fields, unknownFields } = decodePart(type, given);
+  const { object: fields, unknownFields } = decodeFields(given);
   const undeclared = unknownFields.map((problem) => `.${pathIn(problem)}: field not declared in schema`);
   throwIfUntyped([...undeclared, ...listProblems(mergeType, fields)], fields, request, type);
   reportDuplicates(duplicates, fieldValidation, request);

@@ -4,10 +4,11 @@
  * What owning means is decided in `api/apply/`. Source: k8s.io/apiserver, pkg/endpoints/handlers/patch.go (applyPatcher, applyPatch).
  */
 import { withLastApplied } from '#api/apply/last-applied.ts';
-import { decodeObject } from '#api/decode.ts';
+import { decodePart } from '#api/decode.ts';
 import { type JsonObject, memberOf } from '#api/meta/json.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { ApiError, conflict, isReason } from '#api/meta/status.ts';
+import { decodeAs } from '../encoding/decode-body.ts';
 import { throwIfForbidden } from '../request/authorize.ts';
 import type { Answer } from './answer.ts';
 import { type Configuration, mediaTypeOf, readConfiguration } from './apply-configuration.ts';
@@ -34,7 +35,9 @@ export function isApply({ contentType }: Pick<ApiRequest, 'contentType'>): boole
 export async function applyObject(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
   const { definition, info } = request;
   const options = parseApplyOptions(request.query);
-  const configuration = readConfiguration(request, definition.type, mergeTypeFor(definition), options);
+  const { type, custom } = definition;
+  const decodeFields = (given: JsonObject) => custom?.decodePart(given) ?? decodePart(type, given);
+  const configuration = readConfiguration(request, { type, mergeType: mergeTypeFor(definition), decodeFields }, options);
   for (let attempt = 1; ; attempt++) {
     try {
       return await replaceObject(
@@ -107,7 +110,7 @@ export function withPreconditions(object: ApiObject, { uid, resourceVersion }: C
 }
 
 function decode({ definition }: ApiRequest, value: JsonObject): ApiObject {
-  return decodeObject(definition.type, value).object;
+  return decodeAs(definition, value).object;
 }
 
 /** Whether what is missing, or there already, is the object itself, not its namespace or something else on the way. */

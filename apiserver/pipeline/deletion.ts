@@ -4,7 +4,10 @@
  * Source: k8s.io/apiserver, pkg/registry/rest/delete.go and pkg/registry/generic/registry/store.go.
  */
 
-import { namespaces } from '#api/generated/resources.ts';
+import { CLEANUP_FINALIZER } from '#api/apiextensions/v1/custom-resource-definition.ts';
+import { customresourcedefinitions, namespaces } from '#api/generated/resources.ts';
+import type { CustomResourceDefinition } from '#api/generated/types.ts';
+import { withCondition } from '#api/meta/condition.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { formatTime } from '#component/clock.ts';
 import { isOfType } from '../encoding/json-value.ts';
@@ -29,6 +32,9 @@ const ORPHANING_KINDS: ReadonlySet<string> = new Set(['/ReplicationController', 
 /** The object as it is after somebody asked for its deletion: written (it lives on for a while) or deleted. */
 export function decideDeletion(definition: ResourceDefinition<ApiObject>, object: ApiObject, wish: DeletionWish, nowMs: number): Change {
   if (isOfType(namespaces, object)) return decideNamespaceDeletion(object, nowMs);
+  if (isOfType(customresourcedefinitions, object) && object.metadata.deletionTimestamp === undefined) {
+    return { action: 'write', object: markDefinitionDeleted(object, nowMs) };
+  }
   const finalizers = finalizersFor(definition, object, wish.propagationPolicy);
   const graceSeconds = graceSecondsOf(definition, object, wish.gracePeriodSeconds);
   if (graceSeconds === 0 && finalizers.length === 0) return { action: 'delete', object };
@@ -56,6 +62,25 @@ function decideNamespaceDeletion(object: ApiObject, nowMs: number): Change {
     status: { ...object.status, phase: 'Terminating' },
   };
   return { action: 'write', object: marked };
+}
+
+/** Its objects go first; `custom-resources/` sees to that and takes the finalizer away. */
+function markDefinitionDeleted(object: CustomResourceDefinition, nowMs: number): CustomResourceDefinition {
+  const { metadata, status } = object;
+  const time = formatTime(nowMs);
+  const others = (metadata.finalizers ?? []).filter((finalizer) => finalizer !== CLEANUP_FINALIZER);
+  const conditions = withCondition(
+    status?.conditions,
+    {
+      type: 'Terminating',
+      status: 'True',
+      reason: 'InstanceDeletionPending',
+      message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
+    },
+    time,
+  );
+  const marked = { ...metadata, deletionTimestamp: time, deletionGracePeriodSeconds: 0, finalizers: [...others, CLEANUP_FINALIZER] };
+  return { ...object, metadata: marked, status: { ...status, conditions } };
 }
 
 function graceSecondsOf(definition: ResourceDefinition<ApiObject>, object: ApiObject, wished: number | undefined): number {

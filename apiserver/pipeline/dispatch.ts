@@ -78,10 +78,13 @@ function isNamespaceMissing({ namespace, verb }: ResourceRequestInfo): boolean {
 
 const OBJECT_VERBS: ReadonlySet<string> = new Set(['get', 'update', 'patch', 'delete']);
 
-function verbHandler({ type }: ResourceDefinition<ApiObject>, { verb, namespace, name }: ResourceRequestInfo): Handler {
+function verbHandler({ type, custom }: ResourceDefinition<ApiObject>, { verb, namespace, name }: ResourceRequestInfo): Handler {
   if (OBJECT_VERBS.has(verb) ? name === '' : verb === 'create' && name !== '') throw methodNotAllowed();
   const isCollectionOfAll = type.isNamespaced && namespace === '' && (verb === 'create' || verb === 'deletecollection');
   const handler = Object.hasOwn(verbs, verb) && type.verbs.includes(verb) && !isCollectionOfAll ? verbs[verb] : undefined;
+  if (custom?.isTerminating === true && verb === 'create') {
+    throw new ApiError('MethodNotAllowed', `${verb} not allowed while custom resource definition is terminating`, { details: {} });
+  }
   if (handler === undefined) throw methodNotAllowed();
   return isReview(type) ? answerReview : handler;
 }

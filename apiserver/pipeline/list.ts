@@ -5,7 +5,7 @@
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { ApiError } from '#api/meta/status.ts';
 import { parseStored } from '../encoding/json-value.ts';
-import { servedBytes } from '../encoding/served-bytes.ts';
+import { isConverted, servedBytes } from '../encoding/served-bytes.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import { StorageError, type StoredItem } from '../storage/storage.ts';
 import type { Answer, ListPage } from './answer.ts';
@@ -36,7 +36,7 @@ export async function listObjects(request: ApiRequest, deps: PipelineDeps): Prom
 
 /** Every object as the request's version has it. */
 export function listAnswer(definition: ResourceDefinition<ApiObject>, page: ListPage): Answer {
-  const items = definition.storedAs === undefined ? page.items : page.items.map(({ bytes }) => ({ bytes: servedBytes(definition, bytes) }));
+  const items = isConverted(definition) ? page.items.map(({ bytes }) => ({ bytes: servedBytes(definition, bytes) })) : page.items;
   return { type: 'list', definition, page: { ...page, items } };
 }
 
@@ -123,7 +123,7 @@ function pageObject({ key, bytes }: StoredItem, selection: Selection, { definiti
   const object = parseStored(bytes);
   const labels = object.metadata.labels ?? {};
   const { selectableFields } = definition.storedAs?.definition ?? definition;
-  return selection.matches({ key, labels, fields: selectableFields(object) }) ? { key, namespace, name, bytes } : undefined;
+  return selection.matches({ key, bytes, labels, fields: selectableFields(object) }) ? { key, namespace, name, bytes } : undefined;
 }
 
 function nameOf(key: string, isNamespaced: boolean): readonly [string, string] {

@@ -77,7 +77,8 @@ async function tryOnce(
       return { outcome: 'deleted', bytes: bytesAt(object, current.revision), object };
     }
     const stored = storedObject(definition, object);
-    if (jsonEquals(stored, withoutResourceVersion(storedObject(definition, before)))) {
+    const storedBefore = definition.custom === undefined ? storedObject(definition, before) : parseStored(current.bytes);
+    if (jsonEquals(stored, withoutResourceVersion(storedBefore))) {
       return current.isFresh ? { outcome: 'unchanged', bytes: current.bytes, object: before } : 'stale';
     }
     if (isDryRun) return current.isFresh ? { outcome: 'written', bytes: bytesAt(object, current.revision), object } : 'stale';

@@ -4,7 +4,7 @@
  * Source: k8s.io/apiserver, pkg/registry/rest/update.go and pkg/registry/generic/registry/store.go.
  */
 import type { ApiObject } from '#api/meta/resource-type.ts';
-import { ApiError, conflict } from '#api/meta/status.ts';
+import { ApiError, conflict, type FieldProblem } from '#api/meta/status.ts';
 import { validateObjectMetaUpdate } from '#api/meta/validation.ts';
 import { type Answer, objectAnswer } from './answer.ts';
 import type { OwnersOf } from './create.ts';
@@ -82,14 +82,24 @@ async function changeOf(
   const admission = { operation: 'UPDATE', ...request, isDryRun, previous: current } as const;
   const mutated = definition.applyDefaults(await deps.admission.mutate({ ...admission, object: owned }));
   const prepared = prepareFor(request, mutated, current);
-  const problems = [
-    ...validateObjectMetaUpdate(prepared.metadata, current.metadata),
-    ...definition.validate(prepared),
-    ...definition.validateUpdate(prepared, current, request.info.subresource),
-  ];
+  const problems = [...validateObjectMetaUpdate(prepared.metadata, current.metadata), ...changeProblems(request, prepared, current)];
   throwIfInvalid(definition, prepared.metadata.name, problems);
   await deps.admission.validate({ ...admission, object: prepared });
   return prepared;
+}
+
+/** What is wrong with a changed object. Shared with `scale.ts`. */
+export function changeProblems(
+  { definition, info }: Pick<ApiRequest, 'definition' | 'info'>,
+  object: ApiObject,
+  current: ApiObject,
+): readonly FieldProblem[] {
+  return (
+    definition.custom?.validateChange(object, current) ?? [
+      ...definition.validate(object),
+      ...definition.validateUpdate(object, current, info.subresource),
+    ]
+  );
 }
 
 /** Which part of the object this request may change. */

@@ -3,15 +3,17 @@
  * not an object: reading derives it, writing changes `spec.replicas` alone. Source: upstream's pkg/registry/apps/deployment/storage, ScaleREST.
  */
 import { mergeTypeOf } from '#api/apply/built-in-types.ts';
-import { decodeObject } from '#api/decode.ts';
+import { decodeObject, decodePart } from '#api/decode.ts';
 import type { LabelSelector, Scale } from '#api/generated/types.ts';
 import { invalidValue } from '#api/meta/field-path.ts';
-import { isJsonObject, type JsonObject } from '#api/meta/json.ts';
+import { isJsonObject, type Json, type JsonObject, memberOf } from '#api/meta/json.ts';
 import { formatRequirements, requirementsOf } from '#api/meta/label-selector.ts';
 import { type ApiObject, resourceType } from '#api/meta/resource-type.ts';
 import { ApiError, conflict, invalid, notFound } from '#api/meta/status.ts';
 import { decodeBodyAs } from '../encoding/decode-body.ts';
 import { isOfType, parseStored } from '../encoding/json-value.ts';
+import { servedBytes } from '../encoding/served-bytes.ts';
+import type { ResourceDefinition, ScalePaths } from '../resources/resource-definition.ts';
 import { storageKey } from '../storage-key.ts';
 import type { Answer } from './answer.ts';
 import { isApply, withPreconditions } from './apply.ts';
@@ -20,6 +22,7 @@ import { applyTo, asJson, type ManagedFields, ownersAfterChange, withManagedFiel
 import { waitForCache } from './get.ts';
 import { modifyStored } from './modify-stored.ts';
 import { parsePatch } from './patch.ts';
+import { changeProblems } from './replace-object.ts';
 import type { ApiRequest, PipelineDeps } from './request.ts';
 import { throwIfInvalid } from './throw-if-invalid.ts';
 import { parseApplyOptions, parseWriteOptions, type WriteOptions } from './write-options.ts';
@@ -36,12 +39,20 @@ const scales = resourceType<Scale & ApiObject>({
   subresources: [],
 });
 
+type Definition = ResourceDefinition<ApiObject>;
+
+const BUILT_IN_PATHS: ScalePaths = {
+  specReplicas: ['spec', 'replicas'],
+  statusReplicas: ['status', 'replicas'],
+  labelSelector: ['spec', 'selector'],
+};
+
 export async function getScale(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
   const { definition, info, signal } = request;
   await waitForCache(deps, undefined, signal);
   const stored = deps.cache.find(storageKey(definition.type, info.namespace, info.name));
   if (stored === undefined) throw notFound(definition.type, info.name);
-  return { type: 'value', statusCode: 200, value: scaleOf(parseStored(stored.bytes)) };
+  return { type: 'value', statusCode: 200, value: scaleOf(parseStored(servedBytes(definition, stored.bytes)), definition) };
 }
 
 export async function updateScale(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
@@ -59,16 +70,27 @@ export async function patchScale(request: ApiRequest, deps: PipelineDeps): Promi
 
 /** Of a Scale that is applied, the number of replicas is all there is to own. */
 async function applyScale(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
+  const { definition } = request;
   const options = parseApplyOptions(request.query);
-  const configuration = readConfiguration(request, scales, mergeTypeOf(scales.schema), options);
+  const configuration = readConfiguration(
+    request,
+    { type: scales, mergeType: mergeTypeOf(scales.schema), decodeFields: (given) => decodePart(scales, given) },
+    options,
+  );
   const { spec: applied } = configuration.fields;
   const next = (current: Scale & ApiObject) =>
     decodeObject(scales, { ...asJson(withPreconditions(current, configuration)), spec: applied ?? { ...current.spec } }).object;
   const ownersOf: ScaleOwners = (current) => {
-    const change = { current, live: ownedReplicas(current), applied: applied === undefined ? {} : { spec: applied } };
+    const live = ownedReplicas(replicasOf(current, definition), definition);
+    const change = { current, live, applied: ownedReplicas(appliedReplicas(applied), definition) };
     return applyTo(change, request, options, deps).managedFields;
   };
   return writeScale(request, deps, options, next, ownersOf);
+}
+
+function appliedReplicas(spec: Json | undefined): number | undefined {
+  const replicas = isJsonObject(spec) ? memberOf(spec, 'replicas') : undefined;
+  return typeof replicas === 'number' ? replicas : undefined;
 }
 
 type ScaleOwners = (current: ApiObject, next: JsonObject) => ManagedFields;
@@ -78,8 +100,10 @@ async function writeScale(
   deps: PipelineDeps,
   options: WriteOptions,
   next: (current: Scale & ApiObject) => Scale & ApiObject,
-  ownersOf: ScaleOwners = (current, next) =>
-    ownersAfterChange({ live: ownedReplicas(current), next, stored: current.metadata.managedFields }, request, options, deps),
+  ownersOf: ScaleOwners = (current, next) => {
+    const live = ownedReplicas(replicasOf(current, request.definition), request.definition);
+    return ownersAfterChange({ live, next, stored: current.metadata.managedFields }, request, options, deps);
+  },
 ): Promise<Answer> {
   const { definition, info, signal } = request;
   const { isDryRun } = options;
@@ -87,19 +111,19 @@ async function writeScale(
     { definition, namespace: info.namespace, name: info.name, isDryRun, signal },
     deps,
     async (current) => {
-      const wanted = next(scaleOf(current));
+      const wanted = next(scaleOf(current, definition));
       throwIfMismatched(wanted, current, request);
       const replicas = wanted.spec?.replicas ?? 0;
       if (replicas < 0) throw invalid(scales, info.name, [invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0')]);
-      const owners = ownersOf(current, { spec: { replicas } });
-      const changed = withManagedFields(withReplicas(current, replicas), owners);
+      const owners = ownersOf(current, ownedReplicas(replicas, definition));
+      const changed = withManagedFields(withReplicas(current, replicas, definition), owners);
       const scaled = withoutIdleTimes(definition.prepareForUpdate(changed, current), current);
-      throwIfInvalid(definition, info.name, [...definition.validate(scaled), ...definition.validateUpdate(scaled, current, 'scale')]);
+      throwIfInvalid(definition, info.name, changeProblems(request, scaled, current));
       await deps.admission.validate({ operation: 'UPDATE', ...request, isDryRun, object: scaled, previous: current });
       return { action: 'write', object: scaled };
     },
   );
-  return { type: 'value', statusCode: 200, value: scaleOf(parseStored(modified.bytes)) };
+  return { type: 'value', statusCode: 200, value: scaleOf(parseStored(servedBytes(definition, modified.bytes)), definition) };
 }
 
 function throwIfMismatched({ metadata }: Scale & ApiObject, current: ApiObject, { definition, info }: ApiRequest): void {
@@ -119,35 +143,53 @@ function throwIfMismatched({ metadata }: Scale & ApiObject, current: ApiObject, 
   }
 }
 
-function scaleOf(object: ApiObject): Scale & ApiObject {
+function scaleOf(object: ApiObject, definition: Definition): Scale & ApiObject {
+  const { custom } = definition;
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
-  const replicas = numberAt(object, 'spec', 'replicas');
-  const selector = selectorOf(partOf(object, 'spec').selector);
-  const status = { replicas: numberAt(object, 'status', 'replicas'), ...(selector === '' ? {} : { selector }) };
+  const paths = custom?.scale ?? BUILT_IN_PATHS;
+  const replicas = numberAt(object, paths.specReplicas);
+  if (replicas === undefined && custom !== undefined) {
+    const path = paths.specReplicas.map((part) => `.${part}`).join('');
+    throw new ApiError('InternalError', `Internal error occurred: the spec replicas field ${JSON.stringify(path)} does not exist`);
+  }
+  const given = paths.labelSelector === undefined ? undefined : valueAt(object, paths.labelSelector);
+  // A custom resource holds the selector as clients will use it, as text.
+  const selector = custom === undefined ? selectorOf(given) : typeof given === 'string' ? given : '';
+  const status = { replicas: numberAt(object, paths.statusReplicas) ?? 0, ...(selector === '' ? {} : { selector }) };
   const metadata = { name, ...(namespace === undefined ? {} : { namespace }), uid, resourceVersion, creationTimestamp };
-  const scale = { kind: 'Scale', apiVersion: 'autoscaling/v1', metadata, spec: { replicas }, status };
+  const scale = { kind: 'Scale', apiVersion: 'autoscaling/v1', metadata, spec: { replicas: replicas ?? 0 }, status };
   if (!isOfType(scales, scale)) throw new ApiError('InternalError', 'a Scale could not be made');
   return scale;
 }
 
-/** The part of the object that a Scale shows. */
-function ownedReplicas(object: ApiObject): JsonObject {
-  return { spec: { replicas: numberAt(object, 'spec', 'replicas') } };
+/** The part of the object that a Scale shows, with so many replicas in it. */
+function ownedReplicas(replicas: number | undefined, { custom }: Definition): JsonObject {
+  const [part = 'spec', ...rest] = (custom?.scale ?? BUILT_IN_PATHS).specReplicas;
+  return replicas === undefined ? {} : { [part]: withValueAt(undefined, rest, replicas) };
 }
 
-function withReplicas(object: ApiObject, replicas: number): ApiObject {
-  const spec = { ...partOf(object, 'spec'), replicas };
-  return { ...object, ...{ spec } };
+function replicasOf(object: ApiObject, { custom }: Definition): number {
+  return numberAt(object, (custom?.scale ?? BUILT_IN_PATHS).specReplicas) ?? 0;
 }
 
-function partOf(object: ApiObject, part: 'spec' | 'status'): JsonObject {
-  const value: unknown = Reflect.get(object, part);
-  return isJsonObject(value) ? value : {};
+function withReplicas(object: ApiObject, replicas: number, { custom }: Definition): ApiObject {
+  const [part = 'spec', ...rest] = (custom?.scale ?? BUILT_IN_PATHS).specReplicas;
+  return { ...object, [part]: withValueAt(Reflect.get(object, part), rest, replicas) };
 }
 
-function numberAt(object: ApiObject, part: 'spec' | 'status', field: string): number {
-  const value = partOf(object, part)[field];
-  return typeof value === 'number' ? value : 0;
+function withValueAt(parent: unknown, [name, ...rest]: readonly string[], value: Json): Json {
+  if (name === undefined) return value;
+  const object = isJsonObject(parent) ? parent : {};
+  return { ...object, [name]: withValueAt(memberOf(object, name), rest, value) };
+}
+
+function valueAt(object: ApiObject, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, name) => (isJsonObject(value) ? memberOf(value, name) : undefined), object);
+}
+
+function numberAt(object: ApiObject, path: readonly string[]): number | undefined {
+  const value = valueAt(object, path);
+  return typeof value === 'number' ? value : undefined;
 }
 
 /** ReplicationControllers select by a plain map, the others by a LabelSelector. */

@@ -11,6 +11,7 @@ import {
 } from '#api/meta/field-selector.ts';
 import { type LabelMatcher, parseLabelSelector, SelectorError } from '#api/meta/label-selector.ts';
 import { ApiError } from '#api/meta/status.ts';
+import { parseStored } from '../encoding/json-value.ts';
 import type { CachedObject } from '../storage/watch-cache.ts';
 import { storageKey, storagePrefix } from '../storage-key.ts';
 import type { ApiRequest } from './request.ts';
@@ -21,7 +22,7 @@ export interface Selection {
   readonly prefix: string;
   /** Whether everything under the prefix matches. */
   readonly isEverything: boolean;
-  matches(object: Pick<CachedObject, 'key' | 'labels' | 'fields'>): boolean;
+  matches(object: Pick<CachedObject, 'key' | 'labels' | 'fields' | 'bytes'>): boolean;
 }
 
 /** Controllers and kubelets ask for the same few selections again and again. */
@@ -43,7 +44,8 @@ export function parseSelection({ definition, info, query }: Pick<ApiRequest, 'de
   return {
     prefix: isOneKey ? oneKey : storagePrefix(definition.type, info.namespace),
     isEverything: labelText === '' && fieldText === '',
-    matches: (object) => (!isOneKey || object.key === oneKey) && matchesLabels(object.labels) && matchesFields(stored, object.fields),
+    matches: (object) =>
+      (!isOneKey || object.key === oneKey) && matchesLabels(object.labels) && matchesFields(stored, fieldsOf(object, definition, stored)),
   };
 }
 
@@ -61,11 +63,29 @@ function throwIfUnsupported(fields: readonly FieldRequirement[], definition: Api
   const offered = selectableFieldsOf(definition);
   const [unsupported] = unsupportedFields(fields, offered);
   if (unsupported === undefined) return;
-  const hasOwnFields = Object.keys(offered).some((field) => !field.startsWith('metadata.'));
+  const hasOwnFields = definition.custom !== undefined || Object.keys(offered).some((field) => !field.startsWith('metadata.'));
   const message = hasOwnFields
     ? `field label not supported: ${unsupported}`
     : `${JSON.stringify(unsupported)} is not a known field selector: only "metadata.name", "metadata.namespace"`;
   throw new ApiError('BadRequest', message);
+}
+
+/** Fields of objects that were read before their kind was defined, or before it offered the field. */
+const lateFields = new WeakMap<object, Readonly<Record<string, string>>>();
+
+/** What the cache knows of an object; of a custom resource it may know less than is asked for, and then the object is looked at. */
+function fieldsOf(
+  object: Pick<CachedObject, 'fields' | 'bytes'>,
+  definition: ApiRequest['definition'],
+  wanted: readonly FieldRequirement[],
+): Readonly<Record<string, string>> {
+  const isKnown = (fields: Readonly<Record<string, string>>) => wanted.every(({ field }) => Object.hasOwn(fields, field));
+  if (definition.custom === undefined || isKnown(object.fields)) return object.fields;
+  const known = lateFields.get(object);
+  if (known !== undefined && isKnown(known)) return known;
+  const fields = definition.selectableFields(parseStored(object.bytes));
+  lateFields.set(object, fields);
+  return fields;
 }
 
 /** The cache knows objects by the fields of their stored version. */

@@ -4,7 +4,7 @@
  * when the window has passed it. Source: k8s.io/apiserver, pkg/endpoints/handlers/watch.go and pkg/storage/cacher/cache_watcher.go.
  */
 import { ApiError, isReason, toStatus } from '#api/meta/status.ts';
-import { servedObject } from '../encoding/served-bytes.ts';
+import { isConverted, servedObject } from '../encoding/served-bytes.ts';
 import type { FrameEncoder } from '../encoding/watch-frames.ts';
 import { createFrameEncoder } from '../encoding/watch-frames.ts';
 import type { CachedObject, CacheEvent, CacheWatch } from '../storage/watch-cache.ts';
@@ -52,7 +52,7 @@ export async function watchObjects(request: ApiRequest, deps: PipelineDeps): Pro
 
 /** Frames that show objects as the request's version has them. */
 function servedFrames(frames: FrameEncoder, definition: ApiRequest['definition']): FrameEncoder {
-  if (definition.storedAs === undefined) return frames;
+  if (!isConverted(definition)) return frames;
   return {
     ...frames,
     of: (type, object) => frames.of(type, servedObject(definition, object)),
@@ -81,7 +81,8 @@ function errorAnswer(error: ApiError, frames: FrameEncoder): Answer {
 async function runStream(stream: Stream, deps: PipelineDeps, sink: ByteSink, connection: AbortSignal): Promise<void> {
   const deadline = new AbortController();
   const cancelDeadline = deps.clock.after(durationMs(stream.options, deps), () => deadline.abort());
-  const signal = AbortSignal.any([connection, deadline.signal, deps.stopping]);
+  const { custom } = stream.request.definition;
+  const signal = AbortSignal.any([connection, deadline.signal, deps.stopping, ...(custom ? [custom.gone] : [])]);
   try {
     if (stream.initial) await writeInitial(stream, stream.initial, sink, signal);
     await writeChanges(stream, deps, sink, signal);

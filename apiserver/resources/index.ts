@@ -8,6 +8,7 @@ import { cronjobs } from './cronjobs.ts';
 import { csidrivers } from './csidrivers.ts';
 import { csinodes } from './csinodes.ts';
 import { csistoragecapacities } from './csistoragecapacities.ts';
+import { customresourcedefinitions } from './customresourcedefinitions.ts';
 import { daemonsets } from './daemonsets.ts';
 import { deployments } from './deployments.ts';
 import { endpoints } from './endpoints.ts';
@@ -75,6 +76,7 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   clusterroles,
   clusterrolebindings,
   priorityclasses,
+  customresourcedefinitions,
   poddisruptionbudgets,
   eventsOfOwnGroup,
   horizontalpodautoscalers,

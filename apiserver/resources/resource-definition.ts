@@ -4,8 +4,11 @@
  * Upstream calls these parts strategy, table convertor and attribute function (k8s.io/apiserver, registry/rest).
  */
 import type { MergeType } from '#api/apply/merge-type.ts';
+import type { Decoded } from '#api/decode.ts';
+import type { JsonObject } from '#api/meta/json.ts';
 import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
 import type { FieldProblem } from '#api/meta/status.ts';
+import type { Schema } from '#api/structural-schema/schema.ts';
 
 /** One column of `kubectl get`. `priority` 0 is always shown, 1 with `-o wide`. */
 export interface Column<T extends ApiObject> {
@@ -60,4 +63,40 @@ export interface ResourceDefinition<T extends ApiObject = ApiObject> {
   selectableFields(object: T): Readonly<Record<string, string>>;
   /** Seconds an object lives on after DELETE unless the request says otherwise; absent for kinds that go at once. */
   gracePeriodSeconds?(object: T): number;
+  /** Only of kinds that were defined at run time. */
+  readonly custom?: CustomParts;
+}
+
+/** What is different about a kind whose definition is an object itself; `custom-resources/` makes it. */
+export interface CustomParts {
+  readonly listKind: string;
+  /** What its objects look like, for whoever must walk them. */
+  readonly schema: Schema;
+  /** The same as it was written, for publishing. */
+  readonly openApiSchema: JsonObject;
+  /** A body as an object of the kind, and what was left out of it. Throws BadRequest. */
+  decode(value: JsonObject): Decoded<ApiObject>;
+  /** The same for a part of one, of which nothing is filled in. */
+  decodePart(value: JsonObject): Decoded<JsonObject>;
+  /** In the place of `validate` and `validateUpdate` when an object changes: what was wrong before and did not change is let be. */
+  validateChange(object: ApiObject, previous: ApiObject): readonly FieldProblem[];
+  /** Stored bytes as this version serves them; the same bytes where nothing differs. */
+  served(bytes: Buffer): Buffer;
+  /** The object in the version that is stored. */
+  toStored(object: ApiObject): ApiObject;
+  /** Where the numbers of the `scale` subresource are. */
+  readonly scale: ScalePaths | undefined;
+  /** What clients of a deprecated version are told. */
+  readonly deprecationWarning: string | undefined;
+  /** The definition is being deleted: nothing new may be created. */
+  readonly isTerminating: boolean;
+  /** Aborted when this version is no longer served. */
+  readonly gone: AbortSignal;
+}
+
+/** Paths of members, from the object down. */
+export interface ScalePaths {
+  readonly specReplicas: readonly string[];
+  readonly statusReplicas: readonly string[];
+  readonly labelSelector: readonly string[] | undefined;
 }
