@@ -3,6 +3,7 @@ import { type ControllerDeps, runController } from '#client/controller.ts';
 import { cronJobController } from './cron-job.ts';
 import { daemonSetController } from './daemon-set.ts';
 import { deploymentController } from './deployment.ts';
+import { disruptionController } from './disruption.ts';
 import { endpointSliceController } from './endpoint-slice.ts';
 import { endpointsController } from './endpoints.ts';
 import { garbageCollector } from './garbage-collector.ts';
@@ -44,6 +45,7 @@ export function listControllers(caches: SharedCaches, { clusterCidr, rootCa }: C
     { component: 'job-controller', run: (deps, signal) => runController(jobTrackingController(caches), deps, signal) },
     { component: 'cronjob-controller', run: (deps, signal) => runController(cronJobController(caches), deps, signal) },
     { component: 'ttl-after-finished-controller', run: (deps, signal) => runController(ttlAfterFinishedController(caches), deps, signal) },
+    { component: 'controllermanager', run: (deps, signal) => runController(disruptionController(caches), deps, signal) },
     { component: 'endpoint-slice-controller', run: (deps, signal) => runController(endpointSliceController(caches), deps, signal) },
     { component: 'endpoint-controller', run: (deps, signal) => runController(endpointsController(caches), deps, signal) },
     { component: 'namespace-controller', run: (deps, signal) => runController(namespaceController(caches), deps, signal) },

@@ -15,6 +15,7 @@ import {
   namespaces,
   nodes,
   persistentvolumeclaims,
+  poddisruptionbudgets,
   pods,
   replicasets,
   serviceaccounts,
@@ -35,6 +36,7 @@ import type {
   Node,
   PersistentVolumeClaim,
   Pod,
+  PodDisruptionBudget,
   ReplicaSet,
   Service,
   ServiceAccount,
@@ -76,6 +78,7 @@ export interface SharedCaches {
   readonly controllerRevisions: Informer<ControllerRevision>;
   readonly pods: Informer<Pod>;
   readonly persistentVolumeClaims: Informer<PersistentVolumeClaim>;
+  readonly podDisruptionBudgets: Informer<PodDisruptionBudget>;
   readonly services: Informer<Service>;
   readonly endpointSlices: Informer<EndpointSlice>;
   readonly namespaces: Informer<Namespace>;
@@ -102,6 +105,7 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     controllerRevisions: createInformer({ type: controllerrevisions, indexes: controlledIndexes }, deps),
     pods: createInformer({ type: pods, indexes: podIndexes }, deps),
     persistentVolumeClaims: createInformer({ type: persistentvolumeclaims, indexes }, deps),
+    podDisruptionBudgets: createInformer({ type: poddisruptionbudgets, indexes }, deps),
     services: createInformer({ type: services, indexes }, deps),
     endpointSlices: createInformer({ type: endpointslices, indexes: { ...indexes, [SERVICE]: serviceIndex } }, deps),
     endpoints: createInformer({ type: endpoints, indexes }, deps),

@@ -12,6 +12,7 @@ import {
   jobs,
   nodes,
   persistentvolumeclaims,
+  poddisruptionbudgets,
   pods,
   statefulsets,
 } from '#api/generated/resources.ts';
@@ -313,4 +314,24 @@ test('a CronJob starts a Job when it is time, and notes how it ended', async () 
   await until('it was told of', () => sawEvent(/^Saw completed job: tick-\d+, condition: Complete$/));
   await admin.resource(cronjobs).delete(inDefault('tick'), { propagationPolicy: 'Background' });
   await until('its Jobs are gone', async () => !(await namesOf(jobs)).some((name) => name.startsWith('tick-')));
+});
+
+test('a PodDisruptionBudget tells how many pods may go', async () => {
+  const labels = { app: 'guarded' };
+  await admin.resource(statefulsets).create({
+    ...aStatefulSet,
+    metadata: inDefault('guarded'),
+    spec: { replicas: 3, podManagementPolicy: 'Parallel', selector: { matchLabels: labels }, template: template('guarded', 'web:v1') },
+  });
+  await admin.resource(poddisruptionbudgets).create({
+    apiVersion: 'policy/v1',
+    kind: 'PodDisruptionBudget',
+    metadata: inDefault('guarded'),
+    spec: { maxUnavailable: '50%', selector: { matchLabels: labels } },
+  });
+  const findBudget = async () => (await admin.resource(poddisruptionbudgets).get(inDefault('guarded'))).status;
+  await until('two of three may go', async () => (await findBudget())?.disruptionsAllowed === 2);
+  const status = await findBudget();
+  assert.deepEqual([status?.expectedPods, status?.desiredHealthy, status?.currentHealthy], [3, 1, 3]);
+  await assertAtRest(poddisruptionbudgets, pods);
 });
