@@ -14,6 +14,7 @@ import {
   helloManifest,
   kubeconfigPath,
   kubectl,
+  kubectlPath,
   rolledOut,
   tryKubectl,
 } from './cluster.ts';
