@@ -1,11 +1,11 @@
 /**
- * Two bare connections as one: what comes from either goes to the other, no faster than that one takes it, until one of them has ended. Called by `server.ts` for a
+ * Two bare connections as one: what comes from either goes to the other, no faster than that one takes it, until the kubelet has ended or either is gone. Called by `server.ts` for a
  * client and the kubelet it talks to. Nothing here understands, or holds, what is said.
  */
 import type { Duplex } from 'node:stream';
 import type { Clock } from '#component/clock.ts';
 
-/** What a client may take to hear the last of a kubelet that has hung up. */
+/** What a client may take to hang up once it has got the last of a kubelet that has. */
 const FAREWELL_MS_MAX = 5_000;
 
 /** Resolves when both are closed, which an abort does at once. */
@@ -18,13 +18,17 @@ export async function joinConnections(
     client.destroy();
     kubelet.destroy();
   };
-  // A failure ends in `close`, which is what counts.
-  for (const connection of [client, kubelet]) connection.on('error', () => {});
+  for (const connection of [client, kubelet]) {
+    // A failure ends in `close`, which is what counts.
+    connection.on('error', () => {});
+    // A client that has said all it has to say still listens.
+    connection.allowHalfOpen = true;
+  }
   signal.addEventListener('abort', destroy, { once: true });
   if (signal.aborted) destroy();
   try {
     client.pipe(kubelet).pipe(client);
-    await Promise.race([closed(client), closed(kubelet)]);
+    await Promise.race([heard(client, 'close'), heard(kubelet, 'close'), heard(kubelet, 'end')]);
     if (!client.destroyed) await sayFarewell(client, clock);
   } finally {
     signal.removeEventListener('abort', destroy);
@@ -34,16 +38,19 @@ export async function joinConnections(
 
 /** Closing with something unread would reset the connection, and what was sent last would be lost: the rest is read and dropped. */
 async function sayFarewell(client: Duplex, clock: Clock): Promise<void> {
-  client.end();
+  const closed = heard(client, 'close');
+  let cancel = () => {};
+  client.end(() => {
+    cancel = clock.after(FAREWELL_MS_MAX, () => client.destroy());
+  });
   client.resume();
-  const cancel = clock.after(FAREWELL_MS_MAX, () => client.destroy());
-  await closed(client);
+  await closed;
   cancel();
 }
 
-function closed(connection: Duplex): Promise<void> {
+function heard(connection: Duplex, event: 'close' | 'end'): Promise<void> {
   return new Promise((resolve) => {
     if (connection.closed) resolve();
-    else connection.once('close', () => resolve());
+    else connection.once(event, () => resolve());
   });
 }

@@ -336,7 +336,9 @@ function decodeState(state: Docker.ContainerInspectInfo['State'], createdAtMs: n
     return { phase: 'exited', ...failed, startedAtMs: 0, finishedAtMs: at };
   }
   const reason = state.OOMKilled ? 'OOMKilled' : state.ExitCode === 0 ? 'Completed' : 'Error';
-  return { phase: 'exited', exitCode: state.ExitCode, reason, message: '', startedAtMs, finishedAtMs: timeMs(state.FinishedAt) };
+  // The engine writes down the start after it has happened; a process that ends at once may have ended before that.
+  const finishedAtMs = Math.max(timeMs(state.FinishedAt), startedAtMs);
+  return { phase: 'exited', exitCode: state.ExitCode, reason, message: '', startedAtMs, finishedAtMs };
 }
 
 /** Docker writes the year 1 for "never". */
