@@ -18,7 +18,7 @@ function ratioOf(figure: Figure): number | undefined {
 }
 
 /** Three significant digits: more would claim a precision these machines do not have. */
-export function rounded(value: number): number {
+function rounded(value: number): number {
   return Number(value.toPrecision(3));
 }
 

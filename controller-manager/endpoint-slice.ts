@@ -14,6 +14,7 @@ import {
   addressesOf,
   familiesOf,
   groupByPorts,
+  HEADLESS_LABEL,
   hostnameIn,
   isAddressable,
   isHeadless,
@@ -30,7 +31,6 @@ const WORKERS = 5;
 
 const MANAGED_BY_LABEL = 'endpointslice.kubernetes.io/managed-by';
 const MANAGER = 'endpointslice-controller.k8s.io';
-const HEADLESS_LABEL = 'service.kubernetes.io/headless';
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
 
 export interface EndpointSliceSnapshot {

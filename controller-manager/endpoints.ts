@@ -12,6 +12,7 @@ import {
   addressesOf,
   familiesOf,
   groupByPorts,
+  HEADLESS_LABEL,
   hostnameIn,
   isAddressable,
   isHeadless,
@@ -29,7 +30,6 @@ const WORKERS = 5;
 const OVER_CAPACITY = 'endpoints.kubernetes.io/over-capacity';
 const MANAGED_BY_LABEL = 'endpoints.kubernetes.io/managed-by';
 const MANAGER = 'endpoint-controller';
-const HEADLESS_LABEL = 'service.kubernetes.io/headless';
 
 export interface EndpointsSnapshot {
   readonly key: ObjectKey;

@@ -4,6 +4,9 @@
  */
 import type { Container, Pod, Service, ServicePort } from '#api/generated/types.ts';
 
+/** On a headless Service's endpoints, so that proxies need not look at the Service. */
+export const HEADLESS_LABEL = 'service.kubernetes.io/headless';
+
 export interface ResolvedPort {
   /** Empty for the only port of a Service that does not name it. */
   readonly name: string;
