@@ -36,7 +36,11 @@ export type TypeDeclarations = Readonly<Record<string, Readonly<Record<string, s
 export function createEnvironment(variables: Readonly<Record<string, string>>, types: TypeDeclarations = {}): Environment {
   const environment = base.clone();
   for (const [name, fields] of Object.entries(types)) {
-    environment.registerType(name, { fields }).registerOperator(`${name} == ${name}`, () => true);
+    // What equality gives does not matter here; that there is one does.
+    environment
+      .registerType(name, { fields })
+      .registerOperator(`${name} == ${name}`, () => true)
+      .registerOperator(`${name} == null`, () => false);
   }
   for (const [name, type] of Object.entries(variables)) environment.registerVariable(name, type);
   return environment;

@@ -31,7 +31,7 @@ const HOST = /^(\[[0-9A-Fa-f:.]+(%25[^\]]*)?\]|[^\s:[\]<>"\\^`{|}]*)(:\d*)?$/;
 
 function parseUrl(text: string): Url | undefined {
   // Control characters and half an escape are no part of any address.
-  if (text === '' || /[\0-\x1f\x7f ]|%(?![0-9A-Fa-f]{2})/.test(text)) return undefined;
+  if (text === '' || /[\p{Cc} ]|%(?![0-9A-Fa-f]{2})/u.test(text)) return undefined;
   if (text.startsWith('/')) return new Url('', '', text.replace(/\?.*$/, ''), /\?(.*)$/.exec(text)?.[1] ?? '');
   const [, scheme, host = '', path = '', query = ''] = ABSOLUTE.exec(text) ?? [];
   return scheme === undefined || !HOST.test(host) ? undefined : new Url(scheme.toLowerCase(), host, path, query);

