@@ -32,13 +32,17 @@ const base = libraries.reduce(
 /** The fields of an object by their types, each by its name; `dyn` where nothing is known. */
 export type TypeDeclarations = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
-/** Takes variables by their types. Types among them that the language does not have are `types`, which are good for checking only; their names are words and dots. */
-export function createEnvironment(variables: Readonly<Record<string, string>>, types: TypeDeclarations = {}): Environment {
-  const environment = base.clone();
+/** Takes variables by their types, besides those of `parent`. Types among them that the language does not have are `types`, which are good for checking only; their names are words and dots. */
+export function createEnvironment(
+  variables: Readonly<Record<string, string>>,
+  types: TypeDeclarations = {},
+  parent: Environment = base,
+): Environment {
+  const environment = parent.clone();
   for (const [name, fields] of Object.entries(types)) {
     // What equality gives does not matter here; that there is one does.
     environment
-      .registerType(name, { fields })
+      .registerType(name, { ctor: class {}, fields })
       .registerOperator(`${name} == ${name}`, () => true)
       .registerOperator(`${name} == null`, () => false);
   }

@@ -21,9 +21,9 @@ export interface Compiler {
   compile(source: string): Expression | string;
 }
 
-/** `declared` are the types that are checked; at evaluation every variable may be anything. */
-export function createCompiler(declared: Readonly<Record<string, string>>, types: TypeDeclarations = {}): Compiler {
-  const checking = createEnvironment(declared, types);
+/** `declared` are the types that are checked, `parent` has types that several compilers share; at evaluation every variable may be anything. */
+export function createCompiler(declared: Readonly<Record<string, string>>, types: TypeDeclarations = {}, parent?: Environment): Compiler {
+  const checking = createEnvironment(declared, types, parent);
   const running = environmentOf(Object.keys(declared));
   return {
     compile: (source) => {

@@ -3,7 +3,7 @@
  * unknown, when it is compiled to be evaluated, and, with those types, when its status is worked out. Source: k8s.io/apiserver, pkg/admission/plugin/cel/{compile,composition}.go.
  */
 import { AUTHORIZER_TYPE } from '../../cel/authorizer.ts';
-import type { TypeDeclarations } from '../../cel/environment.ts';
+import { createEnvironment, type TypeDeclarations } from '../../cel/environment.ts';
 import { type Compiler, createCompiler, type Expression } from '../../cel/expression.ts';
 import type { MatchCondition, ParamKind, Variable } from '../../generated/types.ts';
 import { duplicate, invalidValue, required, tooMany } from '../../meta/field-path.ts';
@@ -67,6 +67,9 @@ const REQUEST_TYPES: TypeDeclarations = {
   },
 };
 
+/** Registering types is dear, and these are every policy's. */
+const withRequestTypes = createEnvironment({}, REQUEST_TYPES);
+
 /** Of what a policy is about, as far as they are known. */
 export interface PolicyTypes {
   readonly object: string;
@@ -90,7 +93,6 @@ export function createPolicyCompiler(
 ): PolicyCompiler {
   const types: TypeDeclarations = {
     ...known.types,
-    ...REQUEST_TYPES,
     ...(variables === undefined ? {} : { [VARIABLES_TYPE]: Object.fromEntries(variables) }),
   };
   const declared = {
@@ -101,8 +103,8 @@ export function createPolicyCompiler(
     ...(paramKind === undefined ? {} : { params: known.params }),
     ...(variables === undefined ? {} : { variables: VARIABLES_TYPE }),
   };
-  const plain = once(() => createCompiler(declared, types));
-  const authorized = once(() => createCompiler({ ...declared, authorizer: AUTHORIZER_TYPE }, types));
+  const plain = once(() => createCompiler(declared, types, withRequestTypes));
+  const authorized = once(() => createCompiler({ ...declared, authorizer: AUTHORIZER_TYPE }, types, withRequestTypes));
   return {
     // A message is worked out after everything else, and asks nobody anything.
     compile: (text, purpose) => ofType((purpose === 'message' ? plain() : authorized()).compile(text), purpose),
