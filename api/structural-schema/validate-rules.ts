@@ -4,7 +4,7 @@
  * Source: k8s.io/apiextensions-apiserver, pkg/apiserver/schema/cel/validation.go (KEP-2876).
  */
 import { type Budget, BudgetError, createBudget, isOutOfBudget } from '../cel/budget.ts';
-import { createCompiler, type Expression, evaluationProblem, toOptional } from '../cel/expression.ts';
+import { type Compiler, createCompiler, type Expression, evaluationProblem, toOptional } from '../cel/expression.ts';
 import { duplicate, forbiddenField, invalidValue, notSupported, required } from '../meta/field-path.ts';
 import { isJsonArray, isJsonObject, type Json, type JsonObject, jsonEquals, memberOf } from '../meta/json.ts';
 import type { FieldProblem } from '../meta/status.ts';
@@ -208,14 +208,14 @@ type TypedCompiler = (rule: JsonObject, text: string, type: ResultType) => Expre
 function typedCompiler(node: JsonObject, isResource: boolean): TypedCompiler {
   const schema = parseSchema(node);
   const { type: self, types } = declaredType(schema, isResource || schema.isEmbeddedResource);
-  const compilers = {
-    plain: createCompiler({ self, oldSelf: self }, types),
-    optional: createCompiler({ self, oldSelf: `optional<${self}>` }, types),
-  };
+  // Each is dear to make, and most places need one of them.
+  const compilers = new Map<string, Compiler>();
+  const compilerFor = (oldSelf: string) => compilers.getOrInsertComputed(oldSelf, () => createCompiler({ self, oldSelf }, types));
   return (rule, text, type) => {
     const plain = compiled(text, type);
     if (typeof plain === 'string') return plain;
-    return ofType(compilers[memberOf(rule, 'optionalOldSelf') === true ? 'optional' : 'plain'].compile(text), type);
+    const oldSelf = memberOf(rule, 'optionalOldSelf') === true ? `optional<${self}>` : self;
+    return ofType(compilerFor(oldSelf).compile(text), type);
   };
 }
 
