@@ -14,6 +14,7 @@ import { defaultTolerations } from './default-tolerations.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { noEscalation } from './no-escalation.ts';
 import { mutatingPolicies } from './policies/mutating-policies.ts';
+import { paramAccess } from './policies/param-access.ts';
 import type { PolicySet } from './policies/policy-set.ts';
 import { validatingPolicies } from './policies/validating-policies.ts';
 import { priority } from './priority.ts';
@@ -43,6 +44,7 @@ export function admissionPlugins(deps: AdmissionDeps): readonly AdmissionPlugin[
     serviceTypeChange,
     certificateRequests(deps),
     noEscalation(deps),
+    paramAccess(deps),
     mutatingPolicies(deps),
     validatingPolicies(deps),
   ];

@@ -506,4 +506,54 @@ describe('the kinds of admission policies', () => {
     assert.equal(patched.at('status.conditions.0.type'), 'Ok');
     assert.equal(patched.at('spec.failurePolicy'), 'Fail');
   });
+
+  test('who may not read parameters may not let a policy read them', async () => {
+    const writer = await server.client('writer');
+    await call(
+      'POST',
+      '/apis/rbac.authorization.k8s.io/v1/clusterroles',
+      {
+        metadata: { name: 'policy-writer' },
+        rules: [
+          { apiGroups: ['admissionregistration.k8s.io'], resources: ['*'], verbs: ['*'] },
+          { apiGroups: [''], resources: ['configmaps'], verbs: ['get'] },
+        ],
+      },
+      201,
+    );
+    await call(
+      'POST',
+      '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings',
+      {
+        metadata: { name: 'policy-writer' },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'policy-writer' },
+        subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'writer' }],
+      },
+      201,
+    );
+    await call('GET', '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', undefined, 200);
+    const policy = (kind: string) => ({
+      metadata: { name: 'reader' },
+      spec: { paramKind: { apiVersion: 'v1', kind }, matchConstraints: onConfigMaps, validations: [{ expression: 'true' }] },
+    });
+    const path = `${REGISTRATION}/validatingadmissionpolicies`;
+    const refused = await call('POST', path, policy('Secret'), 422, { as: writer });
+    assert.equal(refused.at('details.causes.0.field'), 'spec.paramKind');
+    assert.match(
+      String(refused.at('message')),
+      /user writer must have "get" permission on all objects of the referenced paramKind \(kind=Secret, apiVersion=v1\)/,
+    );
+    await call('POST', path, policy('ConfigMap'), 201, { as: writer });
+    made.push(`${path}/reader`);
+    const binding = (paramRef: object) => ({
+      metadata: { name: 'reads' },
+      spec: { policyName: 'reader', validationActions: ['Deny'], paramRef: { parameterNotFoundAction: 'Deny', ...paramRef } },
+    });
+    assert.match(
+      (await call('POST', `${REGISTRATION}/validatingadmissionpolicybindings`, binding({ selector: {} }), 422, { as: writer })).text,
+      /does not have \\"list\\" permission/,
+    );
+    await call('POST', `${REGISTRATION}/validatingadmissionpolicybindings`, binding({ name: 'a' }), 201, { as: writer });
+    made.push(`${REGISTRATION}/validatingadmissionpolicybindings/reads`);
+  });
 });
