@@ -21,6 +21,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'simulated-nodes': ['api', 'component', 'client'],
   bootstrap: ['api', 'component', 'client'],
   cli: ['api', 'component', 'client', 'bootstrap'],
+  'in-process': ['api', 'component', 'client', 'apiserver', 'scheduler', 'controller-manager', 'simulated-nodes', 'bootstrap'],
   images: [],
   tools: [],
 };
