@@ -70,6 +70,16 @@ const cases: readonly { it: string; given: PolicySnapshot; warnings: readonly (r
     ],
   },
   {
+    it: 'finds a sum of a text and a number',
+    given: snapshotOf({ validations: [{ expression: 'true', messageExpression: "'got ' + object.spec.replicas" }] }),
+    warnings: [
+      [
+        'spec.validations[0].messageExpression',
+        "apps/v1, Kind=Deployment: ERROR: <input>:1:8: found no matching overload for '_+_' applied to '(string, int)'\n | 'got ' + object.spec.replicas\n | .......^\n",
+      ],
+    ],
+  },
+  {
     it: 'follows types through variables',
     given: snapshotOf({
       variables: [{ name: 'spec', expression: 'object.spec' }],

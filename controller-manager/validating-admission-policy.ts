@@ -1,6 +1,6 @@
 /**
- * Says in the status of a ValidatingAdmissionPolicy what is wrong with its expressions for the kinds it is about, as far as their schemas are known. The key is the policy's.
- * Upstream: pkg/controller/validatingadmissionpolicystatus.
+ * Says in the status of a ValidatingAdmissionPolicy what is wrong with its expressions for the kinds it is about, as far as their schemas are known. The key
+ * is the policy's. Upstream: pkg/controller/validatingadmissionpolicystatus.
  */
 import { type KnownKind, type KnownKinds, typeWarnings } from '#api/admissionregistration/v1/check-types.ts';
 import { modelType } from '#api/cel/model-types.ts';

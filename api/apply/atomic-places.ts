@@ -1,6 +1,6 @@
 /**
- * Where a configuration speaks of what is replaced as a whole: lists, maps and structs without owners of their parts. Who merges a few fields without knowing the rest must not touch them.
- * Source: k8s.io/apiserver, pkg/admission/plugin/policy/mutating/patch/smd.go.
+ * Where a configuration speaks of what is replaced as a whole: lists, maps and structs without owners of their parts. Who merges a few fields without
+ * knowing the rest must not touch them. Source: k8s.io/apiserver, pkg/admission/plugin/policy/mutating/patch/smd.go.
  */
 import { isJsonArray, isJsonObject, type Json } from '../meta/json.ts';
 import { type MergeType, memberType, resolveType } from './merge-type.ts';

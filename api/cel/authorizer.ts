@@ -1,6 +1,6 @@
 /**
- * `authorizer` in expressions: asks what a user may do. Who answers is the caller's, see `AccessCheck`; what is asked is gathered step by step.
- * Source: k8s.io/apiserver, pkg/cel/library/authz.go.
+ * `authorizer` in expressions: asks what a user may do. Who answers is the caller's, see `AccessCheck`; what is asked is gathered step by step. Source:
+ * k8s.io/apiserver, pkg/cel/library/authz.go.
  */
 import { type Library, withFunctions } from './library.ts';
 

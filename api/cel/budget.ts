@@ -1,6 +1,6 @@
 /**
- * What expressions may cost: lists and maps tell a budget how much of them is looked through, which bounds what an evaluation can take however large the object is. The language's
- * library counts no steps, so this stands in the place of upstream's cost (k8s.io/apiserver, pkg/apis/cel/config.go).
+ * What expressions may cost: lists and maps tell a budget how much of them is looked through, which bounds what an evaluation can take however large the
+ * object is. The language's library counts no steps, so this stands in the place of upstream's cost (k8s.io/apiserver, pkg/apis/cel/config.go).
  */
 
 /** How many items and members all expressions about one object together may look through: some ten milliseconds. */
@@ -29,11 +29,12 @@ export function isOutOfBudget(error: unknown): boolean {
   return false;
 }
 
-/** Whoever goes through a list asks for its length first. */
+/** Whoever goes through a list asks for its length first, or for its iterator, which asks for it at every step. */
 export function countedList(values: readonly unknown[], budget: Budget): unknown {
   return new Proxy(values, {
     get: (target, name, receiver) => {
-      if (name === 'length') budget.spend(target.length);
+      if (name === 'length' || name === Symbol.iterator) budget.spend(target.length);
+      if (name === Symbol.iterator) return () => target[Symbol.iterator]();
       const value: unknown = Reflect.get(target, name, receiver);
       return value;
     },

@@ -1,4 +1,7 @@
-/** Why an expression does not compile, in the words and with the picture of upstream's compiler: `ERROR: <input>:1:5: undefined field 'foo'`. The library says the same in its own words. */
+/**
+ * Why an expression does not compile, in the words and with the picture of upstream's compiler: `ERROR: <input>:1:5: undefined field 'foo'`. The library
+ * says the same in its own words.
+ */
 import type { TypeError as CelTypeError, ParseError } from '@marcbachmann/cel-js';
 import type { RewrittenSource } from './rewrite-source.ts';
 

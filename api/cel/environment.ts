@@ -1,6 +1,7 @@
 /**
- * The language as Kubernetes has it: `@marcbachmann/cel-js` with the functions that Kubernetes adds, which are the other files of this folder. `expression.ts` adds variables. Regular
- * expressions cannot run for ever, and what is too large to be written by people is not read. Source: k8s.io/apiserver, pkg/cel/environment/base.go.
+ * The language as Kubernetes has it: `@marcbachmann/cel-js` with the functions that Kubernetes adds, which are the other files of this folder.
+ * `expression.ts` adds variables. Regular expressions cannot run for ever, and what is too large to be written by people is not read. Source:
+ * k8s.io/apiserver, pkg/cel/environment/base.go.
  */
 import { Environment } from '@marcbachmann/cel-js';
 import { addresses } from './addresses.ts';
@@ -32,7 +33,10 @@ const base = libraries.reduce(
 /** The fields of an object by their types, each by its name; `dyn` where nothing is known. */
 export type TypeDeclarations = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
-/** Takes variables by their types, besides those of `parent`. Types among them that the language does not have are `types`, which are good for checking only; their names are words and dots. */
+/**
+ * Takes variables by their types, besides those of `parent`. Types among them that the language does not have are `types`, which are good for checking only;
+ * their names are words and dots.
+ */
 export function createEnvironment(
   variables: Readonly<Record<string, string>>,
   types: TypeDeclarations = {},

@@ -1,6 +1,7 @@
 /**
- * Expressions: compiled once, evaluated often. They are checked against declared types, so that a misspelt field is found when the expression is written, and evaluated on
- * values of any type. Called for rules of custom resources (`structural-schema/validate-rules.ts`) and for admission policies. Source: https://kubernetes.io/docs/reference/using-api/cel/.
+ * Expressions: compiled once, evaluated often. They are checked against declared types, so that a misspelt field is found when the expression is written,
+ * and evaluated on values of any type. Called for rules of custom resources (`structural-schema/validate-rules.ts`) and for admission policies. Source:
+ * https://kubernetes.io/docs/reference/using-api/cel/.
  */
 import { type Environment, Optional } from '@marcbachmann/cel-js';
 import { compilationProblem } from './compilation-problem.ts';

@@ -1,4 +1,7 @@
-/** Named formats in expressions: `format.dns1123Label().validate(name)` tells what is wrong with a text, nothing if it is right. Source: k8s.io/apiserver, pkg/cel/library/format.go. */
+/**
+ * Named formats in expressions: `format.dns1123Label().validate(name)` tells what is wrong with a text, nothing if it is right. Source: k8s.io/apiserver,
+ * pkg/cel/library/format.go.
+ */
 import { Optional } from '@marcbachmann/cel-js';
 import {
   dns1035LabelProblems,

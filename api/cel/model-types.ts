@@ -1,4 +1,7 @@
-/** What the generated schemas say of types, as expressions are checked against them: the kinds that are built in. What has several forms (times, bytes, numbers that may be texts) is let be. */
+/**
+ * What the generated schemas say of types, as expressions are checked against them: the kinds that are built in. What has several forms (times, bytes,
+ * numbers that may be texts) is let be.
+ */
 import { schemas } from '../generated/schemas.ts';
 import type { TypeDeclarations } from './environment.ts';
 

@@ -1,6 +1,6 @@
 /**
- * Objects that expressions of mutations make: `Object{…}` with its nested types, and `JSONPatch{…}`. `rewrite-source.ts` has turned both into the calls here. What comes out is read by
- * `toApplyConfiguration` and `toJsonPatch`. Source: k8s.io/apiserver, pkg/cel/mutation.
+ * Objects that expressions of mutations make: `Object{…}` with its nested types, and `JSONPatch{…}`. `rewrite-source.ts` has turned both into the calls
+ * here. What comes out is read by `toApplyConfiguration` and `toJsonPatch`. Source: k8s.io/apiserver, pkg/cel/mutation.
  */
 import { Optional } from '@marcbachmann/cel-js';
 import type { JsonObject } from '../meta/json.ts';

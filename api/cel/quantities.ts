@@ -1,4 +1,7 @@
-/** Quantities (`10Mi`) and semantic versions (`1.2.3-alpha`) in expressions: amounts that are compared. Source: k8s.io/apiserver, pkg/cel/library/{quantity,semverlib}.go. */
+/**
+ * Quantities (`10Mi`) and semantic versions (`1.2.3-alpha`) in expressions: amounts that are compared. Source: k8s.io/apiserver,
+ * pkg/cel/library/{quantity,semverlib}.go.
+ */
 import {
   type Quantity as Amount,
   addQuantities,

@@ -1,7 +1,7 @@
 /**
- * What the language's parser lacks, written so that it can read it: objects by their type (`Object.spec{replicas: 3}`, `JSONPatch{op: "add"}`) become calls, and
- * `matches` gets a name of its own, because the library's uses an engine that a pattern can keep busy for hours. Called by `expression.ts`; the text that comes out is never shown
- * to anybody, so every character remembers where it came from.
+ * What the language's parser lacks, written so that it can read it: objects by their type (`Object.spec{replicas: 3}`, `JSONPatch{op: "add"}`) become calls,
+ * and `matches` gets a name of its own, because the library's uses an engine that a pattern can keep busy for hours. Called by `expression.ts`; the text
+ * that comes out is never shown to anybody, so every character remembers where it came from.
  */
 
 export interface RewrittenSource {

@@ -1,4 +1,7 @@
-/** Texts in expressions: regular expressions that cannot run for ever, and what the language's own functions lack. Source: k8s.io/apiserver, pkg/cel/library/regex.go; cel-go, ext/strings.go. */
+/**
+ * Texts in expressions: regular expressions that cannot run for ever, and what the language's own functions lack. Source: k8s.io/apiserver,
+ * pkg/cel/library/regex.go; cel-go, ext/strings.go.
+ */
 import { parsePattern } from '../structural-schema/pattern.ts';
 import { formatText } from './format-text.ts';
 import { type Library, withFunctions, withNamespace } from './library.ts';

@@ -1,6 +1,7 @@
 /**
- * Comprehensions with two variables: `list.all(index, value, …)`, `map.transformMap(key, value, …)` and their kin. They are macros of the library, which hands over code
- * rather than values; each is checked once, with the types of its variables, and evaluated item by item. Source: cel-go, ext/comprehensions.go.
+ * Comprehensions with two variables: `list.all(index, value, …)`, `map.transformMap(key, value, …)` and their kin. They are macros of the library, which
+ * hands over code rather than values; each is checked once, with the types of its variables, and evaluated item by item. Source: cel-go,
+ * ext/comprehensions.go.
  */
 import type { Environment } from '@marcbachmann/cel-js';
 import type { Library } from './library.ts';

@@ -1,4 +1,6 @@
-/** Whether two values of an expression are equal, for functions that compare what is in lists: numbers by their amount, lists and maps by what is in them. */
+/**
+ * Whether two values of an expression are equal, for functions that compare what is in lists: numbers by their amount, lists and maps by what is in them.
+ */
 
 export function valuesEqual(left: unknown, right: unknown): boolean {
   if (left === right) return true;

@@ -1,4 +1,7 @@
-/** What a schema says of types, as expressions are checked against them. Called when a definition is written; evaluation looks at values, see `expression-value.ts`. */
+/**
+ * What a schema says of types, as expressions are checked against them. Called when a definition is written; evaluation looks at values, see
+ * `expression-value.ts`.
+ */
 import type { TypeDeclarations } from '../cel/environment.ts';
 import { escapeName } from './expression-value.ts';
 import type { Schema } from './schema.ts';

@@ -1,7 +1,7 @@
 /**
- * Whether a write is one that rules and selectors are about: `matchConstraints` of admission policies, `matchResources` of their bindings, and, in the same words, webhooks. Compiled once
- * per object that has them. A rule may mean the write in another version of its kind (`matchPolicy: Equivalent`); then whoever asked sees the object in that version.
- * Source: k8s.io/apiserver, pkg/admission/plugin/policy/matching/matching.go and plugin/webhook/predicates.
+ * Whether a write is one that rules and selectors are about: `matchConstraints` of admission policies, `matchResources` of their bindings, and, in the same
+ * words, webhooks. Compiled once per object that has them. A rule may mean the write in another version of its kind (`matchPolicy: Equivalent`); then
+ * whoever asked sees the object in that version. Source: k8s.io/apiserver, pkg/admission/plugin/policy/matching/matching.go and plugin/webhook/predicates.
  */
 import { ruleMatches } from '#api/admissionregistration/v1/resource-rules.ts';
 import { namespaces } from '#api/generated/resources.ts';

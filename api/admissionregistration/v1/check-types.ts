@@ -1,6 +1,7 @@
 /**
- * What is wrong with a policy's expressions for the kinds that it is about: fields that these kinds do not have, comparisons that make no sense. It is told in the policy's status and changes nothing
- * else. Called by the controller manager. Source: k8s.io/apiserver, pkg/admission/plugin/policy/validating/typechecking.go.
+ * What is wrong with a policy's expressions for the kinds that it is about: fields that these kinds do not have, comparisons that make no sense. It is told
+ * in the policy's status and changes nothing else. Called by the controller manager. Source: k8s.io/apiserver,
+ * pkg/admission/plugin/policy/validating/typechecking.go.
  */
 import type { TypeDeclarations } from '../../cel/environment.ts';
 import type { ExpressionWarning, NamedRuleWithOperations, ParamKind, ValidatingAdmissionPolicy } from '../../generated/types.ts';

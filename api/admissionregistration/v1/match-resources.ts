@@ -1,6 +1,7 @@
 /**
- * What admission policies and their bindings have in common: which requests they are about (`matchConstraints`, `matchResources`) and what parameters they take. Defaults, and what
- * is wrong with them. Whether a request matches is `apiserver/admission/match-resources.ts`'s. Source: upstream's pkg/apis/admissionregistration/{v1/defaults,validation/validation}.go.
+ * What admission policies and their bindings have in common: which requests they are about (`matchConstraints`, `matchResources`) and what parameters they
+ * take. Defaults, and what is wrong with them. Whether a request matches is `apiserver/admission/match-resources.ts`'s. Source: upstream's
+ * pkg/apis/admissionregistration/{v1/defaults,validation/validation}.go.
  */
 import type { MatchResources, NamedRuleWithOperations, ParamKind, ParamRef } from '../../generated/types.ts';
 import { duplicate, forbiddenField, invalidValue, notSupported, required } from '../../meta/field-path.ts';

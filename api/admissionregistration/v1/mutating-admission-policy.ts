@@ -1,4 +1,7 @@
-/** MutatingAdmissionPolicies and their bindings: defaults and rules. Source: upstream's pkg/apis/admissionregistration/{v1/defaults,validation/validation}.go. */
+/**
+ * MutatingAdmissionPolicies and their bindings: defaults and rules. Source: upstream's
+ * pkg/apis/admissionregistration/{v1/defaults,validation/validation}.go.
+ */
 import type { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, Mutation } from '../../generated/types.ts';
 import { invalidValue, required } from '../../meta/field-path.ts';
 import { dns1123SubdomainProblems } from '../../meta/names.ts';

@@ -1,6 +1,7 @@
 /**
- * Expressions of admission policies: which variables they have, of which types, and what they must give. Called when a policy is validated, with the types of what it is about
- * unknown, when it is compiled to be evaluated, and, with those types, when its status is worked out. Source: k8s.io/apiserver, pkg/admission/plugin/cel/{compile,composition}.go.
+ * Expressions of admission policies: which variables they have, of which types, and what they must give. Called when a policy is validated, with the types
+ * of what it is about unknown, when it is compiled to be evaluated, and, with those types, when its status is worked out. Source: k8s.io/apiserver,
+ * pkg/admission/plugin/cel/{compile,composition}.go.
  */
 import { AUTHORIZER_TYPE } from '../../cel/authorizer.ts';
 import { createEnvironment, type TypeDeclarations } from '../../cel/environment.ts';

@@ -1,4 +1,7 @@
-/** ValidatingAdmissionPolicies and their bindings: defaults and rules. Source: upstream's pkg/apis/admissionregistration/{v1/defaults,validation/validation}.go. */
+/**
+ * ValidatingAdmissionPolicies and their bindings: defaults and rules. Source: upstream's
+ * pkg/apis/admissionregistration/{v1/defaults,validation/validation}.go.
+ */
 import type {
   AuditAnnotation,
   ObjectMeta,

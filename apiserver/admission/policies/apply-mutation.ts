@@ -1,6 +1,6 @@
 /**
- * One mutation of a policy on an object: a configuration that is merged like one of server-side apply, or a JSON patch; both made by an expression. Who owns the fields is not changed by it.
- * Source: k8s.io/apiserver, pkg/admission/plugin/policy/mutating/patch.
+ * One mutation of a policy on an object: a configuration that is merged like one of server-side apply, or a JSON patch; both made by an expression. Who owns
+ * the fields is not changed by it. Source: k8s.io/apiserver, pkg/admission/plugin/policy/mutating/patch.
  */
 import { atomicPlaces } from '#api/apply/atomic-places.ts';
 import { mergeApplied } from '#api/apply/merge.ts';

@@ -1,6 +1,6 @@
 /**
- * Admission policies ready to be evaluated: expressions compiled, rules and selectors too. Made once per object from the watch cache, when the first write asks for it. A policy that was accepted
- * and does not compile (it was stored by another version) fails whenever it is evaluated, as `failurePolicy` says.
+ * Admission policies ready to be evaluated: expressions compiled, rules and selectors too. Made once per object from the watch cache, when the first write
+ * asks for it. A policy that was accepted and does not compile (it was stored by another version) fails whenever it is evaluated, as `failurePolicy` says.
  */
 import { compileVariables, createPolicyCompiler, type Purpose } from '#api/admissionregistration/v1/policy-expressions.ts';
 import type { Expression } from '#api/cel/expression.ts';
@@ -98,19 +98,21 @@ function compilePatch({ patchType, jsonPatch, applyConfiguration }: Mutation, co
   return compile(applyConfiguration?.expression ?? '', 'applyConfiguration');
 }
 
+/** Conditions of a policy, or, without parameters, of a webhook. */
+export function compileConditions(conditions: readonly MatchCondition[], paramKind: ParamKind | undefined): readonly PolicyExpression[] {
+  const compiler = createPolicyCompiler(paramKind, undefined);
+  return conditions.map(({ expression }) => ({ text: expression, compiled: compiler.compile(expression.trim(), 'condition') }));
+}
+
 function compilePolicy(name: string, spec: PolicySpec): { readonly policy: CompiledPolicy; readonly compile: Compile } {
   const { failurePolicy = 'Fail', paramKind, matchConstraints = {}, matchConditions = [], variables = [] } = spec;
-  const conditions = createPolicyCompiler(paramKind, undefined);
   const compiled = compileVariables(paramKind, variables);
   const policy = {
     name,
     failurePolicy,
     paramKind,
     match: compileMatch(matchConstraints),
-    conditions: matchConditions.map(({ expression }) => ({
-      text: expression,
-      compiled: conditions.compile(expression.trim(), 'condition'),
-    })),
+    conditions: compileConditions(matchConditions, paramKind),
     variables: new Map(
       compiled.variables.map(({ name: variable, expression }, index) => [
         variable,

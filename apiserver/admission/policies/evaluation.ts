@@ -1,6 +1,6 @@
 /**
- * One policy against one write: what its expressions see, and what they give. The budget is the policy's for this write; variables are worked out when an expression first asks for them.
- * Source: k8s.io/apiserver, pkg/admission/plugin/cel/{condition,activation,composition}.go.
+ * One policy against one write: what its expressions see, and what they give. The budget is the policy's for this write; variables are worked out when an
+ * expression first asks for them. Source: k8s.io/apiserver, pkg/admission/plugin/cel/{condition,activation,composition}.go.
  */
 import { type AccessQuestion, authorizerValue } from '#api/cel/authorizer.ts';
 import { type Budget, createBudget } from '#api/cel/budget.ts';
@@ -31,7 +31,8 @@ export interface Evaluation {
   evaluate(expression: PolicyExpression): Outcome;
 }
 
-export function createEvaluation(policy: CompiledPolicy, input: EvaluationInput): Evaluation {
+/** Of what has no variables, such as a webhook, the map is empty. */
+export function createEvaluation(policy: Pick<CompiledPolicy, 'variables'>, input: EvaluationInput): Evaluation {
   const budget = createBudget();
   const values = inputValues(input, budget);
   const variables = lazyMembers(
@@ -62,7 +63,7 @@ function valueOfVariable(name: string, { compiled }: PolicyExpression, variables
 }
 
 /** Whether the policy is about the write at all: false goes before anything that went wrong. */
-export function conditionsHold(policy: CompiledPolicy, evaluation: Evaluation): boolean | { readonly problem: string } {
+export function conditionsHold(policy: Pick<CompiledPolicy, 'conditions'>, evaluation: Evaluation): boolean | { readonly problem: string } {
   const problems: string[] = [];
   for (const condition of policy.conditions) {
     const outcome = evaluation.evaluate(condition);

@@ -1,6 +1,7 @@
 /**
- * Which policies a write calls for: of those whose rules match it, each binding that matches too, once for every object of its parameters. Used for both kinds of policies. What goes wrong on the
- * way is a failure of the policy, which its `failurePolicy` may ignore. Source: k8s.io/apiserver, pkg/admission/plugin/policy/generic/policy_dispatcher.go.
+ * Which policies a write calls for: of those whose rules match it, each binding that matches too, once for every object of its parameters. Used for both
+ * kinds of policies. What goes wrong on the way is a failure of the policy, which its `failurePolicy` may ignore. Source: k8s.io/apiserver,
+ * pkg/admission/plugin/policy/generic/policy_dispatcher.go.
  */
 import { mutatingadmissionpolicies, namespaces, validatingadmissionpolicies } from '#api/generated/resources.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';

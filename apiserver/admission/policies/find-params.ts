@@ -1,4 +1,7 @@
-/** The parameters that a binding gives its policy: objects of the policy's `paramKind`, by name or by labels. Source: k8s.io/apiserver, pkg/admission/plugin/policy/generic/policy_dispatcher.go, CollectParams. */
+/**
+ * The parameters that a binding gives its policy: objects of the policy's `paramKind`, by name or by labels. Source: k8s.io/apiserver,
+ * pkg/admission/plugin/policy/generic/policy_dispatcher.go, CollectParams.
+ */
 import type { ParamKind, ParamRef } from '#api/generated/types.ts';
 import { compileLabelSelector } from '#api/meta/label-selector.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';

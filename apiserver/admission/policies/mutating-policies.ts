@@ -1,6 +1,7 @@
 /**
- * MutatingAdmissionPolicies: what the cluster's owner adds to objects, in CEL. Policies are asked in the order of their names, each sees what those before it made; one that says so is asked again when
- * a later one has changed the object. Source: k8s.io/apiserver, pkg/admission/plugin/policy/mutating/dispatcher.go.
+ * MutatingAdmissionPolicies: what the cluster's owner adds to objects, in CEL. Policies are asked in the order of their names, each sees what those before
+ * it made; one that says so is asked again when a later one has changed the object. Source: k8s.io/apiserver,
+ * pkg/admission/plugin/policy/mutating/dispatcher.go.
  */
 import { jsonEquals } from '#api/meta/json.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';

@@ -1,6 +1,6 @@
 /**
- * Nobody reads through a policy what they may not read themselves: whoever makes a policy with parameters, or gives it some, must be allowed to read these. Asked when policies and bindings
- * are written. Source: upstream's pkg/registry/admissionregistration/validatingadmissionpolicy{,binding}/authz.go.
+ * Nobody reads through a policy what they may not read themselves: whoever makes a policy with parameters, or gives it some, must be allowed to read these.
+ * Asked when policies and bindings are written. Source: upstream's pkg/registry/admissionregistration/validatingadmissionpolicy{,binding}/authz.go.
  */
 import {
   mutatingadmissionpolicies,

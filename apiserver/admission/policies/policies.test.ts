@@ -79,7 +79,10 @@ describe('a validating policy', () => {
   test('refuses a Deployment that breaks its rule, and lets others pass', async () => {
     await bindValidating({
       matchConstraints: { resourceRules: [rule('apps', 'deployments')], ...marked },
-      validations: [{ expression: 'object.spec.replicas > 1' }, { expression: 'object.spec.replicas <= 3', message: 'too many' }],
+      validations: [
+        { expression: 'object.spec.replicas > 1', messageExpression: "'a text and ' + object.spec.replicas" },
+        { expression: 'object.spec.replicas <= 3', message: 'too many' },
+      ],
     });
     const refused = await call('POST', DEPLOYMENTS, { ...deployment(1), metadata: { name: 'small' } }, 422);
     const why = "ValidatingAdmissionPolicy 'guard' with binding 'guard-here' denied request: failed expression: object.spec.replicas > 1";
@@ -286,6 +289,16 @@ describe('a validating policy', () => {
     await bindValidating({ validations: [{ expression: 'object.data.all(a, object.data.all(b, object.data.exists(c, c == a)))' }] });
     const data = Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`k${index}`, '']));
     assert.match((await createIn('marked', aConfigMap(data))).text, /running out of cost budget/);
+  });
+
+  test('looks for something in a long list once', async () => {
+    await bindValidating({
+      matchConstraints: { resourceRules: [rule('', 'namespaces')], ...marked },
+      validations: [{ expression: "!('last' in object.metadata.finalizers) && size(object.metadata.finalizers + ['a']) == 2001" }],
+    });
+    const finalizers = Array.from({ length: 2_000 }, (_, index) => `example.com/f${index}`);
+    const long = { metadata: { name: 'long', labels: { policies: 'on' }, finalizers } };
+    await call('POST', '/api/v1/namespaces?dryRun=All', long, 201);
   });
 
   test('works its audit annotations out, and fails with them', async () => {

@@ -1,6 +1,7 @@
 /**
- * The admission policies of this moment, each with its bindings. Follows them through one watch of the watch cache, like `authorization/rbac-authorizer.ts`; what is evaluated is compiled
- * when it is first asked for and kept until the object changes. Policies without a binding do nothing and are not here, so that a cluster without policies pays nothing.
+ * The admission policies of this moment, each with its bindings. Follows them through one watch of the watch cache, like `authorization/rbac-authorizer.ts`;
+ * what is evaluated is compiled when it is first asked for and kept until the object changes. Policies without a binding do nothing and are not here, so
+ * that a cluster without policies pays nothing.
  */
 import { decodeObject } from '#api/decode.ts';
 import {

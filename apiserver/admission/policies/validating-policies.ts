@@ -1,6 +1,7 @@
 /**
- * ValidatingAdmissionPolicies: whether a write keeps the rules that the cluster's owner has made, in CEL. What does not is refused, told to the client in a warning, or noted, as the binding
- * says. Asked after everything that may still change the object. Source: k8s.io/apiserver, pkg/admission/plugin/policy/validating/{dispatcher,validator}.go.
+ * ValidatingAdmissionPolicies: whether a write keeps the rules that the cluster's owner has made, in CEL. What does not is refused, told to the client in a
+ * warning, or noted, as the binding says. Asked after everything that may still change the object. Source: k8s.io/apiserver,
+ * pkg/admission/plugin/policy/validating/{dispatcher,validator}.go.
  */
 import { ApiError, forbidden, type StatusReason } from '#api/meta/status.ts';
 import type { Logger } from '#component/logger.ts';
