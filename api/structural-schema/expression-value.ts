@@ -41,9 +41,13 @@ function textValue(format: string, text: string): unknown {
   return Number.isNaN(time.getTime()) ? text : time;
 }
 
-/** Whoever goes through a list asks for its length first. */
 function listValue({ items }: Schema, list: readonly Json[], budget: Budget): unknown {
   const values = items === undefined ? [] : list.map((item) => toExpressionValue(items, item, budget));
+  return toCountedList(values, budget);
+}
+
+/** Whoever goes through a list asks for its length first. */
+export function toCountedList(values: unknown[], budget: Budget): unknown {
   return new Proxy(values, {
     get: (target, name, receiver) => {
       if (name === 'length') budget.spend(target.length);
@@ -54,7 +58,7 @@ function listValue({ items }: Schema, list: readonly Json[], budget: Budget): un
 }
 
 /** Whoever goes through a map asks for its keys first. The library knows plain maps only, so this is one. */
-function countedMap(members: readonly (readonly [string, unknown])[], budget: Budget): ReadonlyMap<string, unknown> {
+export function toCountedMap(members: readonly (readonly [string, unknown])[], budget: Budget): ReadonlyMap<string, unknown> {
   const map = new Map(members);
   const keys = () => {
     budget.spend(map.size);
@@ -74,7 +78,7 @@ function mapValue(schema: Schema, object: JsonObject, budget: Budget, isResource
     if (property !== undefined) return [[escapeName(name), toExpressionValue(property, value, budget)]];
     return additional === undefined || additional === true ? [] : [[name, toExpressionValue(additional, value, budget)]];
   });
-  return countedMap(members, budget);
+  return toCountedMap(members, budget);
 }
 
 function namesOnly(metadata: Json): unknown {

@@ -10,8 +10,11 @@ import { parsePattern } from './pattern.ts';
 export interface Expression {
   readonly usesOldSelf: boolean;
   /** Throws when the evaluation fails: a member that is not there, a division by zero, the budget spent. */
-  evaluate(variables: { readonly self: unknown; readonly oldSelf: unknown }): unknown;
+  evaluate(variables: object): unknown;
 }
+
+/** What an expression can speak of: the value a schema's rule is for, or a write and its request. */
+export type Vocabulary = 'rule' | 'admission';
 
 /** Far above what rules written by people need. */
 const NODES_MAX = 5_000;
@@ -19,8 +22,9 @@ const DEPTH_MAX = 100;
 const PATTERNS_REMEMBERED_MAX = 256;
 
 /** An expression, or why it is none. `type` is what it must give. */
-export function compileExpression(text: string, type: 'bool' | 'string'): Expression | string {
+export function compileExpression(text: string, type: 'bool' | 'string', vocabulary: Vocabulary = 'rule'): Expression | string {
   const source = withOwnFunctions(text);
+  const environment = environments[vocabulary];
   const checked = environment.check(source);
   if (!checked.valid) return firstLine(checked.error);
   if (checked.type !== type && checked.type !== 'dyn') return `must evaluate to a ${type}`;
@@ -104,13 +108,11 @@ function charAt(text: string, index: bigint): string {
   return text.charAt(Number(index));
 }
 
-const environment = new Environment({
+const functions = new Environment({
   enableOptionalTypes: true,
   homogeneousAggregateLiterals: false,
   limits: { maxAstNodes: NODES_MAX, maxDepth: DEPTH_MAX },
 })
-  .registerVariable('self', 'dyn')
-  .registerVariable('oldSelf', 'dyn')
   .registerFunction('string.linearMatches(string): bool', (text: string, pattern: string) => patternOf(pattern).matches(text))
   .registerFunction('linearMatches(string, string): bool', (text: string, pattern: string) => patternOf(pattern).matches(text))
   .registerFunction('string.find(string): string', (text: string, pattern: string) => patternOf(pattern).findAll(text, 1)[0] ?? '')
@@ -131,3 +133,8 @@ const environment = new Environment({
   .registerFunction('list.max(): dyn', (list: readonly unknown[]) => extremeOf(list, (left, right) => left > right))
   .registerFunction('list.indexOf(dyn): int', (list: readonly unknown[], wanted: unknown) => BigInt(list.indexOf(wanted)))
   .registerFunction('list.lastIndexOf(dyn): int', (list: readonly unknown[], wanted: unknown) => BigInt(list.lastIndexOf(wanted)));
+
+const environments: Readonly<Record<Vocabulary, Environment>> = {
+  rule: functions.clone().registerVariable('self', 'dyn').registerVariable('oldSelf', 'dyn'),
+  admission: functions.clone().registerVariable('object', 'dyn').registerVariable('oldObject', 'dyn').registerVariable('request', 'dyn'),
+};

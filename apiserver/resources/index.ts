@@ -21,6 +21,7 @@ import { ipaddresses } from './ipaddresses.ts';
 import { jobs } from './jobs.ts';
 import { leases } from './leases.ts';
 import { limitranges } from './limitranges.ts';
+import { mutatingwebhookconfigurations } from './mutatingwebhookconfigurations.ts';
 import { namespaces } from './namespaces.ts';
 import { networkpolicies } from './networkpolicies.ts';
 import { nodes } from './nodes.ts';
@@ -43,6 +44,7 @@ import { servicecidrs } from './servicecidrs.ts';
 import { services } from './services.ts';
 import { statefulsets } from './statefulsets.ts';
 import { storageclasses } from './storageclasses.ts';
+import { validatingwebhookconfigurations } from './validatingwebhookconfigurations.ts';
 import { volumeattachments } from './volumeattachments.ts';
 import { volumeattributesclasses } from './volumeattributesclasses.ts';
 
@@ -94,4 +96,6 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   volumeattributesclasses,
   runtimeclasses,
   certificatesigningrequests,
+  mutatingwebhookconfigurations,
+  validatingwebhookconfigurations,
 ];
