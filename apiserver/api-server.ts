@@ -33,6 +33,7 @@ import { addressAt, parseRange } from './service-address-range.ts';
 import { createServiceAddresses } from './service-addresses.ts';
 import type { Storage } from './storage/storage.ts';
 import { createWatchCache, type WatchCache } from './storage/watch-cache.ts';
+import { createWebhookClient } from './webhooks/call-webhook.ts';
 
 /** Between questions whether the storage is there. */
 const FILL_RETRY_MS = 100;
@@ -74,7 +75,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const { issuer } = options.serviceAccounts;
   const tokenKeys = createTokenKeys(options.serviceAccounts);
   const tokens = createServiceAccountTokens(issuer, { keys: tokenKeys, objects, clock, random });
-  const admission = createAdmissionChain(admissionPlugins({ storage, cache, objects, authorizer, clock, random }));
+  const webhooks = createWebhookClient({ cache, clock });
+  const admission = createAdmissionChain(
+    admissionPlugins({ storage, cache, objects, authorizer, resources, webhooks, clock, random, log }),
+  );
   const kubelets = createKubeletClient(options.kubelet, { clock });
   const deps: PipelineDeps = {
     storage,
@@ -83,6 +87,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     admission,
     serviceAddresses,
     kubelets,
+    webhooks,
     objects,
     tokens,
     authorizer,
@@ -136,6 +141,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     stopping.abort(new Error('the server is stopping'));
     await app.close();
     await kubelets.close();
+    await webhooks.close();
   }
 
   return {

@@ -58,9 +58,11 @@ function urlProblems(text: string, field: string): readonly FieldProblem[] {
   if (scheme !== 'https') problems.push(invalidValue(field, scheme, `'https' is the only allowed URL scheme${URL_FORM}`));
   const bare = host.slice(host.lastIndexOf('@') + 1);
   if (bare === '') problems.push(invalidValue(field, bare, `host must be provided${URL_FORM}`));
-  if (host.includes('@')) problems.push(invalidValue(field, host.slice(0, host.lastIndexOf('@')), 'user information is not permitted in the URL'));
+  if (host.includes('@'))
+    problems.push(invalidValue(field, host.slice(0, host.lastIndexOf('@')), 'user information is not permitted in the URL'));
   if (url === undefined) {
-    if (problems.length === 0) problems.push(required(field, `url must be a valid URL: parse ${JSON.stringify(text)}: invalid URL${URL_FORM}`));
+    if (problems.length === 0)
+      problems.push(required(field, `url must be a valid URL: parse ${JSON.stringify(text)}: invalid URL${URL_FORM}`));
     return problems;
   }
   if (url.hash.length > 1) problems.push(invalidValue(field, url.hash.slice(1), 'fragments are not permitted in the URL'));

@@ -1,11 +1,14 @@
 /** The admission plugins, in the order in which they are asked. */
 
 import type { Clock } from '#component/clock.ts';
+import type { Logger } from '#component/logger.ts';
 import type { Random } from '#component/random.ts';
 import type { RbacAuthorizer } from '../authorization/rbac-authorizer.ts';
+import type { ResourceRegistry } from '../resource-registry.ts';
 import type { LiveObjects } from '../service-accounts/live-objects.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { WatchCache } from '../storage/watch-cache.ts';
+import type { WebhookClient } from '../webhooks/call-webhook.ts';
 import type { AdmissionPlugin } from './admission.ts';
 import { certificateRequests } from './certificate-requests.ts';
 import { defaultTolerations } from './default-tolerations.ts';
@@ -15,6 +18,8 @@ import { priority } from './priority.ts';
 import { serviceAccount } from './service-account.ts';
 import { serviceTypeChange } from './service-type-change.ts';
 import { taintNewNodes } from './taint-new-nodes.ts';
+import { mutatingWebhooks } from './webhooks/mutating-webhooks.ts';
+import { validatingWebhooks } from './webhooks/validating-webhooks.ts';
 
 export interface AdmissionDeps {
   readonly storage: Storage;
@@ -22,6 +27,9 @@ export interface AdmissionDeps {
   readonly objects: LiveObjects;
   readonly clock: Clock;
   readonly random: Random;
+  readonly log: Logger;
+  readonly resources: ResourceRegistry;
+  readonly webhooks: WebhookClient;
   readonly authorizer: Pick<RbacAuthorizer, 'policy'>;
 }
 
@@ -35,5 +43,7 @@ export function admissionPlugins(deps: AdmissionDeps): readonly AdmissionPlugin[
     serviceTypeChange,
     certificateRequests(deps),
     noEscalation(deps),
+    mutatingWebhooks(deps),
+    validatingWebhooks(deps),
   ];
 }

@@ -4,7 +4,7 @@
  */
 import type { MatchCondition } from '../../generated/types.ts';
 import { duplicate, invalidValue, required, tooMany } from '../../meta/field-path.ts';
-import { isJsonArray, isJsonObject, type Json } from '../../meta/json.ts';
+import { isJsonArray, isJsonObject } from '../../meta/json.ts';
 import { qualifiedNameProblems } from '../../meta/names.ts';
 import type { FieldProblem } from '../../meta/status.ts';
 import { compileExpression, type Expression, firstLine } from '../../structural-schema/expression.ts';
@@ -14,9 +14,9 @@ import { type Budget, createBudget, toCountedList, toCountedMap } from '../../st
 const CONDITIONS_MAX = 64;
 
 export interface ConditionInput {
-  readonly object: Json;
-  readonly oldObject: Json;
-  readonly request: Json;
+  readonly object: unknown;
+  readonly oldObject: unknown;
+  readonly request: unknown;
 }
 
 /** Of conditions that cannot be evaluated, what went wrong; a condition that is false goes before any of those. */
@@ -96,7 +96,7 @@ function evaluateOne({ text, expression }: Compiled, variables: Readonly<Record<
 }
 
 /** Without a schema: whole numbers are integers, texts are texts, null is null. */
-function toValue(value: Json, budget: Budget): unknown {
+function toValue(value: unknown, budget: Budget): unknown {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value;
   if (isJsonArray(value)) {
     return toCountedList(
@@ -104,7 +104,8 @@ function toValue(value: Json, budget: Budget): unknown {
       budget,
     );
   }
-  if (!isJsonObject(value)) return value;
-  const members = Object.entries(value).map(([name, member]): [string, unknown] => [name, toValue(member, budget)]);
+  if (!isJsonObject(value)) return value ?? null;
+  const present = Object.entries(value).filter(([, member]) => member !== undefined);
+  const members = present.map(([name, member]): [string, unknown] => [name, toValue(member, budget)]);
   return toCountedMap(members, budget);
 }

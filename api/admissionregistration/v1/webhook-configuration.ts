@@ -14,7 +14,12 @@ import { duplicate, invalidValue, notSupported, required } from '../../meta/fiel
 import { dns1123SubdomainProblems } from '../../meta/names.ts';
 import type { FieldProblem } from '../../meta/status.ts';
 import { validateLabelSelector, validateObjectMeta } from '../../meta/validation.ts';
-import { applyClientConfigDefaults, REVIEW_VERSIONS, validateClientConfig, validateReviewVersions } from '../../meta/webhook-client-config.ts';
+import {
+  applyClientConfigDefaults,
+  REVIEW_VERSIONS,
+  validateClientConfig,
+  validateReviewVersions,
+} from '../../meta/webhook-client-config.ts';
 import { validateMatchConditions } from './match-conditions.ts';
 import { applyRuleDefaults, validateRule } from './resource-rules.ts';
 
@@ -41,10 +46,12 @@ export function applyValidatingWebhookDefaults(configuration: ValidatingWebhookC
 export function applyMutatingWebhookDefaults(configuration: MutatingWebhookConfiguration): MutatingWebhookConfiguration {
   const { webhooks } = configuration;
   if (webhooks === undefined) return configuration;
-  const complete = webhooks.map((webhook): MutatingWebhook => ({
-    ...withDefaults(webhook),
-    reinvocationPolicy: webhook.reinvocationPolicy ?? 'Never',
-  }));
+  const complete = webhooks.map(
+    (webhook): MutatingWebhook => ({
+      ...withDefaults(webhook),
+      reinvocationPolicy: webhook.reinvocationPolicy ?? 'Never',
+    }),
+  );
   return { ...configuration, webhooks: complete };
 }
 
