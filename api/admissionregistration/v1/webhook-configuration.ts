@@ -132,8 +132,8 @@ function oneOfProblems(value: string | undefined, allowed: readonly string[], fi
 }
 
 /** Nobody is called who might do something that the request's author cannot foresee. */
-function sideEffectsProblems(value: string | undefined, field: string): readonly FieldProblem[] {
-  if (value === undefined) return [required(field, `must specify one of ${SIDE_EFFECTS.join(', ')}`)];
+function sideEffectsProblems(value: string, field: string): readonly FieldProblem[] {
+  if (value === '') return [required(field, `must specify one of ${SIDE_EFFECTS.join(', ')}`)];
   return oneOfProblems(value, SIDE_EFFECTS, field);
 }
 
