@@ -236,6 +236,15 @@ describe('a validating webhook', () => {
     assert.equal(valueAt(hooks.of('/deny')[0], 'object.target.name'), 'n');
   });
 
+  test('sees a question about access', async () => {
+    hooks.handle('/deny', () => denies());
+    await configure('Validating', 'deny', aWebhook('/deny', { rules: [aRule('selfsubjectaccessreviews')] }));
+    const spec = { resourceAttributes: { verb: 'get', resource: 'pods' } };
+    const answer = await call('POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', { spec });
+    assert.equal(answer.statusCode, 403);
+    assert.equal(valueAt(hooks.of('/deny')[0], 'object.spec.resourceAttributes.verb'), 'get');
+  });
+
   test('is asked in the version its rules name when the kinds are equivalent, and not when they must be exact', async () => {
     hooks.handle('/deny', () => denies());
     const rules = [{ ...aRule('horizontalpodautoscalers'), apiGroups: ['autoscaling'], apiVersions: ['v1'] }];
@@ -526,6 +535,17 @@ describe('webhook configurations', () => {
       assert.equal(refused.statusCode, 422);
       assert.match(refused.text, /webhooks\[0\].matchConditions\[0\].expression: Invalid value: .*: compilation failed: /);
     }
+  });
+
+  test('travel as protobuf, with the authority as bytes', async () => {
+    const protobuf = 'application/vnd.kubernetes.protobuf';
+    await configure('Mutating', 'bytes', aWebhook('/a'));
+    const path = `${CONFIGURATIONS.Mutating}/bytes`;
+    const stored = await call('GET', path);
+    const { bytes } = await call('GET', path, undefined, { headers: { accept: protobuf } });
+    assert.ok(bytes.includes('BEGIN CERTIFICATE'));
+    const written = await call('PUT', path, bytes, { headers: { 'content-type': protobuf } });
+    assert.deepEqual(written.at('webhooks'), stored.at('webhooks'));
   });
 
   test('are in discovery, and are shown with their number of webhooks', async () => {
