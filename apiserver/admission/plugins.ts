@@ -1,4 +1,4 @@
-/** The admission plugins, in the order in which they are asked. */
+/** The admission plugins, in the order in which they are asked. Webhooks come last: they see what the others have made of an object. */
 
 import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
@@ -34,6 +34,11 @@ export interface AdmissionDeps {
 }
 
 export function admissionPlugins(deps: AdmissionDeps): readonly AdmissionPlugin[] {
+  return [...ownPlugins(deps), mutatingWebhooks(deps), validatingWebhooks(deps)];
+}
+
+/** Those that ask nobody outside: for what the server writes while it starts, when a webhook may need it to be there. */
+export function ownPlugins(deps: AdmissionDeps): readonly AdmissionPlugin[] {
   return [
     namespaceLifecycle(deps),
     serviceAccount(deps),
@@ -43,7 +48,5 @@ export function admissionPlugins(deps: AdmissionDeps): readonly AdmissionPlugin[
     serviceTypeChange,
     certificateRequests(deps),
     noEscalation(deps),
-    mutatingWebhooks(deps),
-    validatingWebhooks(deps),
   ];
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { systemClock } from '#component/clock.ts';
+import { parseStored } from '../../encoding/json-value.ts';
+import { createMemoryStorage } from '../../storage/memory-storage.ts';
 import { send, type TestRequest, type TestResponse, valueAt } from '../../testing/http-client.ts';
 import { createTestApiServer, type TestApiServer } from '../../testing/test-api-server.ts';
 import { createTestWebhooks, type TestWebhooks } from '../../testing/webhook-server.ts';
@@ -64,6 +66,11 @@ afterEach(async () => {
 let count = 0;
 const aName = () => `a${++count}`;
 const aConfigMap = (data: object = {}, metadata: object = {}) => ({ metadata: { name: aName(), ...metadata }, data });
+
+const withoutVersion = (bytes: Buffer): object => {
+  const { resourceVersion: _, ...metadata } = parseStored(bytes).metadata;
+  return { ...parseStored(bytes), metadata };
+};
 
 const patchOf = (...operations: readonly object[]) => ({
   allowed: true,
@@ -506,6 +513,18 @@ describe('webhook configurations', () => {
     await call('DELETE', `${CONFIGURATIONS.Mutating}?labelSelector=test%3Dyes`);
     await call('GET', CONFIGURATIONS.Mutating);
     assert.equal((await call('POST', CONFIG_MAPS, aConfigMap({ b: 'c' }))).at('data.a'), undefined);
+  });
+
+  test('do not keep a server from starting, whoever does not answer', async () => {
+    const rules = [aRule('*/*', ['*'])];
+    await configure('Validating', 'everything', aWebhook('/a', { rules, clientConfig: { url: 'https://127.0.0.1:1' } }));
+    await configure('Mutating', 'everything', aWebhook('/a', { rules, clientConfig: { url: 'https://127.0.0.1:1' } }));
+    const storage = createMemoryStorage();
+    const { items } = await server.storage.list(GROUP.replace('/apis', '/registry').replace('/v1', '/'), { limit: 10 });
+    for (const { key, bytes } of items) await storage.create(key, withoutVersion(bytes));
+    await using started = await createTestApiServer({ storage });
+    assert.equal((await send(started, `${CONFIGURATIONS.Mutating}/everything`)).statusCode, 200);
+    assert.equal((await send(started, CONFIG_MAPS, { method: 'POST', body: aConfigMap() })).statusCode, 500);
   });
 
   test('are updated and patched, count their generations and are obeyed as they are', async () => {
