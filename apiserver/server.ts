@@ -13,10 +13,12 @@ import { type EncodedAnswer, encodeAnswer, encodeValue } from './encoding/encode
 import { type MediaType, negotiateResponse } from './encoding/negotiate.ts';
 import { hasProtobuf } from './encoding/protobuf/protobuf-object.ts';
 import { SLAB_BYTES, slabs } from './encoding/slabs.ts';
+import type { Exchange } from './forwarding/forward.ts';
+import { proxyToTarget } from './forwarding/proxy-to-target.ts';
 import type { HealthChecks } from './health-checks.ts';
 import type { OpenApiDocuments } from './openapi/openapi.ts';
 import type { Answer, ConnectionAnswer } from './pipeline/answer.ts';
-import { findRoute, isLongRunning, methodNotAllowed, noSuchResource } from './pipeline/dispatch.ts';
+import { findRoute, isForwarded, isLongRunning, methodNotAllowed, noSuchResource } from './pipeline/dispatch.ts';
 import type { ApiRequest, PipelineDeps } from './pipeline/request.ts';
 import { authenticate } from './request/authenticate.ts';
 import { throwIfForbidden } from './request/authorize.ts';
@@ -27,6 +29,7 @@ import { joinConnections } from './request/join-connections.ts';
 import { parseRequestInfo, type RequestInfo } from './request/request-info.ts';
 import { createRequestLifetimes, type RequestLifetime } from './request/request-lifetime.ts';
 import type { RequestMetrics } from './request/request-metrics.ts';
+import { goneSignal, sendMessages } from './request/send-messages.ts';
 import { BODY_BYTES_MAX, toApiError } from './request/to-api-error.ts';
 import type { User } from './request/user.ts';
 import type { IssuerDocument } from './service-accounts/issuer-discovery.ts';
@@ -82,6 +85,11 @@ export function createServer(deps: ServerDeps): FastifyInstance {
   addHealthRoutes(app, deps, contextOf);
   addDocumentRoutes(app, deps, contextOf);
   const handleResource = createResourceHandler(deps, contextOf, upgrades);
+  // Before the body is read: it belongs to the server that the request is handed on to.
+  app.addHook('onRequest', async (request, reply) => {
+    const { info } = contextOf(request);
+    if (info.isResource && isForwarded(info)) return handleResource(request, reply);
+  });
   for (const path of ['/api/*', '/apis/*']) app.all(path, handleResource);
   upgrades.listen(app.server, app.routing);
   return app;
@@ -178,7 +186,22 @@ function createResourceHandler(deps: ServerDeps, contextOf: ContextOf, upgrades:
     try {
       const answer = await route.handler(apiRequest, deps);
       if (warnings.length > 0) reply.header('warning', warnings.map(warningHeader));
-      if (answer.type === 'stream') return await sendStream(answer, lifetime, reply, deps);
+      if (answer.type === 'stream') {
+        if (upgrades.isUpgrade(request.raw)) {
+          const take = () => {
+            reply.hijack();
+            return upgrades.take(request.raw);
+          };
+          await sendMessages(answer, { request: request.raw, take, isWatch: route.info.verb === 'watch' }, deps);
+          return reply;
+        }
+        return await sendStream(answer, lifetime, reply, deps);
+      }
+      if (answer.type === 'forward') {
+        const exchange = exchangeOf(request.raw, reply, { ...deps, upgrades });
+        await proxyToTarget(answer.target, exchange, { ...deps, connection: lifetime.connection, isNamespaced: info.namespace !== '' });
+        return reply;
+      }
       if (answer.type === 'connection') return await connect(answer, request, reply, { ...deps, upgrades });
       return sendEncoded(await encodeAnswer(answer, { form, query, nowMs: deps.clock.now() }), reply);
     } finally {
@@ -196,15 +219,26 @@ async function connect(
   { upgrades, kubelets, clock, stopping }: ServerDeps & { readonly upgrades: Upgrades },
 ): Promise<FastifyReply> {
   if (!upgrades.isUpgrade(raw)) throw new ApiError('BadRequest', 'Upgrade request required');
-  const gone = new AbortController();
-  raw.socket.once('close', () => gone.abort(new Error('the client has gone')));
   const request = { method: raw.method ?? 'GET', headers: raw.headers };
-  const { head, connection } = await kubelets.upgrade(target, request, AbortSignal.any([gone.signal, stopping]));
+  const { head, connection } = await kubelets.upgrade(target, request, AbortSignal.any([goneSignal(raw), stopping]));
   reply.hijack();
   const client = upgrades.take(raw);
   client.write(head);
   await joinConnections(client, connection, { clock, signal: stopping });
   return reply;
+}
+
+/** The client's side of a request that is handed on. */
+function exchangeOf(request: IncomingMessage, reply: FastifyReply, deps: ServerDeps & { readonly upgrades: Upgrades }): Exchange {
+  const { upgrades, clock, stopping } = deps;
+  return {
+    request,
+    response: reply.raw,
+    isUpgrade: upgrades.isUpgrade(request),
+    begin: () => void reply.hijack(),
+    takeConnection: () => upgrades.take(request),
+    join: (client, target) => joinConnections(client, target, { clock, signal: stopping }),
+  };
 }
 
 /** A response that goes on: from here on an error can only end it. */
