@@ -11,6 +11,8 @@ import type { Random } from '#component/random.ts';
 import { aborted, runTogether } from '#component/shutdown.ts';
 import { createAdmissionChain } from './admission/admission.ts';
 import { admissionPlugins } from './admission/plugins.ts';
+import type { FrontProxyCredentials } from './aggregation/aggregated-servers.ts';
+import { createAggregation } from './aggregation/aggregation.ts';
 import { createRbacAuthorizer } from './authorization/rbac-authorizer.ts';
 import { createCustomResources } from './custom-resources/custom-resources.ts';
 import { createDiscovery } from './discovery/discovery.ts';
@@ -49,6 +51,8 @@ export interface ApiServerOptions {
   readonly advertise: { readonly address: string; readonly port: number };
   readonly serviceCidr: string;
   readonly tls: { readonly certificate: string; readonly key: string; readonly clientCa: string };
+  /** What this server shows aggregated ones that it is the front proxy, and the authority that such certificates are checked against. PEM. */
+  readonly frontProxy: FrontProxyCredentials & { readonly ca: string };
   readonly kubelet: KubeletCredentials;
   /** Who service account tokens say that they are from, and what they are signed with. */
   readonly serviceAccounts: TokenKeyPems & { readonly issuer: string };
@@ -92,7 +96,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     stopping: stopping.signal,
   };
   const customResources = createCustomResources(deps);
+  const aggregation = createAggregation(deps, options.frontProxy);
   const postStart = createPostStart(deps, {
+    authorities: { client: options.tls.clientCa, frontProxy: options.frontProxy.ca },
     ...options.advertise,
     serviceCidr: options.serviceCidr,
     serviceAddress: addressAt(parseRange(options.serviceCidr).first),
@@ -102,24 +108,31 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     { name: 'shutdown', problem: () => (stopping.signal.aborted ? 'the server is stopping' : undefined) },
     { name: 'rbac', problem: () => (authorizer.isReady() ? undefined : 'the policy has not been read yet') },
     customResources.check,
+    ...aggregation.checks,
     ...postStart.checks,
   ]);
   const registry = options.registry ?? createRegistry();
   const ownAddress = `${options.advertise.address}:${options.advertise.port}`;
   const app = createServer({
     ...deps,
-    discovery: createDiscovery(resources, ownAddress),
-    openApi: createOpenApi(resources),
+    aggregation,
+    discovery: createDiscovery({ resources, known: aggregation.known, serverAddress: ownAddress }),
+    openApi: createOpenApi(resources, aggregation.known),
     issuerDocuments: createIssuerDocuments(issuer, ownAddress, tokenKeys),
     health,
     registry,
     metrics: createRequestMetrics(registry),
-    tls: options.tls,
+    tls: { ...options.tls, frontProxyCa: options.frontProxy.ca },
   });
 
   async function afterCacheIsFilled(signal: AbortSignal): Promise<void> {
     await untilFilled(cache, clock, signal);
-    await runTogether(signal, [(group) => authorizer.run(group), (group) => customResources.run(group), (group) => postStart.run(group)]);
+    await runTogether(signal, [
+      (group) => authorizer.run(group),
+      (group) => customResources.run(group),
+      (group) => aggregation.run(group),
+      (group) => postStart.run(group),
+    ]);
   }
 
   async function serve(signal: AbortSignal, onListening?: (port: number) => void): Promise<void> {

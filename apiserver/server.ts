@@ -8,6 +8,9 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import { ApiError, toStatus } from '#api/meta/status.ts';
 import { createUpgrades, type Upgrades } from '#component/http-upgrade.ts';
 import type { Registry } from '#component/metrics.ts';
+import type { AggregatedServer } from './aggregation/aggregated-servers.ts';
+import type { Aggregation } from './aggregation/aggregation.ts';
+import { forwardToServer } from './aggregation/forward-to-server.ts';
 import type { DiscoveryDocuments } from './discovery/discovery.ts';
 import { type EncodedAnswer, encodeAnswer, encodeValue } from './encoding/encode-answer.ts';
 import { type MediaType, negotiateResponse } from './encoding/negotiate.ts';
@@ -20,11 +23,11 @@ import type { OpenApiDocuments } from './openapi/openapi.ts';
 import type { Answer, ConnectionAnswer } from './pipeline/answer.ts';
 import { findRoute, isForwarded, isLongRunning, methodNotAllowed, noSuchResource } from './pipeline/dispatch.ts';
 import type { ApiRequest, PipelineDeps } from './pipeline/request.ts';
-import { authenticate } from './request/authenticate.ts';
+import { createAuthenticator } from './request/authenticate.ts';
 import { throwIfForbidden } from './request/authorize.ts';
 import { sinkOf } from './request/byte-sink.ts';
 import { impersonate, wantsImpersonation } from './request/impersonate.ts';
-import { createInFlightLimit } from './request/in-flight-limit.ts';
+import { createInFlightLimit, type InFlightLimit } from './request/in-flight-limit.ts';
 import { joinConnections } from './request/join-connections.ts';
 import { parseRequestInfo, type RequestInfo } from './request/request-info.ts';
 import { createRequestLifetimes, type RequestLifetime } from './request/request-lifetime.ts';
@@ -36,14 +39,15 @@ import type { IssuerDocument } from './service-accounts/issuer-discovery.ts';
 import { versionInfo } from './version.ts';
 
 export interface ServerDeps extends PipelineDeps {
+  readonly aggregation: Pick<Aggregation, 'servers'>;
   readonly discovery: DiscoveryDocuments;
   readonly openApi: OpenApiDocuments;
   readonly issuerDocuments: readonly IssuerDocument[];
   readonly health: HealthChecks;
   readonly registry: Registry;
   readonly metrics: RequestMetrics;
-  /** PEM: what this server shows, and the authority that client certificates are checked against. */
-  readonly tls: { readonly certificate: string; readonly key: string; readonly clientCa: string };
+  /** PEM: what this server shows, and the authorities that certificates of clients and of front proxies are checked against. */
+  readonly tls: { readonly certificate: string; readonly key: string; readonly clientCa: string; readonly frontProxyCa: string };
 }
 
 /** Names of objects may be 253 characters long and more when encoded; the router's default is 100. */
@@ -63,7 +67,7 @@ export function createServer(deps: ServerDeps): FastifyInstance {
     https: {
       cert: deps.tls.certificate,
       key: deps.tls.key,
-      ca: deps.tls.clientCa,
+      ca: [deps.tls.clientCa, deps.tls.frontProxyCa],
       minVersion: 'TLSv1.2',
       requestCert: true,
       // Connections without a certificate are anonymous; ones with a wrong certificate are refused by `authenticate`, with a Status.
@@ -84,10 +88,14 @@ export function createServer(deps: ServerDeps): FastifyInstance {
   const contextOf = addHooks(app, deps);
   addHealthRoutes(app, deps, contextOf);
   addDocumentRoutes(app, deps, contextOf);
-  const handleResource = createResourceHandler(deps, contextOf, upgrades);
+  const limits = { lifetimes: createRequestLifetimes(deps.clock), inFlight: createInFlightLimit() };
+  const handleResource = createResourceHandler(deps, contextOf, upgrades, limits);
   // Before the body is read: it belongs to the server that the request is handed on to.
+  const forwardToOther = createAggregatedHandler(deps, contextOf, upgrades, limits);
   app.addHook('onRequest', async (request, reply) => {
     const { info } = contextOf(request);
+    const server = deps.aggregation.servers.findByPath(info.path);
+    if (server !== undefined) return forwardToOther(server, request, reply);
     if (info.isResource && isForwarded(info)) return handleResource(request, reply);
   });
   for (const path of ['/api/*', '/apis/*']) app.all(path, handleResource);
@@ -98,11 +106,12 @@ export function createServer(deps: ServerDeps): FastifyInstance {
 /** What every request passes before its body is read. Gives the function that tells what was found out. */
 function addHooks(app: FastifyInstance, deps: ServerDeps): ContextOf {
   const contexts = new WeakMap<IncomingMessage, RequestContext>();
+  const authenticate = createAuthenticator({ ...deps.tls, tokens: deps.tokens });
   app.addHook('onRequest', async (request) => {
     const [path = '/', queryText = ''] = splitUrl(request.raw.url ?? '/');
     const query = new URLSearchParams(queryText);
     const info = parseRequestInfo(request.method, path, query);
-    const requester = await authenticate(request.raw.socket, request.headers.authorization, deps.tokens);
+    const requester = await authenticate(request.raw);
     const isAsOther = wantsImpersonation(request.headers);
     const user = isAsOther ? impersonate(requester, request.raw.headersDistinct, deps.authorizer) : requester;
     contexts.set(request.raw, { info, query, user });
@@ -156,10 +165,35 @@ function addDocumentRoutes(app: FastifyInstance, { discovery, openApi, issuerDoc
   }
 }
 
+/** What the same limits hold for, whoever answers. */
+interface Limits {
+  readonly lifetimes: ReturnType<typeof createRequestLifetimes>;
+  readonly inFlight: InFlightLimit;
+}
+
+/** Every verb on everything that another server answers. */
+function createAggregatedHandler(deps: ServerDeps, contextOf: ContextOf, upgrades: Upgrades, { lifetimes, inFlight }: Limits) {
+  return async (server: AggregatedServer, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const { info, user } = contextOf(request);
+    const isUpgrade = upgrades.isUpgrade(request.raw);
+    const isStream = isUpgrade || (info.isResource && isLongRunning(info));
+    const leave = isStream ? () => {} : inFlight.enter(info.verb);
+    const lifetime = lifetimes.begin(reply.raw, { isStream });
+    const signals = isUpgrade ? [goneSignal(request.raw)] : [lifetime.connection, lifetime.signal];
+    const exchange = exchangeOf(request.raw, reply, { ...deps, upgrades });
+    try {
+      const signal = AbortSignal.any([...signals, deps.stopping]);
+      await forwardToServer(server, user, exchange, { ...deps.aggregation, clock: deps.clock, signal });
+      return reply;
+    } finally {
+      lifetime.end();
+      leave();
+    }
+  };
+}
+
 /** Every verb on every resource. */
-function createResourceHandler(deps: ServerDeps, contextOf: ContextOf, upgrades: Upgrades) {
-  const lifetimes = createRequestLifetimes(deps.clock);
-  const inFlight = createInFlightLimit();
+function createResourceHandler(deps: ServerDeps, contextOf: ContextOf, upgrades: Upgrades, { lifetimes, inFlight }: Limits) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const { info, query, user } = contextOf(request);
     if (!info.isResource) throw request.method === 'GET' ? noSuchResource() : methodNotAllowed();

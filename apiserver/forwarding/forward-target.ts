@@ -3,6 +3,7 @@
  * Headers between two neighbours on the way (RFC 9110, 7.6.1) stay with them, and a client's own credentials never leave this server.
  */
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import type { RequestOptions } from 'node:https';
 
 export interface ForwardTarget {
   readonly scheme: 'http' | 'https';
@@ -17,9 +18,9 @@ export interface ForwardTarget {
   readonly setHeaders?: OutgoingHttpHeaders;
 }
 
-/** PEM. Without a `ca` the target's certificate is not verified. */
+/** PEM. Without a `ca` the target's certificate is not verified; `system` stands for the authorities that this machine trusts. */
 export interface TargetTls {
-  readonly ca?: string | undefined;
+  readonly ca?: string;
   readonly certificate?: string;
   readonly key?: string;
   readonly serverName?: string;
@@ -39,6 +40,17 @@ const CROSS_ORIGIN = [
   'access-control-allow-methods',
   'access-control-allow-origin',
 ];
+
+/** For `node:https`. */
+export function tlsOptionsOf({ ca, certificate, key, serverName }: TargetTls): RequestOptions {
+  return {
+    rejectUnauthorized: ca !== undefined,
+    ...(ca === undefined || ca === 'system' ? {} : { ca }),
+    ...(certificate === undefined ? {} : { cert: certificate }),
+    ...(key === undefined ? {} : { key }),
+    ...(serverName === undefined ? {} : { servername: serverName }),
+  };
+}
 
 /** The port is not told where the scheme implies it. */
 export function hostOf({ scheme, address, port }: Pick<ForwardTarget, 'scheme' | 'address' | 'port'>): string {

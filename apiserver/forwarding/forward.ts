@@ -8,7 +8,7 @@ import { request as httpsRequest } from 'node:https';
 import type { Duplex, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Clock } from '#component/clock.ts';
-import { type ForwardTarget, requestHeaders, responseHeaders } from './forward-target.ts';
+import { type ForwardTarget, requestHeaders, responseHeaders, tlsOptionsOf } from './forward-target.ts';
 import { describeReachError } from './reach-error.ts';
 
 /** How long a target may take until it is connected; upstream's. */
@@ -87,14 +87,7 @@ function openRequest(target: ForwardTarget, incoming: IncomingMessage, signal: A
     signal,
   };
   if (scheme === 'http') return httpRequest(common);
-  return httpsRequest({
-    ...common,
-    rejectUnauthorized: tls.ca !== undefined,
-    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-    ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
-    ...(tls.key === undefined ? {} : { key: tls.key }),
-    ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
-  });
+  return httpsRequest({ ...common, ...tlsOptionsOf(tls) });
 }
 
 /** Once the head is out, a failure can only break the connection off: a client must not take half an answer for a whole one. */

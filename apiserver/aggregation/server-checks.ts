@@ -1,0 +1,206 @@
+/**
+ * One loop per aggregated server: looks whether it can be asked, asks it, writes what it found into the APIService's status and keeps what the server says of itself. Woken by
+ * changes of the APIService, its Service and its endpoints, and by itself every half minute, because a network can fail without telling. Run by `aggregation.ts`.
+ * Source: k8s.io/kube-aggregator, pkg/controllers/status/remote and pkg/apiserver/handler_discovery.go.
+ */
+import { discoveryPath, failedDiscovery, findUnavailability, passed } from '#api/apiregistration/v1/availability.ts';
+import { apiservices } from '#api/generated/resources.ts';
+import type { APIServiceCondition } from '#api/generated/types.ts';
+import { withCondition } from '#api/meta/condition.ts';
+import { isReason } from '#api/meta/status.ts';
+import { formatTime } from '#component/clock.ts';
+import { isOfType } from '../encoding/json-value.ts';
+import type { ForwardTarget } from '../forwarding/forward-target.ts';
+import { hostOf } from '../forwarding/forward-target.ts';
+import { modifyStored } from '../pipeline/modify-stored.ts';
+import type { PipelineDeps } from '../pipeline/request.ts';
+import type { AggregatedServer, AggregatedServers } from './aggregated-servers.ts';
+import { askServer } from './ask-server.ts';
+import { readDocuments, type ServerDocuments } from './server-documents.ts';
+import { createWakeUp } from './wake-up.ts';
+
+/** As upstream's resync. */
+const CHECK_INTERVAL_MS = 30_000;
+const RETRY_MS_MIN = 250;
+const RETRY_MS_MAX = 30_000;
+
+/** What is known of a server that was asked. */
+export interface KnownServer {
+  readonly server: AggregatedServer;
+  readonly documents: ServerDocuments | undefined;
+  /** The last answer still holds. */
+  readonly isCurrent: boolean;
+}
+
+export interface ServerChecks {
+  /** Another array whenever anything in it has changed. */
+  known(): readonly KnownServer[];
+  /** Begins with new servers and leaves those that are gone. */
+  keepUp(signal: AbortSignal): void;
+  /** Something about this Service has changed. */
+  wake(namespace: string, serviceName: string): void;
+  /** Resolves when all loops have ended. */
+  ended(): Promise<void>;
+}
+
+interface Loop {
+  readonly stop: AbortController;
+  readonly done: Promise<void>;
+  /** The spec as it was when last looked at; what is there now decides. */
+  readonly uid: string;
+  wake(): void;
+}
+
+export function createServerChecks(servers: AggregatedServers, deps: PipelineDeps): ServerChecks {
+  const loops = new Map<string, Loop>();
+  const ending = new Set<Promise<void>>();
+  let known: readonly KnownServer[] = [];
+
+  function learn(one: KnownServer): void {
+    const before = known.find(({ server }) => server.name === one.server.name);
+    const isSame =
+      before?.documents === one.documents &&
+      before?.isCurrent === one.isCurrent &&
+      before.server.apiService.spec === one.server.apiService.spec;
+    if (!isSame) known = [...known.filter((other) => other !== before), one];
+  }
+
+  function find(name: string): AggregatedServer | undefined {
+    return servers.all().find((server) => server.name === name);
+  }
+
+  async function check(name: string, signal: AbortSignal): Promise<boolean> {
+    const server = find(name);
+    if (server === undefined) return true;
+    const condition = await examine(server, servers, deps, signal);
+    await writeCondition(server, condition, deps, signal);
+    const before = known.find((one) => one.server.name === name)?.documents;
+    const target = condition.status === 'True' ? servers.resolve(server) : undefined;
+    if (target === undefined) {
+      learn({ server, documents: before, isCurrent: false });
+      return false;
+    }
+    try {
+      const documents = await readDocuments(server, (question) => askServer(target, question, { clock: deps.clock, signal }), before);
+      learn({ server, documents, isCurrent: true });
+      return true;
+    } catch (error) {
+      if (!signal.aborted) deps.log.warn({ err: error, apiService: name }, 'what an aggregated server serves cannot be read');
+      learn({ server, documents: before, isCurrent: false });
+      return false;
+    }
+  }
+
+  async function run(name: string, wakeUp: ReturnType<typeof createWakeUp>, signal: AbortSignal): Promise<void> {
+    let failures = 0;
+    while (!signal.aborted) {
+      const isWell = await check(name, signal).catch((error: unknown) => {
+        if (!signal.aborted) deps.log.warn({ err: error, apiService: name }, 'an APIService was not checked; trying again');
+        return false;
+      });
+      failures = isWell ? 0 : failures + 1;
+      await wakeUp.sleep(isWell ? CHECK_INTERVAL_MS : Math.min(RETRY_MS_MIN * 2 ** failures, RETRY_MS_MAX), signal);
+    }
+  }
+
+  function begin(server: AggregatedServer, outer: AbortSignal): void {
+    const stop = new AbortController();
+    const wakeUp = createWakeUp(deps.clock);
+    const done = run(server.name, wakeUp, AbortSignal.any([outer, stop.signal]));
+    ending.add(done);
+    void done.finally(() => ending.delete(done));
+    loops.set(server.name, { stop, done, uid: server.apiService.metadata.uid ?? '', wake: wakeUp.wake });
+  }
+
+  return {
+    known: () => known,
+    keepUp: (signal) => {
+      const present = new Map(servers.all().map((server) => [server.name, server]));
+      for (const [name, loop] of loops) {
+        if (present.get(name)?.apiService.metadata.uid === loop.uid) continue;
+        loop.stop.abort(new Error('the APIService is gone'));
+        loops.delete(name);
+        known = known.filter(({ server }) => server.name !== name);
+      }
+      for (const [name, server] of present) {
+        const loop = loops.get(name);
+        if (loop === undefined) begin(server, signal);
+        else if (hasNewSpec(server, known)) loop.wake();
+      }
+    },
+    wake: (namespace, serviceName) => {
+      for (const { name, reference } of servers.all()) {
+        if (reference.namespace === namespace && reference.name === serviceName) loops.get(name)?.wake();
+      }
+    },
+    ended: async () => {
+      await Promise.all(ending);
+    },
+  };
+}
+
+/** Our own writes to the status come back as changes too, and are none. */
+function hasNewSpec({ name, apiService }: AggregatedServer, known: readonly KnownServer[]): boolean {
+  const before = known.find(({ server }) => server.name === name)?.server.apiService.spec;
+  return before === undefined || JSON.stringify(before) !== JSON.stringify(apiService.spec);
+}
+
+/** Certificates are not verified here, as upstream has it: whoever can fake an answer on this network fakes no more than a status. */
+async function examine(
+  server: AggregatedServer,
+  servers: AggregatedServers,
+  { clock }: PipelineDeps,
+  signal: AbortSignal,
+): Promise<APIServiceCondition> {
+  const { reference } = server;
+  const problem = findUnavailability({ reference, service: servers.serviceOf(reference), slices: servers.slicesOf(reference) });
+  if (problem !== undefined) return problem;
+  const target = servers.resolve(server);
+  if (target === undefined) return failedDiscovery(`no endpoints available for service ${JSON.stringify(reference.name)}`);
+  return probe(target, discoveryPath(server.apiService), (question) =>
+    askServer({ ...target, tls: withoutAuthority(target) }, question, { clock, signal }),
+  );
+}
+
+async function probe(
+  target: Omit<ForwardTarget, 'path'>,
+  path: string,
+  ask: (question: { readonly path: string }) => Promise<{ readonly statusCode: number }>,
+): Promise<APIServiceCondition> {
+  const url = `https://${hostOf(target)}${path}`;
+  try {
+    const { statusCode } = await ask({ path });
+    if (statusCode >= 200 && statusCode < 300) return passed;
+    return failedDiscovery(`failing or missing response from ${url}: bad status from ${url}: ${statusCode}`);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return failedDiscovery(`failing or missing response from ${url}: Get ${JSON.stringify(url)}: ${why}`);
+  }
+}
+
+function withoutAuthority({ tls }: Omit<ForwardTarget, 'path'>): ForwardTarget['tls'] {
+  const { ca: _, ...rest } = tls;
+  return rest;
+}
+
+/** Onto the APIService as it is now, unless it leads elsewhere meanwhile: then it is looked at anew anyway. */
+async function writeCondition(
+  server: AggregatedServer,
+  condition: APIServiceCondition,
+  deps: PipelineDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted();
+  const target = { definition: deps.resources.get(apiservices), namespace: '', name: server.name, isDryRun: false, signal };
+  try {
+    const { outcome } = await modifyStored(target, deps, (object) => {
+      const isSame = isOfType(apiservices, object) && JSON.stringify(object.spec) === JSON.stringify(server.apiService.spec);
+      if (!isSame) return { action: 'write', object };
+      const conditions = withCondition(object.status?.conditions, condition, formatTime(deps.clock.now()));
+      return { action: 'write', object: { ...object, ...{ status: { ...object.status, conditions } } } };
+    });
+    if (outcome === 'written') deps.log.info({ apiService: server.name, ...condition }, 'availability of an APIService');
+  } catch (error) {
+    if (!isReason(error, 'NotFound')) throw error;
+  }
+}
