@@ -42,7 +42,7 @@ export interface AggregatedServers {
 
 const parsedServices = new WeakMap<CachedObject, AggregatedServer | 'local'>();
 
-export function createAggregatedServers(cache: WatchCache, random: Random, credentials: FrontProxyCredentials): AggregatedServers {
+export function createAggregatedServers(cache: WatchCache, random: Random, { certificate, key }: FrontProxyCredentials): AggregatedServers {
   const serviceOf = ({ namespace = '', name = '' }: ApiregistrationServiceReference) => {
     const stored = cache.find(storageKey(services, namespace, name));
     return stored === undefined ? undefined : parseStoredAs(services, stored.bytes);
@@ -64,7 +64,7 @@ export function createAggregatedServers(cache: WatchCache, random: Random, crede
     resolve: ({ apiService, reference }) => {
       const service = serviceOf(reference);
       const place = service && placeOf(service, reference, slicesOf, random);
-      return place && { scheme: 'https', ...place, tls: { ...tlsOf(apiService, reference), ...credentials } };
+      return place && { scheme: 'https', ...place, tls: { ...tlsOf(apiService, reference), certificate, key } };
     },
   };
 }

@@ -69,24 +69,27 @@ export function createServerChecks(servers: AggregatedServers, deps: PipelineDep
     return servers.all().find((server) => server.name === name);
   }
 
+  /** Gives whether all is well. Discovery knows before the status says so: whoever reads `Available` may use the API at once. */
   async function check(name: string, signal: AbortSignal): Promise<boolean> {
     const server = find(name);
     if (server === undefined) return true;
     const condition = await examine(server, servers, deps, signal);
+    const isCurrent = condition.status === 'True' && (await readAnew(server, signal));
+    if (!isCurrent) learn({ server, documents: known.find((one) => one.server.name === name)?.documents, isCurrent });
     await writeCondition(server, condition, deps, signal);
-    const before = known.find((one) => one.server.name === name)?.documents;
-    const target = condition.status === 'True' ? servers.resolve(server) : undefined;
-    if (target === undefined) {
-      learn({ server, documents: before, isCurrent: false });
-      return false;
-    }
+    return isCurrent;
+  }
+
+  async function readAnew(server: AggregatedServer, signal: AbortSignal): Promise<boolean> {
+    const target = servers.resolve(server);
+    if (target === undefined) return false;
+    const before = known.find((one) => one.server.name === server.name)?.documents;
     try {
       const documents = await readDocuments(server, (question) => askServer(target, question, { clock: deps.clock, signal }), before);
       learn({ server, documents, isCurrent: true });
       return true;
     } catch (error) {
-      if (!signal.aborted) deps.log.warn({ err: error, apiService: name }, 'what an aggregated server serves cannot be read');
-      learn({ server, documents: before, isCurrent: false });
+      if (!signal.aborted) deps.log.warn({ err: error, apiService: server.name }, 'what an aggregated server serves cannot be read');
       return false;
     }
   }
