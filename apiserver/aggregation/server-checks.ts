@@ -3,19 +3,17 @@
  * changes of the APIService, its Service and its endpoints, and by itself every half minute, because a network can fail without telling. Run by `aggregation.ts`.
  * Source: k8s.io/kube-aggregator, pkg/controllers/status/remote and pkg/apiserver/handler_discovery.go.
  */
-import { discoveryPath, failedDiscovery, findUnavailability, passed } from '#api/apiregistration/v1/availability.ts';
 import { apiservices } from '#api/generated/resources.ts';
 import type { APIServiceCondition } from '#api/generated/types.ts';
 import { withCondition } from '#api/meta/condition.ts';
 import { isReason } from '#api/meta/status.ts';
 import { formatTime } from '#component/clock.ts';
 import { isOfType } from '../encoding/json-value.ts';
-import type { ForwardTarget } from '../forwarding/forward-target.ts';
-import { hostOf } from '../forwarding/forward-target.ts';
 import { modifyStored } from '../pipeline/modify-stored.ts';
 import type { PipelineDeps } from '../pipeline/request.ts';
 import type { AggregatedServer, AggregatedServers } from './aggregated-servers.ts';
 import { askServer } from './ask-server.ts';
+import { examineServer } from './examine-server.ts';
 import { readDocuments, type ServerDocuments } from './server-documents.ts';
 import { createWakeUp } from './wake-up.ts';
 
@@ -73,8 +71,10 @@ export function createServerChecks(servers: AggregatedServers, deps: PipelineDep
   async function check(name: string, signal: AbortSignal): Promise<boolean> {
     const server = find(name);
     if (server === undefined) return true;
-    const condition = await examine(server, servers, deps, signal);
+    const condition = await examineServer(server, servers, deps, signal);
     const isCurrent = condition.status === 'True' && (await readAnew(server, signal));
+    // What has been left meanwhile is not learnt again.
+    signal.throwIfAborted();
     if (!isCurrent) learn({ server, documents: known.find((one) => one.server.name === name)?.documents, isCurrent });
     await writeCondition(server, condition, deps, signal);
     return isCurrent;
@@ -86,6 +86,7 @@ export function createServerChecks(servers: AggregatedServers, deps: PipelineDep
     const before = known.find((one) => one.server.name === server.name)?.documents;
     try {
       const documents = await readDocuments(server, (question) => askServer(target, question, { clock: deps.clock, signal }), before);
+      signal.throwIfAborted();
       learn({ server, documents, isCurrent: true });
       return true;
     } catch (error) {
@@ -146,44 +147,6 @@ export function createServerChecks(servers: AggregatedServers, deps: PipelineDep
 function hasNewSpec({ name, apiService }: AggregatedServer, known: readonly KnownServer[]): boolean {
   const before = known.find(({ server }) => server.name === name)?.server.apiService.spec;
   return before === undefined || JSON.stringify(before) !== JSON.stringify(apiService.spec);
-}
-
-/** Certificates are not verified here, as upstream has it: whoever can fake an answer on this network fakes no more than a status. */
-async function examine(
-  server: AggregatedServer,
-  servers: AggregatedServers,
-  { clock }: PipelineDeps,
-  signal: AbortSignal,
-): Promise<APIServiceCondition> {
-  const { reference } = server;
-  const problem = findUnavailability({ reference, service: servers.serviceOf(reference), slices: servers.slicesOf(reference) });
-  if (problem !== undefined) return problem;
-  const target = servers.resolve(server);
-  if (target === undefined) return failedDiscovery(`no endpoints available for service ${JSON.stringify(reference.name)}`);
-  return probe(target, discoveryPath(server.apiService), (question) =>
-    askServer({ ...target, tls: withoutAuthority(target) }, question, { clock, signal }),
-  );
-}
-
-async function probe(
-  target: Omit<ForwardTarget, 'path'>,
-  path: string,
-  ask: (question: { readonly path: string }) => Promise<{ readonly statusCode: number }>,
-): Promise<APIServiceCondition> {
-  const url = `https://${hostOf(target)}${path}`;
-  try {
-    const { statusCode } = await ask({ path });
-    if (statusCode >= 200 && statusCode < 300) return passed;
-    return failedDiscovery(`failing or missing response from ${url}: bad status from ${url}: ${statusCode}`);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return failedDiscovery(`failing or missing response from ${url}: Get ${JSON.stringify(url)}: ${why}`);
-  }
-}
-
-function withoutAuthority({ tls }: Omit<ForwardTarget, 'path'>): ForwardTarget['tls'] {
-  const { ca: _, ...rest } = tls;
-  return rest;
 }
 
 /** Onto the APIService as it is now, unless it leads elsewhere meanwhile: then it is looked at anew anyway. */

@@ -1,6 +1,6 @@
 /**
  * What an aggregated server says of itself: its resources, and its descriptions. `readDocuments` asks and keeps what has not changed; the readers of single answers are pure,
- * and take nothing for granted: another server wrote them. Called by `availability.ts` after the server has passed.
+ * and take nothing for granted: another server wrote them. Called by `server-checks.ts` after the server has passed.
  */
 import { discoveryPath } from '#api/apiregistration/v1/availability.ts';
 import { isJsonObject, type JsonObject } from '../encoding/json-value.ts';
