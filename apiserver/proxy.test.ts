@@ -210,6 +210,7 @@ describe('a Service is reached', () => {
       assert.equal(answer.statusCode, 503);
       assert.equal(answer.at('message'), says);
       assert.equal(answer.at('reason'), 'ServiceUnavailable');
+      assert.equal(answer.headers['retry-after'], undefined);
     });
   }
 

@@ -309,7 +309,8 @@ function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply,
   const apiError = toApiError(error);
   if (apiError.code >= 500) log.error({ err: apiError, method: request.method, path: request.url }, 'a request failed');
   if (apiError.reason === 'Unauthorized') log.info({ why: apiError.cause, path: request.url }, 'unable to authenticate the request');
-  if (apiError.reason === 'TooManyRequests' || apiError.reason === 'ServiceUnavailable') reply.header('retry-after', '1');
+  const retryAfterSeconds = apiError.details?.retryAfterSeconds ?? (apiError.reason === 'TooManyRequests' ? 1 : 0);
+  if (retryAfterSeconds > 0) reply.header('retry-after', String(retryAfterSeconds));
   return sendEncoded(encodeValue(toStatus(apiError), apiError.code, { mediaType: errorMediaType(request) }), reply);
 }
 
