@@ -140,7 +140,7 @@ async function wardleManifests(namespace: string): Promise<{ readonly workload: 
       caBundle: Buffer.from(authority.certificate).toString('base64'),
     },
   };
-  return { workload: items.map((item) => JSON.stringify(item)).join('\n---\n'), apiService: JSON.stringify(apiService) };
+  return { workload: items.map((item) => JSON.stringify(item)).join('\n'), apiService: JSON.stringify(apiService) };
 }
 
 test('an API server that runs as a pod serves its group through ours', async (t) => {
