@@ -4,14 +4,17 @@
  * Source: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-interface-definition.
  */
 import { createHash } from 'node:crypto';
+import { discoveryPath } from '#api/apiregistration/v1/availability.ts';
 import type { JsonObject } from '#api/meta/json.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { apiVersionOf } from '#api/meta/resource-type.ts';
 import { ApiError } from '#api/meta/status.ts';
+import type { KnownServer } from '../aggregation/server-checks.ts';
 import type { EncodedAnswer } from '../encoding/encode-answer.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import { versionInfo } from '../version.ts';
+import { withServers } from './merge-servers.ts';
 import { createModels, type Models } from './models.ts';
 import { pathsOf } from './paths.ts';
 
@@ -25,29 +28,34 @@ export interface OpenApiDocuments {
 }
 
 interface State {
+  readonly known: readonly KnownServer[];
   readonly definitions: readonly ResourceDefinition<ApiObject>[];
   readonly byPath: ReadonlyMap<string, readonly ResourceDefinition<ApiObject>[]>;
   readonly documents: Map<string, object>;
   whole: Buffer | undefined;
 }
 
-export function createOpenApi(resources: Pick<ResourceRegistry, 'all'>): OpenApiDocuments {
-  let state = stateOf(resources.all(), undefined);
+/** `known` gives the aggregated servers, in another array whenever anything has changed. */
+export function createOpenApi(resources: Pick<ResourceRegistry, 'all'>, known: () => readonly KnownServer[]): OpenApiDocuments {
+  let state = stateOf(resources.all(), known(), undefined);
   const current = () => {
-    if (state.definitions !== resources.all()) state = stateOf(resources.all(), state);
+    if (state.definitions !== resources.all() || state.known !== known()) state = stateOf(resources.all(), known(), state);
     return state;
   };
   return {
     v2: (accept) => {
       throwUnlessJson(accept);
       const now = current();
-      now.whole ??= Buffer.from(JSON.stringify(documentV2(now.definitions)));
+      now.whole ??= Buffer.from(JSON.stringify(withServers(documentV2(now.definitions), now.known)));
       return { statusCode: 200, contentType: 'application/json', pieces: [now.whole] };
     },
     index: () => ({
-      paths: Object.fromEntries(
-        [...current().byPath].map(([path, members]) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hashOf(members)}` }]),
-      ),
+      paths: Object.fromEntries([
+        ...[...current().byPath].map(
+          ([path, members]) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hashOf(members)}` }] as const,
+        ),
+        ...current().known.flatMap(documentOfServer),
+      ]),
     }),
     v3: (fullPath) => {
       const { byPath, documents } = current();
@@ -61,15 +69,21 @@ export function createOpenApi(resources: Pick<ResourceRegistry, 'all'>): OpenApi
   };
 }
 
+/** A document that the server itself is asked for. */
+function documentOfServer({ server, documents }: KnownServer): readonly (readonly [string, object])[] {
+  const url = documents?.openApiV3;
+  return url === undefined ? [] : [[discoveryPath(server.apiService).slice(1), { serverRelativeURL: url }]];
+}
+
 /** Documents whose kinds are the same stay. */
-function stateOf(definitions: readonly ResourceDefinition<ApiObject>[], before: State | undefined): State {
+function stateOf(definitions: readonly ResourceDefinition<ApiObject>[], known: readonly KnownServer[], before: State | undefined): State {
   const byPath = Map.groupBy(definitions, ({ type }) => (type.group === '' ? `api/${type.version}` : `apis/${type.group}/${type.version}`));
   const isSame = (path: string) => {
     const [now, then] = [byPath.get(path) ?? [], before?.byPath.get(path) ?? []];
     return now.length === then.length && now.every((definition, index) => definition === then[index]);
   };
   const kept = [...(before?.documents ?? [])].filter(([path]) => isSame(path));
-  return { definitions, byPath, documents: new Map(kept), whole: undefined };
+  return { definitions, known, byPath, documents: new Map(kept), whole: undefined };
 }
 
 /** Older clients know this document as protobuf only, which we do not have; current ones read the v3 documents. */
@@ -78,7 +92,7 @@ function throwUnlessJson(accept = ''): void {
   throw new ApiError('NotAcceptable', 'only the following media types are accepted: application/json');
 }
 
-function documentV2(definitions: readonly ResourceDefinition<ApiObject>[]): object {
+function documentV2(definitions: readonly ResourceDefinition<ApiObject>[]) {
   const models = createModels(definitions, '#/definitions/', 'v2');
   return {
     swagger: '2.0',
