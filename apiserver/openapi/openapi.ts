@@ -4,7 +4,7 @@
  * Source: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-interface-definition.
  */
 import { createHash } from 'node:crypto';
-import type { JsonObject } from '#api/meta/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '#api/meta/json.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { apiVersionOf } from '#api/meta/resource-type.ts';
 import { ApiError } from '#api/meta/status.ts';
@@ -12,11 +12,12 @@ import type { EncodedAnswer } from '../encoding/encode-answer.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import { versionInfo } from '../version.ts';
+import { encodeOpenApiV2, OPENAPI_V2_PROTOBUF } from './encode-v2.ts';
 import { createModels, type Models } from './models.ts';
 import { pathsOf } from './paths.ts';
 
 export interface OpenApiDocuments {
-  /** Throws NotAcceptable for clients that accept protobuf and nothing else. */
+  /** In JSON, or in gnostic's protobuf for those who ask for it. Throws NotAcceptable for clients that accept neither. */
   v2(accept: string | undefined): EncodedAnswer;
   /** Where the documents of each group version are. */
   index(): object;
@@ -28,7 +29,8 @@ interface State {
   readonly definitions: readonly ResourceDefinition<ApiObject>[];
   readonly byPath: ReadonlyMap<string, readonly ResourceDefinition<ApiObject>[]>;
   readonly documents: Map<string, object>;
-  whole: Buffer | undefined;
+  /** The v2 document, by content type. */
+  readonly whole: Map<string, Buffer>;
 }
 
 export function createOpenApi(resources: Pick<ResourceRegistry, 'all'>): OpenApiDocuments {
@@ -39,10 +41,11 @@ export function createOpenApi(resources: Pick<ResourceRegistry, 'all'>): OpenApi
   };
   return {
     v2: (accept) => {
-      throwUnlessJson(accept);
-      const now = current();
-      now.whole ??= Buffer.from(JSON.stringify(documentV2(now.definitions)));
-      return { statusCode: 200, contentType: 'application/json', pieces: [now.whole] };
+      const contentType = contentTypeOfV2(accept);
+      const { definitions, whole } = current();
+      const bytes = whole.get(contentType) ?? encodeV2(documentV2(definitions), contentType);
+      whole.set(contentType, bytes);
+      return { statusCode: 200, contentType, pieces: [bytes] };
     },
     index: () => ({
       paths: Object.fromEntries(
@@ -69,13 +72,27 @@ function stateOf(definitions: readonly ResourceDefinition<ApiObject>[], before: 
     return now.length === then.length && now.every((definition, index) => definition === then[index]);
   };
   const kept = [...(before?.documents ?? [])].filter(([path]) => isSame(path));
-  return { definitions, byPath, documents: new Map(kept), whole: undefined };
+  return { definitions, byPath, documents: new Map(kept), whole: new Map() };
 }
 
-/** Older clients know this document as protobuf only, which we do not have; current ones read the v3 documents. */
-function throwUnlessJson(accept = ''): void {
-  if (accept === '' || accept.includes('*/*') || accept.includes('application/json')) return;
-  throw new ApiError('NotAcceptable', 'only the following media types are accepted: application/json');
+const JSON_TYPE = 'application/json';
+const PROTOBUF_NAMES = ['application/com.github.proto-openapi.spec.v2@v1.0+protobuf', OPENAPI_V2_PROTOBUF];
+
+/** The first that we have of what the client accepts; weights do not occur. */
+function contentTypeOfV2(accept = ''): string {
+  const accepted = accept === '' ? ['*/*'] : accept.split(',').map((range) => (range.split(';')[0] ?? '').trim());
+  for (const range of accepted) {
+    if (PROTOBUF_NAMES.includes(range)) return OPENAPI_V2_PROTOBUF;
+    if (range === '*/*' || range === 'application/*' || range === JSON_TYPE) return JSON_TYPE;
+  }
+  throw new ApiError('NotAcceptable', `only the following media types are accepted: ${[JSON_TYPE, PROTOBUF_NAMES[0]].join(', ')}`);
+}
+
+function encodeV2(document: object, contentType: string): Buffer {
+  const text = JSON.stringify(document);
+  if (contentType === JSON_TYPE) return Buffer.from(text);
+  const parsed: Json = JSON.parse(text);
+  return isJsonObject(parsed) ? encodeOpenApiV2(parsed) : Buffer.alloc(0);
 }
 
 function documentV2(definitions: readonly ResourceDefinition<ApiObject>[]): object {
