@@ -40,7 +40,8 @@ describeKubectl('kubectl patch, label, annotate, edit, replace, wait, delete', (
     await k.says('label configmap a y-', 'configmap/a unlabeled');
     await k.says('label configmap a --list', 'x=2');
     await k.says('label configmap -l x=2 z=1', 'configmap/a labeled');
-    await k.says('label configmap --all all=1 --field-selector metadata.name!=kube-root-ca.crt', 'configmap/a labeled\nconfigmap/b labeled');
+    await k.says('label configmap all=1 --field-selector metadata.name!=kube-root-ca.crt', 'configmap/a labeled\nconfigmap/b labeled');
+    await k.says('label configmap --all every=1', 'configmap/a labeled\nconfigmap/b labeled\nconfigmap/kube-root-ca.crt labeled');
     await k.fails('label configmap a x=bad_', /invalid label value: "x=bad_"/);
     const version = await k.out("get configmap a -o 'jsonpath={.metadata.resourceVersion}'");
     await k.fails('label configmap a q=1 --resource-version=1', /^Error from server \(Conflict\): Operation cannot be fulfilled on configmaps "a": the object has been modified; please apply your changes to the latest version and try again/);
@@ -67,7 +68,7 @@ describeKubectl('kubectl patch, label, annotate, edit, replace, wait, delete', (
       assert.match((await k.run('edit deployment web', editor('true'))).stderr, /Edit cancelled, no changes made/);
     });
     // Refused the first time, mended the second.
-    const twice = editor('if grep -q "is invalid" "$1"; then sed -i "s/replicas: -4/replicas: 4/" "$1"; else sed -i "s/replicas: 1/replicas: -4/" "$1"; fi');
+    const twice = editor('if grep -q "was not valid" "$1"; then sed -i "s/replicas: -4/replicas: 4/" "$1"; else sed -i "s/replicas: 1/replicas: -4/" "$1"; fi');
     const edited = await k.run('edit deployment web', twice);
     assert.match(edited.stderr, /deployments\.apps "web" is invalid/);
     await k.says("get deploy web -o 'jsonpath={.spec.replicas}'", '4');
@@ -117,7 +118,7 @@ describeKubectl('kubectl patch, label, annotate, edit, replace, wait, delete', (
   it('delete, one, many, and with all its options', async (k) => {
     for (const name of ['a', 'b', 'c', 'd']) await k.out(`create configmap ${name}`);
     await k.out('label configmap c d tier=x');
-    const gone = (names: readonly string[]) => new RegExp(names.map((name) => `configmap "${name}" deleted( from ${k.namespace} namespace)?\\n`).join(''));
+    const gone = (names: readonly string[]) => new RegExp(names.map((name) => `configmap "${name}" (force )?deleted( from ${k.namespace} namespace)?\\n`).join(''));
     await k.says('delete configmap a b', gone(['a', 'b']));
     await k.says('delete configmap -l tier=x --wait=false', gone(['c', 'd']));
     await k.fails('delete configmap a', 'Error from server (NotFound): configmaps "a" not found');
