@@ -104,7 +104,7 @@ describeKubectl('kubectl apply', (it) => {
   });
 
   it('prune removes what is no longer in the set', async (k) => {
-    const [one, two] = [configMap('one', {}, { app: 'p' }), configMap('two', {}, { app: 'p' })];
+    const [one, two] = [configMap('one', { k: 'v' }, { app: 'p' }), configMap('two', {}, { app: 'p' })];
     await k.out(`apply --prune -l app=p --prune-allowlist=core/v1/ConfigMap -f ${list(k, 'both', one, two)}`);
     await k.says(`apply --prune -l app=p --prune-allowlist=core/v1/ConfigMap -f ${list(k, 'one', one)}`, /^configmap\/one unchanged\nconfigmap\/two pruned/);
     await k.out(`apply -f ${k.file('two', two)}`);
@@ -114,7 +114,7 @@ describeKubectl('kubectl apply', (it) => {
 
   it('an applyset knows what belongs to it', async (k) => {
     const environment = { KUBECTL_APPLYSET: 'true' };
-    const [one, two] = [configMap('one', {}), configMap('two', {})];
+    const [one, two] = [configMap('one', { k: 'v' }, { app: 'p' }), configMap('two', { k: 'v' }, { app: 'p' })];
     await k.out(`apply --prune --applyset=mine -n ${k.namespace} -f ${list(k, 'both', one, two)}`, { environment });
     await k.says('get configmap -l applyset.kubernetes.io/part-of -o name', 'configmap/one\nconfigmap/two');
     await k.says(`apply --prune --applyset=mine -n ${k.namespace} -f ${list(k, 'one', one)}`, /configmap\/one unchanged\nconfigmap\/two pruned/, { environment });

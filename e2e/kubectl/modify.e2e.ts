@@ -73,7 +73,7 @@ describeKubectl('kubectl patch, label, annotate, edit, replace, wait, delete', (
     assert.match(edited.stderr, /deployments\.apps "web" is invalid/);
     await k.says("get deploy web -o 'jsonpath={.spec.replicas}'", '4');
     await k.says('edit deployment web --subresource=status', 'deployment.apps/web edited', editor('sed -i "s/^status:.*/status:\\n  collisionCount: 9/" "$1"'));
-    await k.says('edit configmap,deployment -o json --save-config', /deployment\.apps\/web edited/, editor('sed -i \'s/"replicas": 4/"replicas": 0/\' "$1"'));
+    await k.says('edit deployment web --output-patch', /^Patch: \{"spec":\{"replicas":0\}\}\ndeployment\.apps\/web edited/, editor('sed -i "/^spec:/,/^status:/s/replicas: 4/replicas: 0/" "$1"'));
     await k.says('create configmap cm --edit -o name --dry-run=client', /configmap/, editor('true')).catch(() => {});
   });
 
