@@ -122,7 +122,9 @@ test('an operation keeps its parameters by where they stand, its answers, and wh
               consumes: ['application/json'],
               produces: ['application/yaml'],
               parameters: [{ parameter: { nonBody: { query } } }, { parameter: { body } }],
-              responses: { codes: [{ name: '200', value: { response: { description: 'OK', schema: { schema: { _ref: '#/definitions/Thing' } } } } }] },
+              responses: {
+                codes: [{ name: '200', value: { response: { description: 'OK', schema: { schema: { _ref: '#/definitions/Thing' } } } } }],
+              },
               vendorExtension: [{ name: 'x-kubernetes-action', value: { yaml: '"get"' } }],
             },
             parameters: [{ parameter: { nonBody: { path: { in: 'path', name: 'name', required: true, type: 'string' } } } }],

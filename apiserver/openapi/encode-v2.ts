@@ -29,7 +29,8 @@ function writeMembers(writer: Writer, { members, extensions }: Message, object: 
   for (const [name, value] of Object.entries(object)) {
     const member = Object.hasOwn(members, name) ? members[name] : undefined;
     if (member !== undefined) member[1](writer, member[0], value);
-    else if (extensions !== undefined && name.startsWith('x-')) writeNamed(writer, extensions, name, (number) => yaml(writer, number, value));
+    else if (extensions !== undefined && name.startsWith('x-'))
+      writeNamed(writer, extensions, name, (number) => yaml(writer, number, value));
   }
 }
 
@@ -136,19 +137,54 @@ const bodyParameter: Message = {
   extensions: 6,
 };
 const queryParameter: Message = {
-  members: { required: [1, flag], in: [2, text], description: [3, text], name: [4, text], type: [6, text], format: [7, text], uniqueItems: [20, flag] },
+  members: {
+    required: [1, flag],
+    in: [2, text],
+    description: [3, text],
+    name: [4, text],
+    type: [6, text],
+    format: [7, text],
+    uniqueItems: [20, flag],
+  },
   extensions: 23,
 };
 const pathParameter: Message = {
-  members: { required: [1, flag], in: [2, text], description: [3, text], name: [4, text], type: [5, text], format: [6, text], uniqueItems: [19, flag] },
+  members: {
+    required: [1, flag],
+    in: [2, text],
+    description: [3, text],
+    name: [4, text],
+    type: [5, text],
+    format: [6, text],
+    uniqueItems: [19, flag],
+  },
   extensions: 22,
 };
 
-const inBody = inside(1, inside(1, message(() => bodyParameter)));
-const elsewhere = (field: number, of: Message) => inside(1, inside(2, inside(field, message(() => of))));
+const inBody = inside(
+  1,
+  inside(
+    1,
+    message(() => bodyParameter),
+  ),
+);
+const elsewhere = (field: number, of: Message) =>
+  inside(
+    1,
+    inside(
+      2,
+      inside(
+        field,
+        message(() => of),
+      ),
+    ),
+  );
 const inQuery = elsewhere(3, queryParameter);
 const inPath = elsewhere(4, pathParameter);
-const reference = inside(2, message(() => ({ members: { $ref: [1, text], description: [2, text] } })));
+const reference = inside(
+  2,
+  message(() => ({ members: { $ref: [1, text], description: [2, text] } })),
+);
 
 /** Where a parameter stands decides which message it is. */
 const parameter: Form = (writer, number, value) => {
@@ -170,7 +206,15 @@ const operationMessage: Message = {
     produces: [6, each(text)],
     consumes: [7, each(text)],
     parameters: [8, each(parameter)],
-    responses: [9, map(inside(1, message(() => responseMessage)))],
+    responses: [
+      9,
+      map(
+        inside(
+          1,
+          message(() => responseMessage),
+        ),
+      ),
+    ],
     schemes: [10, each(text)],
     deprecated: [11, flag],
   },
@@ -198,7 +242,13 @@ const documentMessage: Message = {
     info: [2, message(() => ({ members: { title: [1, text], version: [2, text], description: [3, text] } }))],
     consumes: [6, each(text)],
     produces: [7, each(text)],
-    paths: [8, map(message(() => pathMessage), 2)],
+    paths: [
+      8,
+      map(
+        message(() => pathMessage),
+        2,
+      ),
+    ],
     definitions: [9, map(schema)],
   },
   extensions: 16,

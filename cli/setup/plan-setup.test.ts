@@ -81,7 +81,10 @@ for (const { it, machine, actions, missing } of cases) {
 }
 
 test('what only tests need is no matter for a user', () => {
-  assert.deepEqual(planSetup(aMachine({ hasKubectl: false, hasOwnKubectls: false, hasNetworkTools: false }), { forTests: false }).actions, []);
+  assert.deepEqual(
+    planSetup(aMachine({ hasKubectl: false, hasOwnKubectls: false, hasNetworkTools: false }), { forTests: false }).actions,
+    [],
+  );
 });
 
 for (const [version, isEnough] of [

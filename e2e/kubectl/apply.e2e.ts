@@ -4,7 +4,12 @@ import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describeKubectl, type Kubectl } from './each-kubectl.ts';
 
-const configMap = (name: string, data: object, labels: object = {}) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, labels }, data });
+const configMap = (name: string, data: object, labels: object = {}) => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, labels },
+  data,
+});
 
 const deployment = (changes: object = {}, container: object = {}) => ({
   apiVersion: 'apps/v1',
@@ -24,11 +29,42 @@ function list(k: Kubectl, name: string, ...items: readonly object[]): string {
 
 describeKubectl('kubectl apply', (it) => {
   it('creates, leaves alone, configures, and takes back what is no longer given', async (k) => {
-    await k.says(`apply -f ${k.file('1', deployment({}, { env: [{ name: 'A', value: '1' }, { name: 'B', value: '2' }] }))}`, 'deployment.apps/web created');
-    await k.says(`apply -f ${k.file('1', deployment({}, { env: [{ name: 'A', value: '1' }, { name: 'B', value: '2' }] }))}`, 'deployment.apps/web unchanged');
+    await k.says(
+      `apply -f ${k.file(
+        '1',
+        deployment(
+          {},
+          {
+            env: [
+              { name: 'A', value: '1' },
+              { name: 'B', value: '2' },
+            ],
+          },
+        ),
+      )}`,
+      'deployment.apps/web created',
+    );
+    await k.says(
+      `apply -f ${k.file(
+        '1',
+        deployment(
+          {},
+          {
+            env: [
+              { name: 'A', value: '1' },
+              { name: 'B', value: '2' },
+            ],
+          },
+        ),
+      )}`,
+      'deployment.apps/web unchanged',
+    );
     await k.out('set env deployment/web C=3');
     await k.says(`apply -f ${k.file('2', deployment({}, { env: [{ name: 'B', value: '3' }] }))}`, 'deployment.apps/web configured');
-    await k.says("get deployment web -o 'jsonpath={.spec.template.spec.containers[0].env}'", '[{"name":"B","value":"3"},{"name":"C","value":"3"}]');
+    await k.says(
+      "get deployment web -o 'jsonpath={.spec.template.spec.containers[0].env}'",
+      '[{"name":"B","value":"3"},{"name":"C","value":"3"}]',
+    );
     await k.out('scale deployment/web --replicas=1');
     await k.says(`apply -f ${k.file('3', deployment({ replicas: undefined }))}`, 'deployment.apps/web configured');
     await k.says("get deployment web -o 'jsonpath={.spec.replicas}'", '1');
@@ -37,7 +73,10 @@ describeKubectl('kubectl apply', (it) => {
   it('warns of an object it did not make', async (k) => {
     await k.out('create configmap cm');
     const { stderr } = await k.run(`apply -f ${k.file('cm', configMap('cm', { a: '1' }))}`);
-    assert.match(stderr, /^Warning: resource configmaps\/cm is missing the kubectl\.kubernetes\.io\/last-applied-configuration annotation which is required by kubectl apply\./);
+    assert.match(
+      stderr,
+      /^Warning: resource configmaps\/cm is missing the kubectl\.kubernetes\.io\/last-applied-configuration annotation which is required by kubectl apply\./,
+    );
   });
 
   it('on the server’s side: owners, conflicts, force, and the way over from the client’s side', async (k) => {
@@ -59,21 +98,39 @@ describeKubectl('kubectl apply', (it) => {
 
   it('dry runs change nothing, and validation is as strict as it is told to be', async (k) => {
     const odd = k.file('odd', { ...configMap('cm', { a: '1' }), colour: 'red' });
-    await k.fails(`apply -f ${odd}`, /^Error from server \(BadRequest\): error when creating "\S+": ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: unknown field "colour"/);
+    await k.fails(
+      `apply -f ${odd}`,
+      /^Error from server \(BadRequest\): error when creating "\S+": ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: unknown field "colour"/,
+    );
     const warned = await k.run(`apply -f ${odd} --validate=warn --dry-run=server`);
     assert.deepEqual([warned.stdout, warned.stderr], ['configmap/cm created (server dry run)\n', 'Warning: unknown field "colour"\n']);
     await k.says(`apply -f ${odd} --validate=ignore --dry-run=server`, 'configmap/cm created (server dry run)');
     await k.says(`apply -f ${odd} --validate=false --dry-run=client`, 'configmap/cm created (dry run)');
     await k.fails('get configmap cm', /NotFound/);
-    await k.fails(`apply -f ${k.file('bad', deployment({ replicas: -1 }))}`, /^The Deployment "web" is invalid: spec\.replicas: Invalid value: -1: must be greater than or equal to 0/);
-    await k.fails(`apply -f ${k.file('label', deployment({ selector: { matchLabels: { app: 'other' } } }))}`, /^The Deployment "web" is invalid: spec\.template\.metadata\.labels: Invalid value: \{"app":"web"\}: `selector` does not match template `labels`/);
-    await k.fails(`apply -f ${k.file('type', deployment({ replicas: 'two' }))}`, /cannot be handled as a Deployment: json: cannot unmarshal string into Go struct field DeploymentSpec\.spec\.replicas of type int32/);
+    await k.fails(
+      `apply -f ${k.file('bad', deployment({ replicas: -1 }))}`,
+      /^The Deployment "web" is invalid: spec\.replicas: Invalid value: -1: must be greater than or equal to 0/,
+    );
+    await k.fails(
+      `apply -f ${k.file('label', deployment({ selector: { matchLabels: { app: 'other' } } }))}`,
+      /^The Deployment "web" is invalid: spec\.template\.metadata\.labels: Invalid value: \{"app":"web"\}: `selector` does not match template `labels`/,
+    );
+    await k.fails(
+      `apply -f ${k.file('type', deployment({ replicas: 'two' }))}`,
+      /cannot be handled as a Deployment: json: cannot unmarshal string into Go struct field DeploymentSpec\.spec\.replicas of type int32/,
+    );
   });
 
   it('a field that may not change says so', async (k) => {
     await k.out(`apply -f ${k.file('web', deployment())}`);
-    const other = deployment({ selector: { matchLabels: { app: 'x' } }, template: { metadata: { labels: { app: 'x' } }, spec: { containers: [{ name: 'main', image: 'nginx' }] } } });
-    await k.fails(`apply -f ${k.file('web', other)}`, /^The Deployment "web" is invalid: (\n\* spec\.template\.metadata\.labels: .*\n\* )?spec\.selector: Invalid value: \{"matchLabels":\{"app":"x"\}\}: field is immutable/);
+    const other = deployment({
+      selector: { matchLabels: { app: 'x' } },
+      template: { metadata: { labels: { app: 'x' } }, spec: { containers: [{ name: 'main', image: 'nginx' }] } },
+    });
+    await k.fails(
+      `apply -f ${k.file('web', other)}`,
+      /^The Deployment "web" is invalid: (\n\* spec\.template\.metadata\.labels: .*\n\* )?spec\.selector: Invalid value: \{"matchLabels":\{"app":"x"\}\}: field is immutable/,
+    );
   });
 
   it('diff shows what an apply would change', async (k) => {
@@ -106,10 +163,16 @@ describeKubectl('kubectl apply', (it) => {
   it('prune removes what is no longer in the set', async (k) => {
     const [one, two] = [configMap('one', { k: 'v' }, { app: 'p' }), configMap('two', {}, { app: 'p' })];
     await k.out(`apply --prune -l app=p --prune-allowlist=core/v1/ConfigMap -f ${list(k, 'both', one, two)}`);
-    await k.says(`apply --prune -l app=p --prune-allowlist=core/v1/ConfigMap -f ${list(k, 'one', one)}`, /^configmap\/one unchanged\nconfigmap\/two pruned/);
+    await k.says(
+      `apply --prune -l app=p --prune-allowlist=core/v1/ConfigMap -f ${list(k, 'one', one)}`,
+      /^configmap\/one unchanged\nconfigmap\/two pruned/,
+    );
     await k.out(`apply -f ${k.file('two', two)}`);
     // Every kind there is by default: clusterwide ones too.
-    await k.says(`apply --prune -l app=${k.namespace} -f ${k.file('three', configMap('three', {}, { app: k.namespace }))}`, /^configmap\/three created/);
+    await k.says(
+      `apply --prune -l app=${k.namespace} -f ${k.file('three', configMap('three', {}, { app: k.namespace }))}`,
+      /^configmap\/three created/,
+    );
   });
 
   it('an applyset knows what belongs to it', async (k) => {
@@ -117,10 +180,18 @@ describeKubectl('kubectl apply', (it) => {
     const [one, two] = [configMap('one', { k: 'v' }, { app: 'p' }), configMap('two', { k: 'v' }, { app: 'p' })];
     await k.out(`apply --prune --applyset=mine -n ${k.namespace} -f ${list(k, 'both', one, two)}`, { environment });
     await k.says('get configmap -l applyset.kubernetes.io/part-of -o name', 'configmap/one\nconfigmap/two');
-    await k.says(`apply --prune --applyset=mine -n ${k.namespace} -f ${list(k, 'one', one)}`, /configmap\/one unchanged\nconfigmap\/two pruned/, { environment });
+    await k.says(
+      `apply --prune --applyset=mine -n ${k.namespace} -f ${list(k, 'one', one)}`,
+      /configmap\/one unchanged\nconfigmap\/two pruned/,
+      { environment },
+    );
     const { metadata } = await k.json('get secret mine');
     assert.equal(metadata.annotations['applyset.kubernetes.io/contains-group-kinds'], 'ConfigMap');
-    await k.says(`apply --server-side --prune --applyset=mine -n ${k.namespace} -f ${k.file('two', two)}`, /configmap\/two serverside-applied\nconfigmap\/one pruned/, { environment });
+    await k.says(
+      `apply --server-side --prune --applyset=mine -n ${k.namespace} -f ${k.file('two', two)}`,
+      /configmap\/two serverside-applied\nconfigmap\/one pruned/,
+      { environment },
+    );
   });
 
   it('the status as a subresource, the whole list in one go, and from a folder', async (k) => {
@@ -132,7 +203,10 @@ describeKubectl('kubectl apply', (it) => {
     await k.says(`delete -R -f ${dirname(folder)}`, /^configmap "a" deleted.*\nconfigmap "b" deleted/);
     await k.out(`apply -f ${k.file('web', deployment())}`);
     const status = { ...deployment(), spec: undefined, status: { conditions: [{ type: 'Mine', status: 'True' }] } };
-    await k.says(`apply --server-side --subresource=status -f ${k.file('status', status)} --field-manager=me`, 'deployment.apps/web serverside-applied');
+    await k.says(
+      `apply --server-side --subresource=status -f ${k.file('status', status)} --field-manager=me`,
+      'deployment.apps/web serverside-applied',
+    );
     await k.says('wait deployment/web --for=condition=Mine', 'deployment.apps/web condition met');
   });
 

@@ -15,7 +15,6 @@ describeKubectl('who may what', (it) => {
     await k.out('create rolebinding readers --role=reader --user=jane');
     await k.says('auth can-i get pods/one --as=jane', 'yes');
     assert.equal((await k.run('auth can-i get pods/two --as=jane')).code, 1);
-    await k.says('auth can-i get pods one --as=jane', 'yes').catch(() => {});
     const rules = await k.out('auth can-i --list --as=jane');
     assert.match(rules, /^Resources +Non-Resource URLs +Resource Names +Verbs\n/);
     assert.match(rules, /\npods +\[\] +\[one\] +\[get list\]\n/);
@@ -28,17 +27,32 @@ describeKubectl('who may what', (it) => {
 
   it('auth whoami says who the server takes one for', async (k) => {
     await k.says('auth whoami', /^ATTRIBUTE +VALUE\nUsername +\S+\n/);
-    await k.says('auth whoami --as=jane --as-group=team --as-uid=7', /^ATTRIBUTE +VALUE\nUsername +jane\nUID +7\nGroups +\[team system:authenticated\]/);
-    const { status } = await k.json('auth whoami --as=jane --as-user-extra=a=b').catch(() => k.json('auth whoami --as=jane'));
-    assert.equal(status.userInfo.username, 'jane');
+    await k.says(
+      'auth whoami --as=jane --as-group=team --as-uid=7',
+      /^ATTRIBUTE +VALUE\nUsername +jane\nUID +7\nGroups +\[team system:authenticated\]/,
+    );
+    if (k.version === '1.32') return; // That one has no such flag.
+    await k.says('auth whoami --as=jane --as-user-extra=a=b', /\nExtra: a +\[b\]\n/);
   });
 
   it('somebody else’s requests are refused in words', async (k) => {
     const where = `in API group "" in the namespace "${k.namespace}"`;
-    await k.fails('get pods --as=jane', `Error from server (Forbidden): pods is forbidden: User "jane" cannot list resource "pods" ${where}`);
-    await k.fails('get nodes --as=jane', 'Error from server (Forbidden): nodes is forbidden: User "jane" cannot list resource "nodes" in API group "" at the cluster scope');
-    await k.fails('create configmap cm --as=jane', `error: failed to create configmap: configmaps is forbidden: User "jane" cannot create resource "configmaps" ${where}`);
-    await k.fails('delete deployment web --as=jane', `Error from server (Forbidden): deployments.apps "web" is forbidden: User "jane" cannot delete resource "deployments" in API group "apps" in the namespace "${k.namespace}"`);
+    await k.fails(
+      'get pods --as=jane',
+      `Error from server (Forbidden): pods is forbidden: User "jane" cannot list resource "pods" ${where}`,
+    );
+    await k.fails(
+      'get nodes --as=jane',
+      'Error from server (Forbidden): nodes is forbidden: User "jane" cannot list resource "nodes" in API group "" at the cluster scope',
+    );
+    await k.fails(
+      'create configmap cm --as=jane',
+      `error: failed to create configmap: configmaps is forbidden: User "jane" cannot create resource "configmaps" ${where}`,
+    );
+    await k.fails(
+      'delete deployment web --as=jane',
+      `Error from server (Forbidden): deployments.apps "web" is forbidden: User "jane" cannot delete resource "deployments" in API group "apps" in the namespace "${k.namespace}"`,
+    );
     await k.fails('get pods --as-group=team', /requesting (uid, groups or )?user-extra|without impersonating a user/);
     await k.out('create role maker --verb=create --resource=roles.rbac.authorization.k8s.io');
     await k.out('create rolebinding makers --role=maker --user=jane');
@@ -74,13 +88,18 @@ describeKubectl('who may what', (it) => {
       k.after(`delete csr ${k.namespace}-${name}`);
       await k.out(`create -f ${k.file(name, object)}`);
     }
-    await k.says(`get csr ${k.namespace}-yes`, new RegExp(`^NAME +AGE +SIGNERNAME +REQUESTOR +REQUESTEDDURATION +CONDITION\\n${k.namespace}-yes +\\d+s +example\\.com/signer +\\S+ +<none> +Pending\\n`));
+    await k.says(
+      `get csr ${k.namespace}-yes`,
+      new RegExp(
+        `^NAME +AGE +SIGNERNAME +REQUESTOR +REQUESTEDDURATION +CONDITION\\n${k.namespace}-yes +\\d+s +example\\.com/signer +\\S+ +<none> +Pending\\n`,
+      ),
+    );
     await k.says(`certificate approve ${k.namespace}-yes`, `certificatesigningrequest.certificates.k8s.io/${k.namespace}-yes approved`);
     await k.says(`certificate deny ${k.namespace}-no`, `certificatesigningrequest.certificates.k8s.io/${k.namespace}-no denied`);
     await k.says(`get csr ${k.namespace}-yes --no-headers`, / Approved\n$/);
     await k.says(`get csr ${k.namespace}-no --no-headers`, / Denied\n$/);
     await k.fails(`certificate deny ${k.namespace}-yes`, `error: certificate signing request "${k.namespace}-yes" is already Approved`);
-    await k.says(`describe csr ${k.namespace}-yes`, /Requesting User: +\S+\n[^]*Status: +Approved\n/);
+    await k.says(`describe csr ${k.namespace}-yes`, /Requesting User: +\S+\n[\s\S]*Status: +Approved\n/);
   });
 
   it('kubectl’s own configuration is written and read, and a token lets one in', async (k) => {
@@ -95,10 +114,19 @@ describeKubectl('who may what', (it) => {
     await k.says('config set-context robot --user=robot --cluster=keelson', /Context "robot" created\./);
     await k.says('config use-context robot', 'Switched to context "robot".');
     await k.says('auth whoami -o jsonpath={.status.userInfo.username}', `system:serviceaccount:${k.namespace}:robot`);
-    await k.fails('get nodes', /Error from server \(Forbidden\): nodes is forbidden: User "system:serviceaccount:\S+:robot" cannot list resource "nodes"/);
-    await k.fails('get pods --token=nonsense --user=nobody', /error: (auth info "nobody" does not exist|You must be logged in to the server)/);
+    await k.fails(
+      'get nodes',
+      /Error from server \(Forbidden\): nodes is forbidden: User "system:serviceaccount:\S+:robot" cannot list resource "nodes"/,
+    );
+    await k.fails(
+      'get pods --token=nonsense --user=nobody',
+      /error: (auth info "nobody" does not exist|You must be logged in to the server)/,
+    );
     await k.out('config set-credentials bad --token=nonsense');
-    await k.fails('get pods --user=bad', /^error: You must be logged in to the server \(Unauthorized\)|the server has asked for the client to provide credentials/);
+    await k.fails(
+      'get pods --user=bad',
+      /^error: You must be logged in to the server \(Unauthorized\)|the server has asked for the client to provide credentials/,
+    );
     await k.out('config delete-context robot');
     await k.out('config unset users.robot');
     await k.says('config get-users', /^NAME\n/);

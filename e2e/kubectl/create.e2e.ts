@@ -38,12 +38,7 @@ const generators: readonly (readonly [line: string, says: string, jsonpath: stri
     '{.spec.minAvailable} {.spec.selector.matchLabels}',
     '2 {"app":"web"}',
   ],
-  [
-    'quota few --hard=pods=3,cpu=1500m --scopes=BestEffort --dry-run=server',
-    'resourcequota/few created (server dry run)',
-    '',
-    '',
-  ],
+  ['quota few --hard=pods=3,cpu=1500m --scopes=BestEffort --dry-run=server', 'resourcequota/few created (server dry run)', '', ''],
   ['quota few --hard=pods=3,cpu=1500m', 'resourcequota/few created', '{.spec.hard}', '{"cpu":"1500m","pods":"3"}'],
   [
     'role reader --verb=get,list --resource=pods,deployments.apps --resource=pods/log',
@@ -81,7 +76,11 @@ describeKubectl('kubectl create', (it) => {
       await k.says(`create ${line}`, says);
       const name = kind === 'service' || kind === 'secret' ? second : first;
       const kindOf = says.split('/')[0];
-      if (jsonpath === '') await k.fails(`get ${kindOf} ${name}`, `Error from server (NotFound): ${kind}s "${name}" not found`.replace('quotas', 'resourcequotas'));
+      if (jsonpath === '')
+        await k.fails(
+          `get ${kindOf} ${name}`,
+          `Error from server (NotFound): ${kind}s "${name}" not found`.replace('quotas', 'resourcequotas'),
+        );
       else await k.says(`get ${kindOf} ${name} -o 'jsonpath=${jsonpath}'`, holds);
     });
   }
@@ -90,18 +89,30 @@ describeKubectl('kubectl create', (it) => {
     await k.out('create configmap cm');
     await k.fails('create configmap cm', 'error: failed to create configmap: configmaps "cm" already exists');
     await k.fails('create role r --verb=get --resource=nothings', /^(error: )?the server doesn't have a resource type "nothings"/);
-    await k.fails('create deployment Web --image=nginx', /^error: failed to create deployment: Deployment\.apps "Web" is invalid: metadata\.name: Invalid value: "Web": a lowercase RFC 1123 subdomain/);
-    await k.fails('create -f -', /^Error from server \(BadRequest\): error when creating "STDIN": ConfigMap in version "v1" cannot be handled as a ConfigMap: /, {
-      input: '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"},"data":{"a":{"b":1}}}',
-    });
-    await k.fails('create -f -', /error: resource mapping not found for name: "x" namespace: "" from "STDIN": no matches for kind "Thing" in version "example\.org\/v1"\nensure CRDs are installed first/, {
-      input: '{"apiVersion":"example.org/v1","kind":"Thing","metadata":{"name":"x"}}',
-    });
+    await k.fails(
+      'create deployment Web --image=nginx',
+      /^error: failed to create deployment: Deployment\.apps "Web" is invalid: metadata\.name: Invalid value: "Web": a lowercase RFC 1123 subdomain/,
+    );
+    await k.fails(
+      'create -f -',
+      /^Error from server \(BadRequest\): error when creating "STDIN": ConfigMap in version "v1" cannot be handled as a ConfigMap: /,
+      {
+        input: '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"},"data":{"a":{"b":1}}}',
+      },
+    );
+    await k.fails(
+      'create -f -',
+      /error: resource mapping not found for name: "x" namespace: "" from "STDIN": no matches for kind "Thing" in version "example\.org\/v1"\nensure CRDs are installed first/,
+      {
+        input: '{"apiVersion":"example.org/v1","kind":"Thing","metadata":{"name":"x"}}',
+      },
+    );
   });
 
   it('what lives in no namespace', async (k) => {
     const name = k.namespace;
-    for (const kind of ['namespace', 'clusterrole', 'clusterrolebinding', 'priorityclass']) k.after(`delete ${kind} ${name}-x --ignore-not-found`);
+    for (const kind of ['namespace', 'clusterrole', 'clusterrolebinding', 'priorityclass'])
+      k.after(`delete ${kind} ${name}-x --ignore-not-found`);
     await k.says(`create namespace ${name}-x`, `namespace/${name}-x created`);
     await k.says(`create clusterrole ${name}-x --verb=get --resource=nodes`, `clusterrole.rbac.authorization.k8s.io/${name}-x created`);
     await k.says(`get clusterrole ${name}-x -o 'jsonpath={.rules[0].resources}'`, '["nodes"]');
@@ -109,9 +120,15 @@ describeKubectl('kubectl create', (it) => {
     await k.out(`create clusterrole ${name}-x --aggregation-rule=x=${name}`);
     await k.out(`delete clusterrole ${name}-x`);
     await k.out(`create clusterrole ${name}-x --verb=get --non-resource-url=/logs/*`);
-    await k.says(`create clusterrolebinding ${name}-x --clusterrole=${name}-x --user=jane`, `clusterrolebinding.rbac.authorization.k8s.io/${name}-x created`);
+    await k.says(
+      `create clusterrolebinding ${name}-x --clusterrole=${name}-x --user=jane`,
+      `clusterrolebinding.rbac.authorization.k8s.io/${name}-x created`,
+    );
     await k.says(`create priorityclass ${name}-x --value=7 --preemption-policy=Never`, `priorityclass.scheduling.k8s.io/${name}-x created`);
-    await k.says(`get priorityclass ${name}-x`, new RegExp(`^NAME +VALUE +GLOBAL-DEFAULT +AGE +PREEMPTIONPOLICY\\n${name}-x +7 +false +\\S+ +Never`));
+    await k.says(
+      `get priorityclass ${name}-x`,
+      new RegExp(`^NAME +VALUE +GLOBAL-DEFAULT +AGE +PREEMPTIONPOLICY\\n${name}-x +7 +false +\\S+ +Never`),
+    );
   });
 
   it('a TLS secret, from a certificate and its key', async (k) => {
@@ -154,8 +171,14 @@ describeKubectl('kubectl create', (it) => {
   });
 
   it('a dry run, on either side, prints what it would be and leaves nothing', async (k) => {
-    await k.says('create deployment web --image=nginx --dry-run=client -o yaml', /^apiVersion: apps\/v1\nkind: Deployment\nmetadata:\n( +creationTimestamp: null\n)? +labels:\n +app: web\n/);
-    await k.says('create deployment web --image=nginx --dry-run=server -o yaml', /\n {2}uid: \S+\nspec:\n {2}progressDeadlineSeconds: 600\n/);
+    await k.says(
+      'create deployment web --image=nginx --dry-run=client -o yaml',
+      /^apiVersion: apps\/v1\nkind: Deployment\nmetadata:\n( +creationTimestamp: null\n)? +labels:\n +app: web\n/,
+    );
+    await k.says(
+      'create deployment web --image=nginx --dry-run=server -o yaml',
+      /\n {2}uid: \S+\nspec:\n {2}progressDeadlineSeconds: 600\n/,
+    );
     await k.says('create configmap cm --dry-run=client', 'configmap/cm created (dry run)');
     await k.says('create configmap cm --dry-run=server', 'configmap/cm created (server dry run)');
     await k.says('create configmap cm --dry-run=server -o name', 'configmap/cm');

@@ -59,8 +59,7 @@ export function describeKubectl(title: string, define: (it: Define) => void): vo
             const namespace = await createNamespace(t);
             namespaces.push(namespace);
             await body(aKubectl(t, { program, version, namespace }), t);
-          }),
-        );
+          }));
       });
     }
     after(async () => {

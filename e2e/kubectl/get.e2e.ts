@@ -57,21 +57,36 @@ describeKubectl('kubectl get', (it) => {
     await k.out('create deployment web --image=nginx --replicas=0');
     await k.out('create service clusterip web --tcp=80');
     await k.says('get deploy/web svc/web -o name', 'deployment.apps/web\nservice/web');
-    await k.says('get svc,deploy', /^NAME +TYPE +CLUSTER-IP +EXTERNAL-IP +PORT\(S\) +AGE\nservice\/web +ClusterIP +10\.96\.\S+ +<none> +80\/TCP +\S+\n\nNAME +READY +UP-TO-DATE +AVAILABLE +AGE\ndeployment\.apps\/web +0\/0 +0 +0 /);
+    await k.says(
+      'get svc,deploy',
+      /^NAME +TYPE +CLUSTER-IP +EXTERNAL-IP +PORT\(S\) +AGE\nservice\/web +ClusterIP +10\.96\.\S+ +<none> +80\/TCP +\S+\n\nNAME +READY +UP-TO-DATE +AVAILABLE +AGE\ndeployment\.apps\/web +0\/0 +0 +0 /,
+    );
     await k.says('get all -o name', /^service\/web\ndeployment\.apps\/web\n/);
     await k.fails('get configmap x', 'Error from server (NotFound): configmaps "x" not found');
     await k.says('get configmap x --ignore-not-found', '');
     await k.fails('get nothings', `error: the server doesn't have a resource type "nothings"`);
-    await k.fails('get pods --field-selector nothing=1', /^Error from server \(BadRequest\): Unable to find "\/v1, Resource=pods" that match label selector "", field selector "nothing=1": field label not supported: nothing/);
+    await k.fails(
+      'get pods --field-selector nothing=1',
+      /^Error from server \(BadRequest\): Unable to find "\/v1, Resource=pods" that match label selector "", field selector "nothing=1": field label not supported: nothing/,
+    );
     await k.fails("get pods -l 'a=='b=c", /^Error from server \(BadRequest\): Unable to find|unable to parse|^error: /);
   });
 
   it('deployments in wide, events, and everything of every namespace', async (k) => {
     await k.out('create deployment web --image=nginx --replicas=0');
-    await k.says('get deploy -o wide', /^NAME +READY +UP-TO-DATE +AVAILABLE +AGE +CONTAINERS +IMAGES +SELECTOR\nweb +0\/0 +0 +0 +\S+ +nginx +nginx +app=web\n/);
-    await k.says(`get deploy -A --field-selector metadata.namespace=${k.namespace}`, new RegExp(`^NAMESPACE +NAME +READY .*\\n${k.namespace} +web `));
+    await k.says(
+      'get deploy -o wide',
+      /^NAME +READY +UP-TO-DATE +AVAILABLE +AGE +CONTAINERS +IMAGES +SELECTOR\nweb +0\/0 +0 +0 +\S+ +nginx +nginx +app=web\n/,
+    );
+    await k.says(
+      `get deploy -A --field-selector metadata.namespace=${k.namespace}`,
+      new RegExp(`^NAMESPACE +NAME +READY .*\\n${k.namespace} +web `),
+    );
     await k.says('get ns default --no-headers', /^default +Active +\S+/);
-    await k.says('get nodes -o wide', /^NAME +STATUS +ROLES +AGE +VERSION +INTERNAL-IP +EXTERNAL-IP +OS-IMAGE +KERNEL-VERSION +CONTAINER-RUNTIME\n/);
+    await k.says(
+      'get nodes -o wide',
+      /^NAME +STATUS +ROLES +AGE +VERSION +INTERNAL-IP +EXTERNAL-IP +OS-IMAGE +KERNEL-VERSION +CONTAINER-RUNTIME\n/,
+    );
     await k.says('get deploy web --subresource=scale', /^NAME +DESIRED +AVAILABLE +AGE\nweb +0 +0 +\S+|^NAME +AGE\nweb /);
     assert.equal((await k.json('get deploy web --subresource=scale')).kind, 'Scale');
     assert.equal((await k.json('get deploy web --subresource=status')).kind, 'Deployment');
@@ -79,7 +94,9 @@ describeKubectl('kubectl get', (it) => {
 
   it('-w shows what comes, --watch-only not what was, --output-watch-events what happened', async (k) => {
     await k.out('create configmap a');
-    const watching = k.out('get configmaps -w --request-timeout=2s -l !never --field-selector metadata.name!=kube-root-ca.crt --no-headers');
+    const watching = k.out(
+      'get configmaps -w --request-timeout=2s -l !never --field-selector metadata.name!=kube-root-ca.crt --no-headers',
+    );
     const events = k.run('get configmaps --watch-only --output-watch-events --request-timeout=2s --field-selector metadata.name=a');
     const both = Promise.all([watching, events]);
     await k.out('wait --for=create configmap/kube-root-ca.crt');
@@ -97,10 +114,13 @@ describeKubectl('kubectl get', (it) => {
 
   it('--raw gets a path as it is', async (k) => {
     await k.says('get --raw /healthz', 'ok');
-    await k.says('get --raw /readyz?verbose', /^\[\+\]ping ok\n[^]*\nreadyz check passed$/m);
+    await k.says('get --raw /readyz?verbose', /^\[\+\]ping ok\n[\s\S]*\nreadyz check passed$/m);
     await k.says('get --raw /livez', 'ok');
     await k.says('get --raw /version', /"gitVersion": ?"v1\.36/);
-    await k.says(`get --raw /api/v1/namespaces/${k.namespace}/configmaps?limit=1`, /^\{"kind":"ConfigMapList","apiVersion":"v1",|^\{"apiVersion":"v1","kind":"ConfigMapList"/);
+    await k.says(
+      `get --raw /api/v1/namespaces/${k.namespace}/configmaps?limit=1`,
+      /^\{"kind":"ConfigMapList","apiVersion":"v1",|^\{"apiVersion":"v1","kind":"ConfigMapList"/,
+    );
     await k.fails('get --raw /nothing', 'Error from server (NotFound): the server could not find the requested resource');
     await k.says('get --raw /apis/apps', /"kind": ?"APIGroup"/);
     await k.says('get --raw /.well-known/openid-configuration', /"jwks_uri"/);
