@@ -70,10 +70,12 @@ test('a command’s status comes with its output, and files go in and out', asyn
   writeFileSync(join(folder, 'there', 'file'), bytes);
   // Neither says when it is done, so the outcome is looked for.
   const cp = new Cp(kubeConfig);
-  await cp.cpToPod(namespace, 'pod', 'main', join(folder, 'there'), '/tmp');
-  const size = ['node', '-p', "fs.statSync('/tmp/file').size"];
+  // The archive sets the folder's own mode and time, so it has to be the container's user's.
+  await kubectl('-n', namespace, 'exec', 'pod', '--', 'mkdir', '/tmp/in');
+  await cp.cpToPod(namespace, 'pod', 'main', join(folder, 'there'), '/tmp/in');
+  const size = ['node', '-p', "fs.statSync('/tmp/in/file').size"];
   await eventually('the file is there', async () => (await kubectl('-n', namespace, 'exec', 'pod', '--', ...size)) === `${bytes.length}\n`);
-  await cp.cpFromPod(namespace, 'pod', 'main', 'file', join(folder, 'back'), '/tmp');
+  await cp.cpFromPod(namespace, 'pod', 'main', 'file', join(folder, 'back'), '/tmp/in');
   await eventually('the file is back', async () => readFileSync(join(folder, 'back', 'file')).equals(bytes));
 });
 

@@ -20,7 +20,7 @@ import {
   VersionApi,
   Watch,
 } from '@kubernetes/client-node';
-import { aNamespace, applyManifest, eventually, kubeconfigPath, kubectl } from './cluster.ts';
+import { aNamespace, applyManifest, compose, eventually, kubeconfigPath, kubectl, tryKubectl } from './cluster.ts';
 
 const kubeConfig = new KubeConfig();
 kubeConfig.loadFromFile(kubeconfigPath);
@@ -241,6 +241,9 @@ function connectionsOf(informer: Informer): EventTarget {
 test('an informer that asks for what is long past is told so, and lists again', async (t) => {
   const namespace = await aNamespace(t);
   await core.createNamespacedConfigMap({ namespace, body: configMap(namespace, 'a') });
+  // A server remembers the changes it has seen: a new one has not seen the first ones.
+  await compose('restart', '--timeout=5', 'apiserver');
+  await eventually('the server is back', async () => (await tryKubectl('get', '--raw', '/readyz')).stdout === 'ok');
   let lists = 0;
   const path = `/api/v1/namespaces/${namespace}/configmaps`;
   const list = async () => {
