@@ -84,8 +84,11 @@ interface Model {
   readonly keptEmpty: ReadonlySet<string>;
 }
 
-/** Where an empty list says something else than an absent one, by model: no policies at all are refused, policies left out are the usual ones. */
-const EMPTY_WITH_MEANING: Readonly<Record<string, string>> = { V2HPAScalingRules: 'policies' };
+/**
+ * The field of a model in which an empty list says something else than an absent one. No policies at all are refused, policies left out are the usual
+ * ones; and clients of Kubernetes 1.33 and older insist on a slice's endpoints.
+ */
+const EMPTY_WITH_MEANING: Readonly<Record<string, string>> = { V2HPAScalingRules: 'policies', EndpointSlice: 'endpoints' };
 
 const models = new Map<string, Model>();
 
