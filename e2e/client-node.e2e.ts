@@ -11,7 +11,6 @@ import {
   Health,
   KubeConfig,
   KubernetesObjectApi,
-  ListWatch,
   Metrics,
   makeInformer,
   PatchStrategy,
@@ -20,7 +19,7 @@ import {
   VersionApi,
   Watch,
 } from '@kubernetes/client-node';
-import { aNamespace, applyManifest, compose, eventually, kubeconfigPath, kubectl, tryKubectl } from './cluster.ts';
+import { aNamespace, applyManifest, eventually, kubeconfigPath, kubectl } from './cluster.ts';
 
 const kubeConfig = new KubeConfig();
 kubeConfig.loadFromFile(kubeconfigPath);
@@ -237,30 +236,6 @@ function connectionsOf(informer: Informer): EventTarget {
   });
   return target;
 }
-
-test('an informer that asks for what is long past is told so, and lists again', async (t) => {
-  const namespace = await aNamespace(t);
-  await core.createNamespacedConfigMap({ namespace, body: configMap(namespace, 'a') });
-  // A server remembers the changes it has seen: a new one has not seen the first ones.
-  await compose('restart', '--timeout=5', 'apiserver');
-  await eventually('the server is back', async () => (await tryKubectl('get', '--raw', '/readyz')).stdout === 'ok');
-  let lists = 0;
-  const path = `/api/v1/namespaces/${namespace}/configmaps`;
-  const list = async () => {
-    lists++;
-    const answer = await core.listNamespacedConfigMap({ namespace, labelSelector: 'test=yes' });
-    return lists === 1 ? { ...answer, metadata: { ...answer.metadata, resourceVersion: '1' } } : answer;
-  };
-  const seen = await observe(t, new ListWatch<V1ConfigMap>(path, new Watch(kubeConfig), list, false, 'test=yes'));
-  await eventually('it has listed again', async () => lists === 2);
-  await core.createNamespacedConfigMap({ namespace, body: configMap(namespace, 'b') });
-  await seen.until('add b');
-  assert.equal(lists, 2);
-  assert.deepEqual(
-    seen.entries.filter((entry) => entry.startsWith('error')),
-    [],
-  );
-});
 
 test('it asks whether the server is well, which it is, and for metrics, which are not there', async () => {
   const health = new Health(kubeConfig);
