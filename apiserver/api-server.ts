@@ -10,7 +10,8 @@ import { createRegistry, type Registry } from '#component/metrics.ts';
 import type { Random } from '#component/random.ts';
 import { aborted, runTogether } from '#component/shutdown.ts';
 import { createAdmissionChain } from './admission/admission.ts';
-import { admissionPlugins } from './admission/plugins.ts';
+import { admissionPlugins, ownPlugins } from './admission/plugins.ts';
+import { createPolicySet } from './admission/policies/policy-set.ts';
 import { createRbacAuthorizer } from './authorization/rbac-authorizer.ts';
 import { createCustomResources } from './custom-resources/custom-resources.ts';
 import { createDiscovery } from './discovery/discovery.ts';
@@ -35,6 +36,7 @@ import { addressAt, parseRange } from './service-address-range.ts';
 import { createServiceAddresses } from './service-addresses.ts';
 import type { Storage } from './storage/storage.ts';
 import { createWatchCache, type WatchCache } from './storage/watch-cache.ts';
+import { createWebhookClient } from './webhooks/call-webhook.ts';
 
 /** Between questions whether the storage is there. */
 const FILL_RETRY_MS = 100;
@@ -101,7 +103,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     createServiceAccountTokens(issuer, { keys: tokenKeys, objects, clock, random }),
     options.staticTokens ?? new Map(),
   );
-  const admission = createAdmissionChain(admissionPlugins({ storage, cache, objects, authorizer, clock, random }));
+  const policies = createPolicySet({ cache, log });
+  const webhooks = createWebhookClient({ cache, clock });
+  const admissionDeps = { storage, cache, objects, authorizer, resources, policies, webhooks, clock, random, log };
+  const admission = createAdmissionChain(admissionPlugins(admissionDeps));
+  const ownAdmission = createAdmissionChain(ownPlugins(admissionDeps));
   const kubelets = createKubeletClient(options.kubelet, { clock });
   const deps: PipelineDeps = {
     storage,
@@ -110,6 +116,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     admission,
     serviceAddresses,
     kubelets,
+    webhooks,
     objects,
     tokens,
     authorizer,
@@ -119,7 +126,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     stopping: stopping.signal,
   };
   const customResources = createCustomResources(deps);
-  const postStart = createPostStart(deps, {
+  const ownDeps = { ...deps, admission: ownAdmission };
+  const postStart = createPostStart(ownDeps, {
     ...options.advertise,
     serviceCidr: options.serviceCidr,
     serviceAddress: addressAt(parseRange(options.serviceCidr).first),
@@ -128,6 +136,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     { name: 'etcd', problem: () => (cache.isReady() ? undefined : 'the storage has not been read yet') },
     { name: 'shutdown', problem: () => (stopping.signal.aborted ? 'the server is stopping' : undefined) },
     { name: 'rbac', problem: () => (authorizer.isReady() ? undefined : 'the policy has not been read yet') },
+    { name: 'admission-policies', problem: () => (policies.isReady() ? undefined : 'the admission policies have not been read yet') },
     customResources.check,
     ...postStart.checks,
   ]);
@@ -146,7 +155,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
   async function afterCacheIsFilled(signal: AbortSignal): Promise<void> {
     await untilFilled(cache, clock, signal);
-    await runTogether(signal, [(group) => authorizer.run(group), (group) => customResources.run(group), (group) => postStart.run(group)]);
+    await runTogether(signal, [
+      (group) => authorizer.run(group),
+      (group) => policies.run(group),
+      (group) => customResources.run(group),
+      (group) => postStart.run(group),
+    ]);
   }
 
   async function serve(signal: AbortSignal, onListening?: (port: number) => void): Promise<void> {
@@ -163,6 +177,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     stopping.abort(new Error('the server is stopping'));
     await app.close();
     await kubelets.close();
+    await webhooks.close();
   }
 
   return {
