@@ -76,7 +76,8 @@ export function createServer(deps: ServerDeps): FastifyInstance {
       shouldUpgradeCallback: upgrades.shouldUpgradeCallback,
     },
     bodyLimit: BODY_BYTES_MAX,
-    routerOptions: { maxParamLength: PATH_PART_CHARACTERS_MAX },
+    // Generated clients ask for `/version/` and `/apis/apps/v1/`.
+    routerOptions: { maxParamLength: PATH_PART_CHARACTERS_MAX, ignoreTrailingSlash: true },
     forceCloseConnections: 'idle',
     frameworkErrors: (error, request, reply) => sendError(error, request, reply, deps),
   });
