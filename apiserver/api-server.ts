@@ -20,6 +20,7 @@ import { createKubeletClient, type KubeletCredentials } from './kubelet-client.t
 import { createOpenApi } from './openapi/openapi.ts';
 import type { PipelineDeps } from './pipeline/request.ts';
 import { createPostStart } from './post-start.ts';
+import { createQuotas } from './quotas.ts';
 import { createRequestMetrics } from './request/request-metrics.ts';
 import { createResourceRegistry, type ResourceRegistry } from './resource-registry.ts';
 import type { ResourceDefinition } from './resources/resource-definition.ts';
@@ -82,6 +83,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     resources,
     admission,
     serviceAddresses,
+    quotas: createQuotas({ storage, cache, clock }),
     kubelets,
     objects,
     tokens,

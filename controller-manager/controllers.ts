@@ -14,6 +14,7 @@ import { nodeIpamController } from './node-ipam.ts';
 import { nodeLifecycleController } from './node-lifecycle.ts';
 import { podGarbageController } from './pod-garbage-collector.ts';
 import { replicaSetController } from './replica-set.ts';
+import { resourceQuotaController } from './resource-quota.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
 import type { SharedCaches } from './shared-caches.ts';
@@ -48,6 +49,7 @@ export function listControllers(caches: SharedCaches, { clusterCidr, rootCa }: C
     { component: 'controllermanager', run: (deps, signal) => runController(disruptionController(caches), deps, signal) },
     { component: 'endpoint-slice-controller', run: (deps, signal) => runController(endpointSliceController(caches), deps, signal) },
     { component: 'endpoint-controller', run: (deps, signal) => runController(endpointsController(caches), deps, signal) },
+    { component: 'resourcequota-controller', run: (deps, signal) => runController(resourceQuotaController(caches), deps, signal) },
     { component: 'namespace-controller', run: (deps, signal) => runController(namespaceController(caches), deps, signal) },
     { component: 'serviceaccount-controller', run: (deps, signal) => runController(serviceAccountController(caches), deps, signal) },
     { component: 'root-ca-cert-publisher', run: (deps, signal) => runController(rootCaPublisher(caches, rootCa), deps, signal) },

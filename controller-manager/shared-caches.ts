@@ -18,6 +18,8 @@ import {
   poddisruptionbudgets,
   pods,
   replicasets,
+  replicationcontrollers,
+  resourcequotas,
   serviceaccounts,
   services,
   statefulsets,
@@ -38,6 +40,8 @@ import type {
   Pod,
   PodDisruptionBudget,
   ReplicaSet,
+  ReplicationController,
+  ResourceQuota,
   Service,
   ServiceAccount,
   StatefulSet,
@@ -71,6 +75,7 @@ export interface SharedCaches {
   readonly random: Random;
   readonly deployments: Informer<Deployment>;
   readonly replicaSets: Informer<ReplicaSet>;
+  readonly replicationControllers: Informer<ReplicationController>;
   readonly statefulSets: Informer<StatefulSet>;
   readonly daemonSets: Informer<DaemonSet>;
   readonly jobs: Informer<Job>;
@@ -87,6 +92,7 @@ export interface SharedCaches {
   readonly endpoints: Informer<Endpoints>;
   readonly serviceAccounts: Informer<ServiceAccount>;
   readonly configMaps: Informer<ConfigMap>;
+  readonly resourceQuotas: Informer<ResourceQuota>;
   /** Every resource that may own or be owned, the ones above included; running it keeps all copies current. */
   readonly all: ResourceCaches;
 }
@@ -98,6 +104,7 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
   const caches = {
     deployments: createInformer({ type: deployments, indexes }, deps),
     replicaSets: createInformer({ type: replicasets, indexes: controlledIndexes }, deps),
+    replicationControllers: createInformer({ type: replicationcontrollers, indexes }, deps),
     statefulSets: createInformer({ type: statefulsets, indexes }, deps),
     daemonSets: createInformer({ type: daemonsets, indexes }, deps),
     jobs: createInformer({ type: jobs, indexes: controlledIndexes }, deps),
@@ -114,6 +121,7 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     leases: createInformer({ type: leases, indexes }, deps),
     serviceAccounts: createInformer({ type: serviceaccounts, indexes }, deps),
     configMaps: createInformer({ type: configmaps, indexes }, deps),
+    resourceQuotas: createInformer({ type: resourcequotas, indexes }, deps),
   };
   const all = createResourceCaches(Object.values(caches), (type) => createInformer({ type, indexes }, deps), deps);
   const { client, clock, random } = deps;

@@ -34,7 +34,9 @@ export async function replaceObject(
     const owned = withOwners(wanted, current, request, deps, options, ownersOf);
     const changed = await changeOf(owned, current, request, deps, options);
     const object = withoutIdleTimes(await reservations.reserve(changed, current), current);
-    return { action: isDeletable(object, current) ? 'delete' : 'write', object } as const;
+    if (isDeletable(object, current)) return { action: 'delete', object } as const;
+    const charged = { definition, object, previous: current, subresource: info.subresource };
+    return { action: 'write', object, alongside: await deps.quotas.plan(charged) } as const;
   };
   const modified = await settle(reservations, () => modifyStored(target, deps, change));
   if (modified.outcome === 'deleted' && !options.isDryRun) await deps.serviceAddresses.releaseAll(modified.object);

@@ -37,6 +37,7 @@ async function watched(query: string, openWatch: () => CacheWatch, clock = creat
     resources: createResourceRegistry([configmaps]),
     admission: { mutate: fail, validate: fail },
     serviceAddresses: { session: fail, releaseAll: fail, repair: fail },
+    quotas: { plan: fail, charge: fail },
     kubelets: { stream: fail, upgrade: fail, close: fail },
     objects: { find: fail, read: fail },
     tokens: { apiAudiences: [], issue: fail, authenticate: fail },
