@@ -15,6 +15,7 @@ import {
   namespaces,
   nodes,
   persistentvolumeclaims,
+  persistentvolumes,
   poddisruptionbudgets,
   pods,
   replicasets,
@@ -36,6 +37,7 @@ import type {
   Lease,
   Namespace,
   Node,
+  PersistentVolume,
   PersistentVolumeClaim,
   Pod,
   PodDisruptionBudget,
@@ -83,6 +85,7 @@ export interface SharedCaches {
   readonly controllerRevisions: Informer<ControllerRevision>;
   readonly pods: Informer<Pod>;
   readonly persistentVolumeClaims: Informer<PersistentVolumeClaim>;
+  readonly persistentVolumes: Informer<PersistentVolume>;
   readonly podDisruptionBudgets: Informer<PodDisruptionBudget>;
   readonly services: Informer<Service>;
   readonly endpointSlices: Informer<EndpointSlice>;
@@ -112,6 +115,7 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     controllerRevisions: createInformer({ type: controllerrevisions, indexes: controlledIndexes }, deps),
     pods: createInformer({ type: pods, indexes: podIndexes }, deps),
     persistentVolumeClaims: createInformer({ type: persistentvolumeclaims, indexes }, deps),
+    persistentVolumes: createInformer({ type: persistentvolumes, indexes }, deps),
     podDisruptionBudgets: createInformer({ type: poddisruptionbudgets, indexes }, deps),
     services: createInformer({ type: services, indexes }, deps),
     endpointSlices: createInformer({ type: endpointslices, indexes: { ...indexes, [SERVICE]: serviceIndex } }, deps),

@@ -8,12 +8,15 @@ import type { Storage } from '../storage/storage.ts';
 import type { WatchCache } from '../storage/watch-cache.ts';
 import type { AdmissionPlugin } from './admission.ts';
 import { certificateRequests } from './certificate-requests.ts';
+import { defaultIngressClass, defaultStorageClass } from './default-class.ts';
 import { defaultTolerations } from './default-tolerations.ts';
+import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { noEscalation } from './no-escalation.ts';
 import { priority } from './priority.ts';
 import { serviceAccount } from './service-account.ts';
 import { serviceTypeChange } from './service-type-change.ts';
+import { storageProtection } from './storage-protection.ts';
 import { taintNewNodes } from './taint-new-nodes.ts';
 
 export interface AdmissionDeps {
@@ -28,10 +31,14 @@ export interface AdmissionDeps {
 export function admissionPlugins(deps: AdmissionDeps): readonly AdmissionPlugin[] {
   return [
     namespaceLifecycle(deps),
+    limitRanger(deps),
     serviceAccount(deps),
     taintNewNodes,
     priority(deps),
     defaultTolerations,
+    defaultStorageClass(deps),
+    storageProtection,
+    defaultIngressClass(deps),
     serviceTypeChange,
     certificateRequests(deps),
     noEscalation(deps),
