@@ -674,10 +674,10 @@ describe('bad input is answered, never a failure of the server', () => {
     {
       it: 'a subresource that is not there yet',
       method: 'POST',
-      path: `${PODS}/x/eviction`,
+      path: `${PODS}/x/proxy`,
       body: {},
       code: 501,
-      says: /pods\/eviction is not supported yet/,
+      says: /pods\/proxy is not supported yet/,
     },
     {
       it: 'a deletion policy that is none',
@@ -708,7 +708,7 @@ describe('what there is', () => {
     assert.equal(all.at('kind'), 'APIGroupDiscoveryList');
     const core = (await call('GET', '/api/v1')).text;
     assert.ok(core.includes('"pods/exec"'));
-    assert.ok(!core.includes('"pods/ephemeralcontainers"'), 'what is not served is not shown');
+    assert.ok(!core.includes('"pods/proxy"'), 'what is not served is not shown');
   });
 
   test('is described for kubectl: kinds, merge keys, field validation', async () => {

@@ -71,7 +71,8 @@ function appliedTo(
   const object = withLastApplied(merged.object, configuration.given, options.fieldManager);
   const stored = asJson(current);
   const status = memberOf(request.info.subresource === 'status' ? object : stored, 'status');
-  const parts = request.info.subresource === '' ? object : stored;
+  const { subresource } = request.info;
+  const parts = subresource === '' || request.definition.changeThrough !== undefined ? object : stored;
   const wanted = decode(request, { ...parts, ...(status === undefined ? {} : { status }) });
   throwIfMisplaced(wanted, request);
   return withManagedFields(withPreconditions(wanted, configuration), merged.managedFields);

@@ -16,11 +16,26 @@ import type { ApiRequest, PipelineDeps } from './request.ts';
 import { parseWriteOptions } from './write-options.ts';
 
 export async function bindPod(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
-  const { definition, info, signal } = request;
+  const options = parseWriteOptions(request.query, 'CreateOptions');
+  return bind(decodeBodyAs(bindings, request, options.fieldValidation), request.info.name, options.isDryRun, request, deps);
+}
+
+/** POST bindings, the older way: the pod is the one that the binding is called after. */
+export async function createBinding(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
   const options = parseWriteOptions(request.query, 'CreateOptions');
   const binding = decodeBodyAs(bindings, request, options.fieldValidation);
-  throwIfMismatched(binding, info.name);
-  await modifyStored({ definition, namespace: info.namespace, name: info.name, isDryRun: options.isDryRun, signal }, deps, (pod) => {
+  const { name = '', namespace = '' } = binding.metadata;
+  if (name === '') throw new ApiError('BadRequest', 'name must be provided');
+  if (namespace !== '' && namespace !== request.info.namespace) {
+    throw new ApiError('BadRequest', 'the namespace of the provided object does not match the namespace sent on the request');
+  }
+  return bind(binding, name, options.isDryRun, request, deps);
+}
+
+async function bind(binding: Binding, name: string, isDryRun: boolean, { info, signal }: ApiRequest, deps: PipelineDeps): Promise<Answer> {
+  throwIfMismatched(binding, name);
+  const definition = deps.resources.get(pods);
+  await modifyStored({ definition, namespace: info.namespace, name, isDryRun, signal }, deps, (pod) => {
     if (!isOfType(pods, pod)) throw new ApiError('InternalError', `the stored value is a ${pod.kind}, not a Pod`);
     throwIfUnbindable(pod, binding);
     return { action: 'write', object: bound(pod, binding, formatTime(deps.clock.now())) };

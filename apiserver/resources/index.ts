@@ -1,7 +1,9 @@
 /** The kinds that this version serves: adding one is its definition and a line in this list. What acts on each stands in docs/differences.md. */
+import { bindings } from './bindings.ts';
 import { certificatesigningrequests } from './certificatesigningrequests.ts';
 import { clusterrolebindings } from './clusterrolebindings.ts';
 import { clusterroles } from './clusterroles.ts';
+import { componentstatuses } from './componentstatuses.ts';
 import { configmaps } from './configmaps.ts';
 import { controllerrevisions } from './controllerrevisions.ts';
 import { cronjobs } from './cronjobs.ts';
@@ -67,6 +69,8 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   controllerrevisions,
   replicationcontrollers,
   podtemplates,
+  bindings,
+  componentstatuses,
   jobs,
   cronjobs,
   endpointslices,
