@@ -27,6 +27,7 @@ const QUANTITY_FIELDS = new Set(
     'EmptyDirVolumeSource: sizeLimit',
     'LimitRangeItem: default defaultRequest max maxLimitRequestRatio min',
     'NodeAllocatableResourceClaimStatus: resources',
+    'NodeAllocatableResourceMapping: allocationMultiplier',
     'NodeStatus: allocatable capacity',
     'Overhead: podFixed',
     'PersistentVolumeClaimStatus: allocatedResources capacity',

@@ -1636,7 +1636,7 @@ export const schemas: Readonly<Record<string, Readonly<Record<string, string>>>>
     resources: '{}quantity!',
   },
   NodeAllocatableResourceMapping: {
-    allocationMultiplier: 'string',
+    allocationMultiplier: 'quantity',
     capacityKey: 'string',
   },
   NodeCondition: {

@@ -51,6 +51,7 @@ const mergeKeys: Readonly<Record<string, string>> = {
   'PriorityLevelConfigurationStatus.conditions': 'type',
   'ReplicaSetStatus.conditions': 'type',
   'ReplicationControllerStatus.conditions': 'type',
+  'ResourceClaimStatus.reservedFor': 'uid',
   'ServiceAccount.secrets': 'name',
   'ServiceCIDRStatus.conditions': 'type',
   'ServiceSpec.ports': 'port',

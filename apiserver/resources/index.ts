@@ -13,6 +13,7 @@ import { csistoragecapacities } from './csistoragecapacities.ts';
 import { customresourcedefinitions } from './customresourcedefinitions.ts';
 import { daemonsets } from './daemonsets.ts';
 import { deployments } from './deployments.ts';
+import { deviceclasses } from './deviceclasses.ts';
 import { endpoints } from './endpoints.ts';
 import { endpointslices } from './endpointslices.ts';
 import { events, eventsOfOwnGroup } from './events.ts';
@@ -35,7 +36,10 @@ import { priorityclasses } from './priorityclasses.ts';
 import { replicasets } from './replicasets.ts';
 import { replicationcontrollers } from './replicationcontrollers.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
+import { resourceclaims } from './resourceclaims.ts';
+import { resourceclaimtemplates } from './resourceclaimtemplates.ts';
 import { resourcequotas } from './resourcequotas.ts';
+import { resourceslices } from './resourceslices.ts';
 import { rolebindings } from './rolebindings.ts';
 import { roles } from './roles.ts';
 import { runtimeclasses } from './runtimeclasses.ts';
@@ -98,4 +102,8 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   volumeattributesclasses,
   runtimeclasses,
   certificatesigningrequests,
+  deviceclasses,
+  resourceclaims,
+  resourceclaimtemplates,
+  resourceslices,
 ];
