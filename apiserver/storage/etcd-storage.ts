@@ -78,10 +78,6 @@ export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
     throw new StorageError('compacted', error.message);
   }
 
-<<<<<<< HEAD
-  /** Does `write`, and what goes alongside, if every key is where it is expected; otherwise throws what is the matter. Gives the write's revision. */
-  async function writeAt(key: string, expected: bigint, write: Operation, alongside: readonly AlongsideWrite[] = []): Promise<bigint> {
-=======
   async function canRead(revision: bigint): Promise<boolean> {
     try {
       await client.range({ key: REVISION_KEY, keys_only: true, revision: String(revision) });
@@ -92,9 +88,8 @@ export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
     }
   }
 
-  /** Does `write` if the key's revision is `expected`; otherwise throws what is the matter, with what is there. Gives the write's revision. */
-  async function writeAt(key: string, expected: bigint, write: NonNullable<ITxnRequest['success']>[number]): Promise<bigint> {
->>>>>>> main
+  /** Does `write`, and what goes alongside, if every key is where it is expected; otherwise throws what is the matter. Gives the write's revision. */
+  async function writeAt(key: string, expected: bigint, write: Operation, alongside: readonly AlongsideWrite[] = []): Promise<bigint> {
     const response = await client.txn({
       compare: [isAt(key, expected), ...alongside.map((other) => isAt(other.key, other.expected))],
       success: [write, ...alongside.map((other) => putOf(other.key, encodeObject(other.object)))],
