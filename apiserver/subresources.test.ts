@@ -204,6 +204,14 @@ describe('a resize', () => {
   });
 });
 
+test('kubectl drain finds in discovery that pods can be evicted', async () => {
+  const { body } = await call('GET', '/api/v1');
+  const resources: readonly { readonly name?: string; readonly group?: string; readonly version?: string; readonly kind?: string }[] =
+    Object(body).resources;
+  const eviction = resources.find(({ name }) => name === 'pods/eviction');
+  assert.deepEqual([eviction?.group, eviction?.version, eviction?.kind], ['policy', 'v1', 'Eviction']);
+});
+
 test('a pod is bound by a Binding of its own too', async () => {
   const spec = { containers: [{ name: 'c', image: 'i' }] };
   await call('POST', PODS, { metadata: { name: 'bound' }, spec });
