@@ -6,6 +6,7 @@ import {
   configmaps,
   controllerrevisions,
   cronjobs,
+  customresourcedefinitions,
   daemonsets,
   deployments,
   endpoints,
@@ -24,11 +25,13 @@ import {
   serviceaccounts,
   services,
   statefulsets,
+  validatingadmissionpolicies,
 } from '#api/generated/resources.ts';
 import type {
   ConfigMap,
   ControllerRevision,
   CronJob,
+  CustomResourceDefinition,
   DaemonSet,
   Deployment,
   EndpointSlice,
@@ -47,6 +50,7 @@ import type {
   Service,
   ServiceAccount,
   StatefulSet,
+  ValidatingAdmissionPolicy,
 } from '#api/generated/types.ts';
 import { keyOf } from '#api/meta/object-key.ts';
 import { controllerOf } from '#api/meta/owner-reference.ts';
@@ -96,6 +100,8 @@ export interface SharedCaches {
   readonly serviceAccounts: Informer<ServiceAccount>;
   readonly configMaps: Informer<ConfigMap>;
   readonly resourceQuotas: Informer<ResourceQuota>;
+  readonly customResourceDefinitions: Informer<CustomResourceDefinition>;
+  readonly validatingAdmissionPolicies: Informer<ValidatingAdmissionPolicy>;
   /** Every resource that may own or be owned, the ones above included; running it keeps all copies current. */
   readonly all: ResourceCaches;
 }
@@ -126,6 +132,8 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     serviceAccounts: createInformer({ type: serviceaccounts, indexes }, deps),
     configMaps: createInformer({ type: configmaps, indexes }, deps),
     resourceQuotas: createInformer({ type: resourcequotas, indexes }, deps),
+    customResourceDefinitions: createInformer({ type: customresourcedefinitions, indexes }, deps),
+    validatingAdmissionPolicies: createInformer({ type: validatingadmissionpolicies, indexes }, deps),
   };
   const all = createResourceCaches(Object.values(caches), (type) => createInformer({ type, indexes }, deps), deps);
   const { client, clock, random } = deps;
