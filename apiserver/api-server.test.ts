@@ -687,14 +687,6 @@ describe('bad input is answered, never a failure of the server', () => {
       says: /only the following media types are accepted/,
     },
     {
-      it: 'a subresource that is not there yet',
-      method: 'POST',
-      path: `${PODS}/x/eviction`,
-      body: {},
-      code: 501,
-      says: /pods\/eviction is not supported yet/,
-    },
-    {
       it: 'a deletion policy that is none',
       method: 'DELETE',
       path: `${CONFIG_MAPS}/x?propagationPolicy=Maybe`,
@@ -722,8 +714,7 @@ describe('what there is', () => {
     const all = await call('GET', '/apis', undefined, { headers: { accept } });
     assert.equal(all.at('kind'), 'APIGroupDiscoveryList');
     const core = (await call('GET', '/api/v1')).text;
-    assert.ok(core.includes('"pods/exec"'));
-    assert.ok(!core.includes('"pods/ephemeralcontainers"'), 'what is not served is not shown');
+    for (const subresource of ['pods/exec', 'pods/eviction', 'services/proxy']) assert.ok(core.includes(`"${subresource}"`), subresource);
   });
 
   test('is described for kubectl: kinds, merge keys, field validation', async () => {

@@ -23,6 +23,7 @@ import { createKubeletClient, type KubeletCredentials } from './kubelet-client.t
 import { createOpenApi } from './openapi/openapi.ts';
 import type { PipelineDeps } from './pipeline/request.ts';
 import { createPostStart } from './post-start.ts';
+import { createQuotas } from './quotas.ts';
 import { createRequestMetrics } from './request/request-metrics.ts';
 import { withStaticTokens } from './request/static-tokens.ts';
 import type { User } from './request/user.ts';
@@ -119,6 +120,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     resources,
     admission,
     serviceAddresses,
+    quotas: createQuotas({ storage, cache, clock }),
     kubelets,
     webhooks,
     objects,

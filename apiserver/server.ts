@@ -310,9 +310,14 @@ function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply,
   const apiError = toApiError(error);
   if (apiError.code >= 500) log.error({ err: apiError, method: request.method, path: request.url }, 'a request failed');
   if (apiError.reason === 'Unauthorized') log.info({ why: apiError.cause, path: request.url }, 'unable to authenticate the request');
-  const retryAfterSeconds = apiError.details?.retryAfterSeconds ?? (apiError.reason === 'TooManyRequests' ? 1 : 0);
-  if (retryAfterSeconds > 0) reply.header('retry-after', String(retryAfterSeconds));
+  const waitSeconds = retryAfterSeconds(apiError);
+  if (waitSeconds > 0) reply.header('retry-after', String(waitSeconds));
   return sendEncoded(encodeValue(toStatus(apiError), apiError.code, { mediaType: errorMediaType(request) }), reply);
+}
+
+/** Clients that are told so try again by themselves; an error that says when, says it, and one that gives its causes wants to be read first. */
+function retryAfterSeconds({ reason, details }: ApiError): number {
+  return details?.retryAfterSeconds ?? (reason === 'TooManyRequests' && details?.causes === undefined ? 1 : 0);
 }
 
 /** A Status has every form, whatever the request was for. */

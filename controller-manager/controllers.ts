@@ -14,10 +14,13 @@ import { nodeIpamController } from './node-ipam.ts';
 import { nodeLifecycleController } from './node-lifecycle.ts';
 import { podGarbageController } from './pod-garbage-collector.ts';
 import { replicaSetController } from './replica-set.ts';
+import { replicationControllerController } from './replication-controller.ts';
+import { resourceQuotaController } from './resource-quota.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
 import type { SharedCaches } from './shared-caches.ts';
 import { statefulSetController } from './stateful-set.ts';
+import { claimProtectionController, volumeProtectionController } from './storage-protection.ts';
 import { taintEvictionController } from './taint-eviction.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 import { validatingPolicyStatusController } from './validating-admission-policy.ts';
@@ -40,6 +43,7 @@ export function listControllers(caches: SharedCaches, { clusterCidr, rootCa }: C
   return [
     { component: 'deployment-controller', run: (deps, signal) => runController(deploymentController(caches), deps, signal) },
     { component: 'replicaset-controller', run: (deps, signal) => runController(replicaSetController(caches), deps, signal) },
+    { component: 'replication-controller', run: (deps, signal) => runController(replicationControllerController(caches), deps, signal) },
     { component: 'statefulset-controller', run: (deps, signal) => runController(statefulSetController(caches), deps, signal) },
     { component: 'daemonset-controller', run: (deps, signal) => runController(daemonSetController(caches), deps, signal) },
     { component: 'job-controller', run: (deps, signal) => runController(jobController(caches), deps, signal) },
@@ -49,6 +53,9 @@ export function listControllers(caches: SharedCaches, { clusterCidr, rootCa }: C
     { component: 'controllermanager', run: (deps, signal) => runController(disruptionController(caches), deps, signal) },
     { component: 'endpoint-slice-controller', run: (deps, signal) => runController(endpointSliceController(caches), deps, signal) },
     { component: 'endpoint-controller', run: (deps, signal) => runController(endpointsController(caches), deps, signal) },
+    { component: 'resourcequota-controller', run: (deps, signal) => runController(resourceQuotaController(caches), deps, signal) },
+    { component: 'pvc-protection-controller', run: (deps, signal) => runController(claimProtectionController(caches), deps, signal) },
+    { component: 'pv-protection-controller', run: (deps, signal) => runController(volumeProtectionController(caches), deps, signal) },
     { component: 'namespace-controller', run: (deps, signal) => runController(namespaceController(caches), deps, signal) },
     { component: 'serviceaccount-controller', run: (deps, signal) => runController(serviceAccountController(caches), deps, signal) },
     { component: 'root-ca-cert-publisher', run: (deps, signal) => runController(rootCaPublisher(caches, rootCa), deps, signal) },

@@ -37,7 +37,14 @@ export type ExpectedScale =
 export function disruptionController(caches: SharedCaches): ControllerDefinition<DisruptionSnapshot> {
   return {
     name: 'disruption',
-    informers: [caches.podDisruptionBudgets, caches.pods, caches.replicaSets, caches.deployments, caches.statefulSets],
+    informers: [
+      caches.podDisruptionBudgets,
+      caches.pods,
+      caches.replicaSets,
+      caches.deployments,
+      caches.statefulSets,
+      caches.replicationControllers,
+    ],
     triggers: [onChange(caches.podDisruptionBudgets), onRelatedChange(caches.pods, (pod) => budgetsOf(caches, pod))],
     snapshot: (key) => snapshotDisruption(key, caches),
     reconcile: reconcileDisruption,
@@ -161,11 +168,10 @@ function tellOf({ budget, pods, scale }: DisruptionSnapshot): readonly Action[] 
   return [event(budget, 'Warning', 'UnmanagedPods', message)];
 }
 
+type ScaledCaches = Pick<SharedCaches, 'replicaSets' | 'deployments' | 'statefulSets' | 'replicationControllers'>;
+
 /** The sum of what the pods' controllers are to have, each controller once. */
-export function expectedScale(
-  pods: readonly Pod[],
-  caches: Pick<SharedCaches, 'replicaSets' | 'deployments' | 'statefulSets'>,
-): ExpectedScale {
+export function expectedScale(pods: readonly Pod[], caches: ScaledCaches): ExpectedScale {
   const scales = new Map<string, number>();
   for (const pod of pods) {
     const owner = controllerOf(pod);
@@ -183,7 +189,7 @@ export function expectedScale(
 function scaleOf(
   { apiVersion, kind, uid }: { readonly apiVersion: string; readonly kind: string; readonly uid: string },
   key: ObjectKey,
-  { replicaSets, deployments, statefulSets }: Pick<SharedCaches, 'replicaSets' | 'deployments' | 'statefulSets'>,
+  { replicaSets, deployments, statefulSets, replicationControllers }: ScaledCaches,
 ): { readonly uid: string; readonly replicas: number } | string | undefined {
   switch (`${apiVersion} ${kind}`) {
     case 'apps/v1 StatefulSet':
@@ -194,6 +200,10 @@ function scaleOf(
       const deployment = owner?.kind === 'Deployment' ? deployments.store.find({ ...key, name: owner.name }) : undefined;
       const { metadata, spec } = deployment ?? found;
       return { uid: metadata.uid, replicas: spec.replicas ?? 1 };
+    }
+    case 'v1 ReplicationController': {
+      const found = replicationControllers.store.find(key);
+      return found?.metadata.uid === uid ? { uid, replicas: found.spec.replicas ?? 1 } : undefined;
     }
     default:
       return `${kind.toLowerCase()}s.${apiVersion.includes('/') ? apiVersion.split('/')[0] : ''} does not implement the scale subresource`;

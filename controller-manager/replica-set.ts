@@ -5,11 +5,11 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { pods, replicasets } from '#api/generated/resources.ts';
-import type { Pod, ReplicaSet } from '#api/generated/types.ts';
+import type { Pod, ReplicaSet, ReplicaSetStatus } from '#api/generated/types.ts';
 import { compileLabelSelector } from '#api/meta/label-selector.ts';
 import type { ObjectKey } from '#api/meta/object-key.ts';
 import { controllerOf } from '#api/meta/owner-reference.ts';
-import type { Draft } from '#api/meta/resource-type.ts';
+import type { ApiObject, Draft, ResourceType } from '#api/meta/resource-type.ts';
 import { type Action, updateStatus } from '#client/apply-actions.ts';
 import { type ActionFailure, type ControllerDefinition, onChange, onOwnedChange } from '#client/controller.ts';
 import { randomSuffix } from '#component/random.ts';
@@ -75,37 +75,50 @@ export async function snapshotReplicaSet(
 }
 
 export function reconcileReplicaSet(snapshot: ReplicaSetSnapshot): readonly Action[] {
-  const { replicaSet, candidates, mayAdopt, nowMs, failure } = snapshot;
-  const { selector, minReadySeconds = 0 } = replicaSet.spec;
-  const living = candidates.filter((pod) => isActive(pod) || controllerOf(pod)?.uid === replicaSet.metadata.uid);
-  const { claimed, actions } = claimObjects({
-    owner: replicaSet,
-    ownerType: replicasets,
-    selector,
-    type: pods,
-    candidates: living,
-    mayAdopt,
-  });
-  // What was adopted or released shows in the caches first; counting it now would make or delete a pod too many.
-  if (actions.length > 0) return actions;
-  const active = claimed.filter(isActive);
-  const scaling = replicaSet.metadata.deletionTimestamp === undefined ? scale(snapshot, active) : [];
-  const status = summarizePods(replicaSet, claimed, { nowMs, failure });
-  const isSame = isDeepStrictEqual(replicaSet.status ?? {}, status);
-  const afterMs = availabilityCheckAfterMs(active, minReadySeconds, nowMs);
-  return [
-    ...scaling,
-    ...(isSame ? [] : [updateStatus(replicasets, { ...replicaSet, status })]),
-    ...(afterMs === undefined ? [] : [{ verb: 'requeue', afterMs } as const]),
-  ];
+  const { replicaSet } = snapshot;
+  const { changes, status, later } = planReplicas(snapshot, replicasets);
+  return [...changes, ...(status === undefined ? [] : [updateStatus(replicasets, { ...replicaSet, status })]), ...later];
 }
 
-function scale(snapshot: ReplicaSetSnapshot, active: readonly Pod[]): readonly Action[] {
+export interface ReplicaPlan {
+  readonly changes: readonly Action[];
+  /** Undefined while there is nothing new to say. */
+  readonly status: ReplicaSetStatus | undefined;
+  readonly later: readonly Action[];
+}
+
+/** What to do about the pods of a ReplicaSet, or of what can be looked at as one. */
+export function planReplicas(snapshot: ReplicaSetSnapshot, ownerType: ResourceType<ApiObject>): ReplicaPlan {
+  const { replicaSet, candidates, mayAdopt, nowMs } = snapshot;
+  const { selector, minReadySeconds = 0 } = replicaSet.spec;
+  const living = candidates.filter((pod) => isActive(pod) || controllerOf(pod)?.uid === replicaSet.metadata.uid);
+  const { claimed, actions } = claimObjects({ owner: replicaSet, ownerType, selector, type: pods, candidates: living, mayAdopt });
+  // What was adopted or released shows in the caches first; counting it now would make or delete a pod too many.
+  if (actions.length > 0) return { changes: actions, status: undefined, later: [] };
+  const active = claimed.filter(isActive);
+  const changes = replicaSet.metadata.deletionTimestamp === undefined ? scale(snapshot, active, ownerType) : [];
+  const status = summarizePods(replicaSet, claimed, { nowMs, failure: standingFailure(snapshot, changes) });
+  const afterMs = availabilityCheckAfterMs(active, minReadySeconds, nowMs);
+  return {
+    changes,
+    status: isDeepStrictEqual(replicaSet.status ?? {}, status) ? undefined : status,
+    later: afterMs === undefined ? [] : [{ verb: 'requeue', afterMs }],
+  };
+}
+
+/** What failed is only worth telling while it is still wanted. */
+function standingFailure({ failure }: ReplicaSetSnapshot, changes: readonly Action[]): ReplicaSetSnapshot['failure'] {
+  const verb = failure?.reason === 'FailedCreate' ? 'create' : 'delete';
+  return changes.some((change) => change.verb === verb) ? failure : undefined;
+}
+
+function scale(snapshot: ReplicaSetSnapshot, active: readonly Pod[], ownerType: ResourceType<ApiObject>): readonly Action[] {
   const { replicaSet, siblings, nowMs } = snapshot;
   const missing = (replicaSet.spec.replicas ?? 1) - active.length;
   if (missing > 0) {
     if (!snapshot.mayCreate) return [];
-    return Array.from({ length: Math.min(missing, PODS_PER_SYNC_MAX) }, () => createPod(replicaSet, newPod(replicaSet, snapshot.suffix())));
+    const makeOne = () => createPod(replicaSet, newPod(replicaSet, ownerType, snapshot.suffix()));
+    return Array.from({ length: Math.min(missing, PODS_PER_SYNC_MAX) }, makeOne);
   }
   const surplus = Math.min(-missing, PODS_PER_SYNC_MAX);
   return surplus === 0
@@ -115,10 +128,10 @@ function scale(snapshot: ReplicaSetSnapshot, active: readonly Pod[]): readonly A
         .map((pod) => deletePod(replicaSet, pod));
 }
 
-function newPod(replicaSet: ReplicaSet, suffix: string): Draft<Pod> {
+function newPod(replicaSet: ReplicaSet, ownerType: ResourceType<ApiObject>, suffix: string): Draft<Pod> {
   const generateName = `${replicaSet.metadata.name}-`;
   const { template } = replicaSet.spec;
-  return podFromTemplate({ owner: replicaSet, ownerType: replicasets, template, name: generatedName(generateName, suffix), generateName });
+  return podFromTemplate({ owner: replicaSet, ownerType, template, name: generatedName(generateName, suffix), generateName });
 }
 
 function siblingPods(replicaSet: ReplicaSet, caches: SharedCaches): readonly Pod[] {
@@ -127,7 +140,8 @@ function siblingPods(replicaSet: ReplicaSet, caches: SharedCaches): readonly Pod
   return siblings.flatMap(({ metadata }) => caches.pods.store.listByIndex(CONTROLLER, metadata.uid)).filter(isActive);
 }
 
-function describeFailure(failure: ActionFailure | undefined): ReplicaSetSnapshot['failure'] {
+/** As a condition tells it. */
+export function describeFailure(failure: ActionFailure | undefined): ReplicaSetSnapshot['failure'] {
   if (failure?.action.verb === 'create') return { reason: 'FailedCreate', message: failure.message };
   return failure?.action.verb === 'delete' ? { reason: 'FailedDelete', message: failure.message } : undefined;
 }

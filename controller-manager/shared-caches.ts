@@ -16,9 +16,12 @@ import {
   namespaces,
   nodes,
   persistentvolumeclaims,
+  persistentvolumes,
   poddisruptionbudgets,
   pods,
   replicasets,
+  replicationcontrollers,
+  resourcequotas,
   serviceaccounts,
   services,
   statefulsets,
@@ -37,10 +40,13 @@ import type {
   Lease,
   Namespace,
   Node,
+  PersistentVolume,
   PersistentVolumeClaim,
   Pod,
   PodDisruptionBudget,
   ReplicaSet,
+  ReplicationController,
+  ResourceQuota,
   Service,
   ServiceAccount,
   StatefulSet,
@@ -75,6 +81,7 @@ export interface SharedCaches {
   readonly random: Random;
   readonly deployments: Informer<Deployment>;
   readonly replicaSets: Informer<ReplicaSet>;
+  readonly replicationControllers: Informer<ReplicationController>;
   readonly statefulSets: Informer<StatefulSet>;
   readonly daemonSets: Informer<DaemonSet>;
   readonly jobs: Informer<Job>;
@@ -82,6 +89,7 @@ export interface SharedCaches {
   readonly controllerRevisions: Informer<ControllerRevision>;
   readonly pods: Informer<Pod>;
   readonly persistentVolumeClaims: Informer<PersistentVolumeClaim>;
+  readonly persistentVolumes: Informer<PersistentVolume>;
   readonly podDisruptionBudgets: Informer<PodDisruptionBudget>;
   readonly services: Informer<Service>;
   readonly endpointSlices: Informer<EndpointSlice>;
@@ -91,6 +99,7 @@ export interface SharedCaches {
   readonly endpoints: Informer<Endpoints>;
   readonly serviceAccounts: Informer<ServiceAccount>;
   readonly configMaps: Informer<ConfigMap>;
+  readonly resourceQuotas: Informer<ResourceQuota>;
   readonly customResourceDefinitions: Informer<CustomResourceDefinition>;
   readonly validatingAdmissionPolicies: Informer<ValidatingAdmissionPolicy>;
   /** Every resource that may own or be owned, the ones above included; running it keeps all copies current. */
@@ -104,6 +113,7 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
   const caches = {
     deployments: createInformer({ type: deployments, indexes }, deps),
     replicaSets: createInformer({ type: replicasets, indexes: controlledIndexes }, deps),
+    replicationControllers: createInformer({ type: replicationcontrollers, indexes }, deps),
     statefulSets: createInformer({ type: statefulsets, indexes }, deps),
     daemonSets: createInformer({ type: daemonsets, indexes }, deps),
     jobs: createInformer({ type: jobs, indexes: controlledIndexes }, deps),
@@ -111,6 +121,7 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     controllerRevisions: createInformer({ type: controllerrevisions, indexes: controlledIndexes }, deps),
     pods: createInformer({ type: pods, indexes: podIndexes }, deps),
     persistentVolumeClaims: createInformer({ type: persistentvolumeclaims, indexes }, deps),
+    persistentVolumes: createInformer({ type: persistentvolumes, indexes }, deps),
     podDisruptionBudgets: createInformer({ type: poddisruptionbudgets, indexes }, deps),
     services: createInformer({ type: services, indexes }, deps),
     endpointSlices: createInformer({ type: endpointslices, indexes: { ...indexes, [SERVICE]: serviceIndex } }, deps),
@@ -120,6 +131,7 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     leases: createInformer({ type: leases, indexes }, deps),
     serviceAccounts: createInformer({ type: serviceaccounts, indexes }, deps),
     configMaps: createInformer({ type: configmaps, indexes }, deps),
+    resourceQuotas: createInformer({ type: resourcequotas, indexes }, deps),
     customResourceDefinitions: createInformer({ type: customresourcedefinitions, indexes }, deps),
     validatingAdmissionPolicies: createInformer({ type: validatingadmissionpolicies, indexes }, deps),
   };

@@ -26,6 +26,8 @@ const QUANTITY_FIELDS = new Set(
     'DeviceRequestAllocationResult: consumedCapacity',
     'EmptyDirVolumeSource: sizeLimit',
     'LimitRangeItem: default defaultRequest max maxLimitRequestRatio min',
+    'NodeAllocatableResourceClaimStatus: resources',
+    'NodeAllocatableResourceMapping: allocationMultiplier',
     'NodeStatus: allocatable capacity',
     'Overhead: podFixed',
     'PersistentVolumeClaimStatus: allocatedResources capacity',
@@ -228,7 +230,13 @@ function renderSchemas(models: readonly string[]): string {
   });
   const note =
     '/** Fields of every model: `[]` list of, `{}` map of, a scalar format, a model, or `any`; a trailing `!` marks a required field. */\n';
-  return `${HEADER}${note}export const schemas: Readonly<Record<string, Readonly<Record<string, string>>>> = {\n${rows.join('\n')}\n};\n`;
+  const renamed = models
+    .filter((model) => typeName(model) !== kindName(model))
+    .map((model) => `  ${typeName(model)}: '${kindName(model)}',`);
+  const names =
+    '/** What models are called in the API where our name says more, because two groups or versions share it. */\n' +
+    `export const modelNames: Readonly<Record<string, string>> = {\n${renamed.join('\n')}\n};\n`;
+  return `${HEADER}${note}export const schemas: Readonly<Record<string, Readonly<Record<string, string>>>> = {\n${rows.join('\n')}\n};\n\n${names}`;
 }
 
 /** The constant's name: the plural, with the group's or version's name where two resources share it. */

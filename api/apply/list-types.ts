@@ -126,8 +126,11 @@ const atomicFields: ReadonlySet<string> = new Set([
   'ServiceSpec.selector',
 ]);
 
-/** Fields whose struct is merged member by member although its model is atomic. */
-const granularFields: ReadonlySet<string> = new Set(['PersistentVolumeSpec.claimRef']);
+/** Fields whose struct or map is merged member by member, and says so; the struct although its model is atomic. */
+const granularFields: ReadonlySet<string> = new Set([
+  'PersistentVolumeClaimStatus.allocatedResourceStatuses',
+  'PersistentVolumeSpec.claimRef',
+]);
 
 /** Key fields that have a default, by `Model.field` of the item. */
 const keyDefaults: Readonly<Record<string, string>> = {
@@ -184,6 +187,15 @@ export function listKind(model: string, field: string): ListKind {
 export function isAtomicField(model: string, field: string, valueModel: string | undefined): boolean {
   const id = `${model}.${field}`;
   return atomicFields.has(id) || (valueModel !== undefined && atomicModels.has(valueModel) && !granularFields.has(id));
+}
+
+/** Whether the field itself says so, rather than the type of its value. */
+export function isAtomicFieldItself(model: string, field: string): boolean {
+  return atomicFields.has(`${model}.${field}`);
+}
+
+export function isGranularField(model: string, field: string): boolean {
+  return granularFields.has(`${model}.${field}`);
 }
 
 export function isAtomicModel(model: string): boolean {

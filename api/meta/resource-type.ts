@@ -57,3 +57,8 @@ export function resourceType<T extends ApiObject>(description: ResourceDescripti
 export function apiVersionOf(type: Pick<ResourceDescription, 'group' | 'version'>): string {
   return type.group === '' ? type.version : `${type.group}/${type.version}`;
 }
+
+/** Is of this kind, and so, having been decoded or stored by the API server, of this type. */
+export function isOfType<T extends ApiObject>(type: ResourceType<T>, object: ApiObject): object is T {
+  return object.kind === type.kind && object.apiVersion === apiVersionOf(type);
+}

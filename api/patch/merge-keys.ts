@@ -8,6 +8,7 @@
 const mergeKeys: Readonly<Record<string, string>> = {
   'APIServiceStatus.conditions': 'type',
   'CSINodeSpec.drivers': 'name',
+  'ComponentStatus.conditions': 'type',
   'Container.env': 'name',
   'Container.ports': 'containerPort',
   'Container.volumeDevices': 'devicePath',
@@ -21,6 +22,7 @@ const mergeKeys: Readonly<Record<string, string>> = {
   'EphemeralContainer.volumeDevices': 'devicePath',
   'EphemeralContainer.volumeMounts': 'mountPath',
   'FlowSchemaStatus.conditions': 'type',
+  'JSONSchemaProps.x-kubernetes-validations': 'rule',
   'JobStatus.conditions': 'type',
   'MutatingAdmissionPolicySpec.matchConditions': 'name',
   'MutatingWebhook.matchConditions': 'name',
@@ -49,6 +51,7 @@ const mergeKeys: Readonly<Record<string, string>> = {
   'PriorityLevelConfigurationStatus.conditions': 'type',
   'ReplicaSetStatus.conditions': 'type',
   'ReplicationControllerStatus.conditions': 'type',
+  'ResourceClaimStatus.reservedFor': 'uid',
   'ServiceAccount.secrets': 'name',
   'ServiceCIDRStatus.conditions': 'type',
   'ServiceSpec.ports': 'port',

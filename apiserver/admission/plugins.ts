@@ -11,7 +11,9 @@ import type { WatchCache } from '../storage/watch-cache.ts';
 import type { WebhookClient } from '../webhooks/call-webhook.ts';
 import type { AdmissionPlugin } from './admission.ts';
 import { certificateRequests } from './certificate-requests.ts';
+import { defaultIngressClass, defaultStorageClass } from './default-class.ts';
 import { defaultTolerations } from './default-tolerations.ts';
+import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { noEscalation } from './no-escalation.ts';
 import { mutatingPolicies } from './policies/mutating-policies.ts';
@@ -21,6 +23,7 @@ import { validatingPolicies } from './policies/validating-policies.ts';
 import { priority } from './priority.ts';
 import { serviceAccount } from './service-account.ts';
 import { serviceTypeChange } from './service-type-change.ts';
+import { storageProtection } from './storage-protection.ts';
 import { taintNewNodes } from './taint-new-nodes.ts';
 import { mutatingWebhooks } from './webhooks/mutating-webhooks.ts';
 import { validatingWebhooks } from './webhooks/validating-webhooks.ts';
@@ -53,10 +56,14 @@ export function admissionPlugins(deps: AdmissionDeps): readonly AdmissionPlugin[
 export function ownPlugins(deps: AdmissionDeps): readonly AdmissionPlugin[] {
   return [
     namespaceLifecycle(deps),
+    limitRanger(deps),
     serviceAccount(deps),
     taintNewNodes,
     priority(deps),
     defaultTolerations,
+    defaultStorageClass(deps),
+    storageProtection,
+    defaultIngressClass(deps),
     serviceTypeChange,
     certificateRequests(deps),
     noEscalation(deps),

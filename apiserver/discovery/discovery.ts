@@ -189,7 +189,11 @@ function apiResources(definition: ResourceDefinition<ApiObject>): readonly objec
   return [main, ...parts];
 }
 
-const FOREIGN_GROUPS: Readonly<Record<string, string>> = { Scale: 'autoscaling', TokenRequest: 'authentication.k8s.io' };
+const FOREIGN_GROUPS: Readonly<Record<string, string>> = {
+  Eviction: 'policy',
+  Scale: 'autoscaling',
+  TokenRequest: 'authentication.k8s.io',
+};
 
 /** Kinds of subresources that belong to another group than their resource. */
 function foreignGroup(kind: string): object {

@@ -1,6 +1,7 @@
 /** Narrowing of parsed JSON. What the server stored itself is trusted to be an object with metadata; everything else is looked at. */
-import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
-import { apiVersionOf } from '#api/meta/resource-type.ts';
+import { type ApiObject, isOfType, type ResourceType } from '#api/meta/resource-type.ts';
+
+export { isOfType };
 
 export type JsonObject = { readonly [key: string]: unknown };
 
@@ -11,11 +12,6 @@ export function isJsonObject(value: unknown): value is JsonObject {
 /** Has the three parts every object has. What the metadata holds is validation's affair. */
 export function isApiObject(value: unknown): value is ApiObject {
   return isJsonObject(value) && typeof value.kind === 'string' && typeof value.apiVersion === 'string' && isJsonObject(value.metadata);
-}
-
-/** Is of this kind, and so, having been decoded or stored by this server, of this type. */
-export function isOfType<T extends ApiObject>(type: ResourceType<T>, object: ApiObject): object is T {
-  return object.kind === type.kind && object.apiVersion === apiVersionOf(type);
 }
 
 /** Takes the bytes of a stored object. Throws for bytes that this server cannot have written. */

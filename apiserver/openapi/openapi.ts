@@ -61,11 +61,11 @@ export function createOpenApi(resources: Pick<ResourceRegistry, 'all'>, known: (
       ]),
     }),
     v3: (fullPath) => {
-      const { byPath, documents } = current();
+      const { byPath, documents, definitions } = current();
       const path = fullPath.replace('/openapi/v3/', '');
       const members = byPath.get(path);
       if (members === undefined) return undefined;
-      const document = documents.get(path) ?? documentV3(members);
+      const document = documents.get(path) ?? documentV3(members, definitions);
       documents.set(path, document);
       return document;
     },
@@ -119,9 +119,9 @@ function documentV2(definitions: readonly ResourceDefinition<ApiObject>[]) {
   };
 }
 
-function documentV3(definitions: readonly ResourceDefinition<ApiObject>[]): object {
-  const models: Models = createModels(definitions, '#/components/schemas/', 'v3');
-  const paths = pathsOf(definitions, models, 'v3');
+function documentV3(members: readonly ResourceDefinition<ApiObject>[], all: readonly ResourceDefinition<ApiObject>[]): object {
+  const models: Models = createModels(all, '#/components/schemas/', 'v3');
+  const paths = pathsOf(members, models, 'v3');
   return { openapi: '3.0.0', info: { title: 'Kubernetes', version: versionInfo.gitVersion }, paths, components: { schemas: models.all() } };
 }
 

@@ -72,7 +72,9 @@ function appliedTo(
   const object = withLastApplied(merged.object, configuration.given, options.fieldManager);
   const stored = asJson(current);
   const status = memberOf(request.info.subresource === 'status' ? object : stored, 'status');
-  const parts = request.info.subresource === '' ? object : { ...stored, metadata: statusMetadataOf(object, current, request) };
+  const { subresource } = request.info;
+  const isWhole = subresource === '' || request.definition.changeThrough !== undefined;
+  const parts = isWhole ? object : { ...stored, metadata: statusMetadataOf(object, current, request) };
   const wanted = decode(request, { ...parts, ...(status === undefined ? {} : { status }) });
   throwIfMisplaced(wanted, request);
   return withManagedFields(withPreconditions(wanted, configuration), merged.managedFields);

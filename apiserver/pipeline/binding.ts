@@ -17,15 +17,30 @@ import type { ApiRequest, PipelineDeps } from './request.ts';
 import { parseWriteOptions } from './write-options.ts';
 
 export async function bindPod(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
-  const { definition, info, signal } = request;
   const options = parseWriteOptions(request.query, 'CreateOptions');
-  const decoded = decodeBodyAs(bindings, request, options.fieldValidation);
-  throwIfMismatched(decoded, info.name);
-  const admission = { operation: 'CREATE', ...request, isDryRun: options.isDryRun, bodyType: bindings, previous: undefined } as const;
+  return bind(decodeBodyAs(bindings, request, options.fieldValidation), request.info.name, options.isDryRun, request, deps);
+}
+
+/** POST bindings, the older way: the pod is the one that the binding is called after. */
+export async function createBinding(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
+  const options = parseWriteOptions(request.query, 'CreateOptions');
+  const binding = decodeBodyAs(bindings, request, options.fieldValidation);
+  const { name = '', namespace = '' } = binding.metadata;
+  if (name === '') throw new ApiError('BadRequest', 'name must be provided');
+  if (namespace !== '' && namespace !== request.info.namespace) {
+    throw new ApiError('BadRequest', 'the namespace of the provided object does not match the namespace sent on the request');
+  }
+  return bind(binding, name, options.isDryRun, request, deps);
+}
+
+async function bind(decoded: Binding, name: string, isDryRun: boolean, request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
+  throwIfMismatched(decoded, name);
+  const admission = { operation: 'CREATE', ...request, isDryRun, bodyType: bindings, previous: undefined } as const;
   const binding = asBinding(await deps.admission.mutate({ ...admission, object: decoded }));
-  throwIfMismatched(binding, info.name);
+  throwIfMismatched(binding, name);
   await deps.admission.validate({ ...admission, object: binding });
-  await modifyStored({ definition, namespace: info.namespace, name: info.name, isDryRun: options.isDryRun, signal }, deps, (pod) => {
+  const definition = deps.resources.get(pods);
+  await modifyStored({ definition, namespace: request.info.namespace, name, isDryRun, signal: request.signal }, deps, (pod) => {
     if (!isOfType(pods, pod)) throw new ApiError('InternalError', `the stored value is a ${pod.kind}, not a Pod`);
     throwIfUnbindable(pod, binding);
     return { action: 'write', object: bound(pod, binding, formatTime(deps.clock.now())) };

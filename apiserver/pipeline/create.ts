@@ -76,9 +76,11 @@ async function storeNew(
   const addresses = deps.serviceAddresses.session(isDryRun);
   try {
     const complete = await addresses.reserve(object, undefined);
-    if (!isDryRun) return await deps.storage.create(key, await storedObject(definition, complete));
-    if (await deps.storage.get(key)) throw new StorageError('exists', key);
-    return { bytes: Buffer.from(JSON.stringify(complete)) };
+    return await deps.quotas.charge({ definition, object: complete, previous: undefined, subresource: '' }, async (alongside) => {
+      if (!isDryRun) return deps.storage.create(key, await storedObject(definition, complete), alongside);
+      if (await deps.storage.get(key)) throw new StorageError('exists', key);
+      return { bytes: Buffer.from(JSON.stringify(complete)) };
+    });
   } catch (error) {
     await addresses.release();
     throw error;

@@ -22,7 +22,15 @@ const POLICIES: readonly PropagationPolicy[] = ['Foreground', 'Background', 'Orp
 
 /** Throws BadRequest or Invalid. */
 export function parseDeleteOptions(request: Pick<ApiRequest, 'body' | 'contentType' | 'query'>): DeleteWish {
-  const raw = request.body.length > 0 ? optionsInBody(request) : optionsInQuery(request.query);
+  return toWish(request.body.length > 0 ? optionsInBody(request) : optionsInQuery(request.query));
+}
+
+/** Of an object that carries them, as an Eviction does. Throws BadRequest or Invalid. */
+export function deleteWishOf(options: DeleteOptions): DeleteWish {
+  return toWish(rawOptions({ ...options }));
+}
+
+function toWish(raw: RawOptions): DeleteWish {
   const problems = problemsOf(raw);
   if (problems.length > 0) throw invalidOptions('DeleteOptions', problems);
   const { uid, resourceVersion } = raw.preconditions ?? {};

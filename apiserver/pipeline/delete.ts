@@ -19,6 +19,15 @@ const ANSWERED_WITH_OBJECT: ReadonlySet<string> = new Set([
   '/persistentvolumeclaims',
   '/podtemplates',
   '/resourcequotas',
+  'resource.k8s.io/deviceclasses',
+  'resource.k8s.io/resourceclaims',
+  'resource.k8s.io/resourceclaimtemplates',
+  'resource.k8s.io/resourceslices',
+  'storage.k8s.io/csidrivers',
+  'storage.k8s.io/csinodes',
+  'storage.k8s.io/storageclasses',
+  'storage.k8s.io/volumeattachments',
+  'storage.k8s.io/volumeattributesclasses',
 ]);
 
 export async function deleteObject(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
@@ -50,7 +59,8 @@ export async function deleteOne(
   return modified;
 }
 
-function isAnsweredWithObject({ type }: ResourceDefinition<ApiObject>): boolean {
+/** Also for the API's description of itself. */
+export function isAnsweredWithObject({ type }: Pick<ResourceDefinition<ApiObject>, 'type'>): boolean {
   return ANSWERED_WITH_OBJECT.has(`${type.group}/${type.plural}`);
 }
 

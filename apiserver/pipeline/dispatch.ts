@@ -9,11 +9,13 @@ import type { ResourceRegistry } from '../resource-registry.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import { isReview } from '../review-definitions.ts';
 import type { Answer } from './answer.ts';
-import { bindPod } from './binding.ts';
+import { bindPod, createBinding } from './binding.ts';
+import { getComponentStatus, listComponentStatuses } from './component-status.ts';
 import { attachToPod, execInPod, forwardPodPorts } from './connect.ts';
 import { createObject } from './create.ts';
 import { deleteObject } from './delete.ts';
 import { deleteCollection } from './delete-collection.ts';
+import { evictPod } from './eviction.ts';
 import { getObject } from './get.ts';
 import { listObjects } from './list.ts';
 import { readLog } from './log.ts';
@@ -39,6 +41,12 @@ const verbs: Readonly<Record<string, Handler>> = {
   deletecollection: deleteCollection,
 };
 
+/** Kinds that are nowhere stored, by group and plural: what is asked of them is done or found out at once. */
+const passing: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
+  '/bindings': { create: createBinding },
+  '/componentstatuses': { get: getComponentStatus, list: listComponentStatuses },
+};
+
 /** A namespace is finalized by replacing it; patching it there is ours, for clients that know no PUT to subresources. */
 const subresources: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   status: { get: getObject, update: updateObject, patch: patchObject },
@@ -46,6 +54,9 @@ const subresources: Readonly<Record<string, Readonly<Record<string, Handler>>>> 
   finalize: { update: updateObject, patch: patchObject },
   scale: { get: getScale, update: updateScale, patch: patchScale },
   binding: { create: bindPod },
+  eviction: { create: evictPod },
+  ephemeralcontainers: { get: getObject, update: updateObject, patch: patchObject },
+  resize: { get: getObject, update: updateObject, patch: patchObject },
   log: { get: readLog },
   // A WebSocket begins as a GET, SPDY as a POST.
   exec: { get: execInPod, create: execInPod },
@@ -126,7 +137,7 @@ function verbHandler({ type, custom }: ResourceDefinition<ApiObject>, { verb, na
     throw new ApiError('MethodNotAllowed', `${verb} not allowed while custom resource definition is terminating`, { details: {} });
   }
   if (handler === undefined) throw methodNotAllowed();
-  return isReview(type) ? answerReview : handler;
+  return isReview(type) ? answerReview : (passing[`${type.group}/${type.plural}`]?.[verb] ?? handler);
 }
 
 function subresourceHandler({ type }: ResourceDefinition<ApiObject>, { subresource, verb, rest }: ResourceRequestInfo): Handler {

@@ -11,7 +11,7 @@ import { notFound } from '#api/meta/status.ts';
 import { parseStored } from '../encoding/json-value.ts';
 import { servedBytesOf, storedObject } from '../encoding/served-bytes.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
-import { StorageError } from '../storage/storage.ts';
+import { type AlongsideWrite, StorageError } from '../storage/storage.ts';
 import { storageKey } from '../storage-key.ts';
 import type { PipelineDeps } from './request.ts';
 import { withoutResourceVersion } from './resource-version.ts';
@@ -25,7 +25,9 @@ export interface StoredTarget {
 }
 
 /** What to do with the object as it is now. */
-export type Change = { readonly action: 'write'; readonly object: ApiObject } | { readonly action: 'delete'; readonly object: ApiObject };
+export type Change =
+  | { readonly action: 'write'; readonly object: ApiObject; readonly alongside?: readonly AlongsideWrite[] }
+  | { readonly action: 'delete'; readonly object: ApiObject };
 
 export interface Modified {
   readonly outcome: 'written' | 'unchanged' | 'deleted';
@@ -90,7 +92,7 @@ async function tryOnce(
       return settled({ outcome: 'unchanged', bytes: current.bytes, object: before }, current);
     }
     if (isDryRun) return settled({ outcome: 'written', bytes: bytesAt(object, current.revision), object }, current);
-    const item = await storage.update(key, current.revision, stored);
+    const item = await storage.update(key, current.revision, stored, change.alongside);
     return { outcome: 'written', bytes: item.bytes, object };
   } catch (error) {
     const isLostRace = error instanceof StorageError && (error.reason === 'changed' || error.reason === 'absent');

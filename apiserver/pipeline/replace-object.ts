@@ -34,7 +34,9 @@ export async function replaceObject(
     const owned = withOwners(wanted, current, request, deps, options, ownersOf);
     const changed = await changeOf(owned, current, request, deps, options);
     const object = withoutIdleTimes(await reservations.reserve(changed, current), current);
-    return { action: isDeletable(object, current) ? 'delete' : 'write', object } as const;
+    if (isDeletable(object, current)) return { action: 'delete', object } as const;
+    const charged = { definition, object, previous: current, subresource: info.subresource };
+    return { action: 'write', object, alongside: await deps.quotas.plan(charged) } as const;
   };
   const modified = await settle(reservations, () => modifyStored(target, deps, change));
   if (modified.outcome === 'deleted' && !options.isDryRun) await deps.serviceAddresses.releaseAll(modified.object);
@@ -114,8 +116,17 @@ function prepareFor({ definition, info }: ApiRequest, object: ApiObject, current
     case 'finalize':
       return withFinalizersOf(object, current);
     default:
-      throw new ApiError('NotFound', 'the server could not find the requested resource');
+      return preparePart(definition, info.subresource, object, current);
   }
+}
+
+/** The part that goes through a subresource of its own; labels and the like do not. */
+function preparePart(definition: ApiRequest['definition'], subresource: string, object: ApiObject, current: ApiObject): ApiObject {
+  const changed = definition.changeThrough?.(subresource, object, current);
+  if (changed === undefined) throw new ApiError('NotFound', 'the server could not find the requested resource');
+  const { resourceVersion, managedFields } = object.metadata;
+  const metadata = { ...current.metadata, resourceVersion, ...(managedFields === undefined ? {} : { managedFields }) };
+  return definition.prepareForUpdate({ ...changed, metadata }, current);
 }
 
 /** `/finalize` of a namespace changes the list of those who still have to clean up in it, and nothing else. */

@@ -10,6 +10,7 @@ import type { AdmissionChain } from '../admission/admission.ts';
 import type { RbacAuthorizer } from '../authorization/rbac-authorizer.ts';
 import type { ResponseForm } from '../encoding/negotiate.ts';
 import type { KubeletClient } from '../kubelet-client.ts';
+import type { Quotas } from '../quotas.ts';
 import type { ResourceRequestInfo } from '../request/request-info.ts';
 import type { User } from '../request/user.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
@@ -44,6 +45,7 @@ export interface PipelineDeps {
   readonly resources: ResourceRegistry;
   readonly admission: AdmissionChain;
   readonly serviceAddresses: ServiceAddresses;
+  readonly quotas: Quotas;
   readonly kubelets: KubeletClient;
   readonly webhooks: WebhookClient;
   readonly objects: LiveObjects;

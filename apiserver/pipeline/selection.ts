@@ -38,12 +38,13 @@ export function parseSelection({ definition, info, query }: Pick<ApiRequest, 'de
   const fields = remember(fieldRequirements, fieldText, () => parse(fieldText, parseFieldSelector));
   throwIfUnsupported(fields, definition);
   const stored = asStored(fields, definition);
-  const name = requiredFieldValue(fields, 'metadata.name') ?? '';
+  // A path may name the one object too: `watch/namespaces/x/pods/y`.
+  const name = requiredFieldValue(fields, 'metadata.name') ?? info.name;
   const isOneKey = name !== '' && (info.namespace !== '' || !definition.type.isNamespaced);
   const oneKey = storageKey(definition.type, info.namespace, name);
   return {
     prefix: isOneKey ? oneKey : storagePrefix(definition.type, info.namespace),
-    isEverything: labelText === '' && fieldText === '',
+    isEverything: labelText === '' && fieldText === '' && !isOneKey,
     matches: (object) =>
       (!isOneKey || object.key === oneKey) && matchesLabels(object.labels) && matchesFields(stored, fieldsOf(object, definition, stored)),
   };

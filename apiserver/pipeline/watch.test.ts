@@ -39,6 +39,7 @@ async function watched(query: string, openWatch: () => CacheWatch, clock = creat
     serviceAddresses: { session: fail, releaseAll: fail, repair: fail },
     kubelets: { stream: fail, upgrade: fail, tls: { ca: '', certificate: '', key: '' }, close: fail },
     webhooks: { call: fail, close: fail },
+    quotas: { plan: fail, charge: fail },
     objects: { find: fail, read: fail },
     tokens: { apiAudiences: [], issue: fail, authenticate: fail },
     authorizer: { authorize: fail, isReady: fail, policy: fail },

@@ -53,7 +53,9 @@ export function parseRequestInfo(method: string, rawPath: string, query: URLSear
   const { group, version } = parts;
   const isLegacyWatch = parts.rest[0] === 'watch' && parts.rest.length > 1;
   const target = targetOf(isLegacyWatch ? parts.rest.slice(1) : parts.rest);
-  const verb = verbOf(method, target.name, isLegacyWatch || isTrue(query.get('watch')));
+  // `watch/namespaces/x/pods/y` watches one object.
+  const isWatchOfOne = isLegacyWatch && method === 'GET' && target.name !== '' && target.subresource === '';
+  const verb = isWatchOfOne ? 'watch' : verbOf(method, target.name, isLegacyWatch || isTrue(query.get('watch')));
   const isSelective = target.name === '' && (verb === 'list' || verb === 'watch' || verb === 'deletecollection');
   const name = isSelective ? nameFromSelector(query.get('fieldSelector') ?? '') : target.name;
   return { isResource: true, verb, path: decodeSegment(rawPath), group, version, ...target, name };

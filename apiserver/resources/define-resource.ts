@@ -32,6 +32,8 @@ export interface ResourceParts<T extends ApiObject> {
   readonly statusMetadata?: readonly StatusMetadata[];
   /** What an update through `/approval` gives; kinds without that subresource have none. */
   prepareForApproval?(object: T, previous: T): T;
+  /** The previous object with what may be changed through that subresource; undefined if there is no such. */
+  changeThrough?(subresource: string, object: T, previous: T): T | undefined;
   /** Besides `metadata.name` and `metadata.namespace`. */
   selectableFields?(object: T): Readonly<Record<string, string>>;
   gracePeriodSeconds?(object: T): number;
@@ -60,6 +62,7 @@ export function defineResource<T extends ApiObject>(type: ResourceType<T>, parts
     }),
     ...(parts.validateCreate === undefined ? {} : { validateCreate: parts.validateCreate }),
     ...(parts.prepareForApproval === undefined ? {} : { prepareForApproval: parts.prepareForApproval }),
+    ...(parts.changeThrough === undefined ? {} : { changeThrough: parts.changeThrough }),
     ...(parts.gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds: parts.gracePeriodSeconds }),
   };
 }

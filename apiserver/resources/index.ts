@@ -1,8 +1,10 @@
 /** The kinds that this version serves: adding one is its definition and a line in this list. What acts on each stands in docs/differences.md. */
 import { apiservices } from './apiservices.ts';
+import { bindings } from './bindings.ts';
 import { certificatesigningrequests } from './certificatesigningrequests.ts';
 import { clusterrolebindings } from './clusterrolebindings.ts';
 import { clusterroles } from './clusterroles.ts';
+import { componentstatuses } from './componentstatuses.ts';
 import { configmaps } from './configmaps.ts';
 import { controllerrevisions } from './controllerrevisions.ts';
 import { cronjobs } from './cronjobs.ts';
@@ -12,6 +14,7 @@ import { csistoragecapacities } from './csistoragecapacities.ts';
 import { customresourcedefinitions } from './customresourcedefinitions.ts';
 import { daemonsets } from './daemonsets.ts';
 import { deployments } from './deployments.ts';
+import { deviceclasses } from './deviceclasses.ts';
 import { endpoints } from './endpoints.ts';
 import { endpointslices } from './endpointslices.ts';
 import { events, eventsOfOwnGroup } from './events.ts';
@@ -37,7 +40,10 @@ import { priorityclasses } from './priorityclasses.ts';
 import { replicasets } from './replicasets.ts';
 import { replicationcontrollers } from './replicationcontrollers.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
+import { resourceclaims } from './resourceclaims.ts';
+import { resourceclaimtemplates } from './resourceclaimtemplates.ts';
 import { resourcequotas } from './resourcequotas.ts';
+import { resourceslices } from './resourceslices.ts';
 import { rolebindings } from './rolebindings.ts';
 import { roles } from './roles.ts';
 import { runtimeclasses } from './runtimeclasses.ts';
@@ -74,6 +80,8 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   controllerrevisions,
   replicationcontrollers,
   podtemplates,
+  bindings,
+  componentstatuses,
   jobs,
   cronjobs,
   endpointslices,
@@ -102,6 +110,10 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   volumeattributesclasses,
   runtimeclasses,
   certificatesigningrequests,
+  deviceclasses,
+  resourceclaims,
+  resourceclaimtemplates,
+  resourceslices,
   validatingadmissionpolicies,
   validatingadmissionpolicybindings,
   mutatingadmissionpolicies,

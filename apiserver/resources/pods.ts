@@ -1,7 +1,16 @@
 /** Pods, as the API server serves them. How a pod is summed up for people is in `pod-summary.ts`. */
 
-import { applyPodDefaults, isPodScheduled, isPodTerminal, podIPs, validatePod, validatePodUpdate } from '#api/core/v1/pod.ts';
+import {
+  applyPodDefaults,
+  isPodScheduled,
+  isPodTerminal,
+  podIPs,
+  validatePod,
+  validatePodCreate,
+  validatePodUpdate,
+} from '#api/core/v1/pod.ts';
 import { qosClass } from '#api/core/v1/pod-requests.ts';
+import { withResizedResources } from '#api/core/v1/pod-resize.ts';
 import { pods as type } from '#api/generated/resources.ts';
 import type { Pod, PodStatus } from '#api/generated/types.ts';
 import { ageColumn, NONE, nameColumn, textColumn, wide } from './columns.ts';
@@ -28,7 +37,9 @@ export const pods = defineResource<Pod>(type, {
   statusMetadata: ['annotations', 'finalizers', 'labels'],
   applyDefaults: applyPodDefaults,
   validate: validatePod,
+  validateCreate: validatePodCreate,
   validateUpdate: validatePodUpdate,
+  changeThrough,
   countedPart: (pod) => pod.spec,
   initialStatus,
   selectableFields: (pod) => ({
@@ -43,6 +54,23 @@ export const pods = defineResource<Pod>(type, {
   }),
   gracePeriodSeconds,
 });
+
+function changeThrough(subresource: string, pod: Pod, previous: Pod): Pod | undefined {
+  switch (subresource) {
+    case 'ephemeralcontainers':
+      return withEphemeralContainers(pod, previous);
+    case 'resize':
+      return withResizedResources(pod, previous);
+    default:
+      return undefined;
+  }
+}
+
+function withEphemeralContainers({ spec }: Pod, previous: Pod): Pod {
+  const { ephemeralContainers: _, ...rest } = previous.spec;
+  const { ephemeralContainers } = spec;
+  return { ...previous, spec: ephemeralContainers === undefined ? rest : { ...rest, ephemeralContainers } };
+}
 
 function initialStatus({ spec }: Pod): PodStatus {
   const status: PodStatus = { phase: 'Pending', qosClass: qosClass(spec) };

@@ -66,6 +66,8 @@ export interface ResourceDefinition<T extends ApiObject = ApiObject> {
   prepareForStatusUpdate(object: T, previous: T): T;
   /** Before an update through `/approval` is stored; only of kinds that have it. */
   prepareForApproval?(object: T, previous: T): T;
+  /** Through a further subresource that takes the object as a whole: the previous object with the part that may be changed there; undefined if there is no such. */
+  changeThrough?(subresource: string, object: T, previous: T): T | undefined;
   /** Values for field selectors by path; every kind has `metadata.name` and `metadata.namespace`. */
   selectableFields(object: T): Readonly<Record<string, string>>;
   /** Seconds an object lives on after DELETE unless the request says otherwise; absent for kinds that go at once. */

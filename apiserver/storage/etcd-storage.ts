@@ -12,7 +12,7 @@ import { createEtcdWatch, type EtcdWatch } from './etcd-watch.ts';
 import { encodeObject, withRevision } from './object-bytes.ts';
 import { tooLargeResourceVersion } from './revision-errors.ts';
 import { endOfPrefix } from './sorted-keys.ts';
-import { type Storage, StorageError, type StoragePage, type StoredItem } from './storage.ts';
+import { type AlongsideWrite, type Storage, StorageError, type StoragePage, type StoredItem } from './storage.ts';
 
 /** One message from etcd holds at most this many values; a longer page is put together from several at one revision. */
 const RANGE_ITEMS_MAX = 1_000;
@@ -88,23 +88,25 @@ export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
     }
   }
 
-  /** Does `write` if the key's revision is `expected`; otherwise throws what is the matter, with what is there. Gives the write's revision. */
-  async function writeAt(key: string, expected: bigint, write: NonNullable<ITxnRequest['success']>[number]): Promise<bigint> {
+  /** Does `write`, and what goes alongside, if every key is where it is expected; otherwise throws what is the matter. Gives the write's revision. */
+  async function writeAt(key: string, expected: bigint, write: Operation, alongside: readonly AlongsideWrite[] = []): Promise<bigint> {
     const response = await client.txn({
-      compare: [{ target: 'Mod', result: 'Equal', key: Buffer.from(key), mod_revision: String(expected) }],
-      success: [write],
+      compare: [isAt(key, expected), ...alongside.map((other) => isAt(other.key, other.expected))],
+      success: [write, ...alongside.map((other) => putOf(other.key, encodeObject(other.object)))],
       failure: [{ request_range: { key: Buffer.from(key) } }],
     });
     if (response.succeeded) return BigInt(response.header.revision);
     const [found] = response.responses[0]?.response_range.kvs ?? [];
+    const isAsExpected = (found === undefined ? 0n : BigInt(found.mod_revision)) === expected;
+    if (isAsExpected) throw new StorageError('changed', `what was to be written alongside ${key} has changed`);
     if (!found) throw new StorageError('absent', `${key} does not exist`);
     if (expected === 0n) throw new StorageError('exists', `${key} exists`, itemOf(found));
     throw new StorageError('changed', `${key} is at ${found.mod_revision}, not ${expected}`, itemOf(found));
   }
 
-  async function put(key: string, expected: bigint, object: object): Promise<StoredItem> {
+  async function put(key: string, expected: bigint, object: object, alongside?: readonly AlongsideWrite[]): Promise<StoredItem> {
     const value = encodeObject(object);
-    const revision = await writeAt(key, expected, { request_put: { key: Buffer.from(key), value } });
+    const revision = await writeAt(key, expected, putOf(key, value), alongside);
     return { key, bytes: withRevision(value, revision), revision };
   }
 
@@ -116,7 +118,7 @@ export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
       return kvs[0] && itemOf(kvs[0]);
     },
     list: (prefix, page) => list(prefix, page).catch((error: unknown) => explainRange(error, page.revision)),
-    create: (key, object) => put(key, 0n, object),
+    create: (key, object, alongside) => put(key, 0n, object, alongside),
     update: put,
     delete: (key, expected) => writeAt(key, expected, { request_delete_range: { key: Buffer.from(key) } }),
     watch: async function* (prefix, fromRevision, signal, onProgress) {
@@ -139,6 +141,16 @@ export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
       client.close();
     },
   };
+}
+
+type Operation = NonNullable<ITxnRequest['success']>[number];
+
+function putOf(key: string, value: Buffer): Operation {
+  return { request_put: { key: Buffer.from(key), value } };
+}
+
+function isAt(key: string, revision: bigint): NonNullable<ITxnRequest['compare']>[number] {
+  return { target: 'Mod', result: 'Equal', key: Buffer.from(key), mod_revision: String(revision) };
 }
 
 /** The least key greater than `key`. */

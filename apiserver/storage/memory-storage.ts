@@ -5,7 +5,7 @@
 import { encodeObject, withRevision } from './object-bytes.ts';
 import { tooLargeResourceVersion } from './revision-errors.ts';
 import { lowerBound, withPrefix } from './sorted-keys.ts';
-import { type Storage, StorageError, type StorageEvent, type StoragePage, type StoredItem } from './storage.ts';
+import { type AlongsideWrite, type Storage, StorageError, type StorageEvent, type StoragePage, type StoredItem } from './storage.ts';
 
 /** History kept without anybody calling `compact`: long enough for any test, bounded for a cluster that runs for days. */
 const HISTORY_REVISIONS_MAX = 50_000;
@@ -60,13 +60,15 @@ class InMemory implements MemoryStorage {
     return { items: items.slice(0, options.limit), revision, hasMore: items.length > options.limit };
   }
 
-  async create(key: string, object: object): Promise<StoredItem> {
+  async create(key: string, object: object, alongside?: readonly AlongsideWrite[]): Promise<StoredItem> {
     if (this.#read(key, this.#revision)) throw new StorageError('exists', `${key} exists`);
+    this.#putAlongside(alongside);
     return this.#put(key, encodeObject(object));
   }
 
-  async update(key: string, expected: bigint, object: object): Promise<StoredItem> {
+  async update(key: string, expected: bigint, object: object, alongside?: readonly AlongsideWrite[]): Promise<StoredItem> {
     this.#throwUnlessAt(key, expected);
+    this.#putAlongside(alongside);
     return this.#put(key, encodeObject(object));
   }
 
@@ -129,6 +131,13 @@ class InMemory implements MemoryStorage {
   #put(key: string, bytes: Buffer): StoredItem {
     const { revision } = this.#append(key, bytes);
     return { key, bytes: withRevision(bytes, revision), revision };
+  }
+
+  /** All or none. At revisions of their own, unlike in etcd, but nobody can come in between. */
+  #putAlongside(writes: readonly AlongsideWrite[] = []): void {
+    const changed = writes.find(({ key, expected }) => this.#read(key, this.#revision)?.revision !== expected);
+    if (changed !== undefined) throw new StorageError('changed', `${changed.key} has changed`);
+    for (const { key, object } of writes) this.#put(key, encodeObject(object));
   }
 
   #append(key: string, bytes: Buffer | undefined): Version {

@@ -72,6 +72,23 @@ export function describeStorageContract(name: string, open: () => Promise<Storag
     assert.ok(again.revision > revision);
   });
 
+  contract('writes two values together or neither', async ({ storage, key }) => {
+    const counter = await storage.create(key('counter'), aConfigMap('counter'));
+    const alongside = (x: string) => [{ key: key('counter'), expected: counter.revision, object: aConfigMap('counter', { x }) }];
+    const created = await storage.create(key('a'), aConfigMap('a'), alongside('1'));
+    const counted = await storage.get(key('counter'));
+    assert.match(String(counted?.bytes), /"x":"1"/);
+    assert.ok(counted !== undefined && counted.revision <= created.revision);
+    await assert.rejects(storage.create(key('b'), aConfigMap('b'), alongside('2')), isStorageError('changed'));
+    await assert.rejects(
+      storage.update(key('a'), created.revision, aConfigMap('a', { y: '1' }), alongside('2')),
+      isStorageError('changed'),
+    );
+    await assert.rejects(storage.create(key('a'), aConfigMap('a'), alongside('2')), isStorageError('exists'));
+    assert.equal(await storage.get(key('b')), undefined);
+    assert.deepEqual(await storage.get(key('counter')), counted);
+  });
+
   contract('updates at the expected revision only, and otherwise tells what is there', async ({ storage, key }) => {
     const created = await storage.create(key('a'), aConfigMap('a'));
     const updated = await storage.update(key('a'), created.revision, aConfigMap('a', { x: '1' }));

@@ -41,15 +41,22 @@ export class StorageError extends Error {
   }
 }
 
+/** A write that goes with another one or not at all: what takes the place of the value that was read at `expected`. */
+export interface AlongsideWrite {
+  readonly key: string;
+  readonly expected: bigint;
+  readonly object: object;
+}
+
 export interface Storage {
   /** Linearizable. */
   get(key: string): Promise<StoredItem | undefined>;
   /** Keys with this prefix in byte order. `revision` reads a past state (`compacted` when it is gone); `after` continues behind a key. */
   list(prefix: string, options: { readonly limit: number; readonly after?: string; readonly revision?: bigint }): Promise<StoragePage>;
-  /** Throws `exists`. */
-  create(key: string, object: object): Promise<StoredItem>;
-  /** Replaces the value if its revision is still `expected`; throws `changed` with the current item, or `absent`. */
-  update(key: string, expected: bigint, object: object): Promise<StoredItem>;
+  /** Throws `exists`, or `changed` when one of those that go alongside was. */
+  create(key: string, object: object, alongside?: readonly AlongsideWrite[]): Promise<StoredItem>;
+  /** Replaces the value if its revision is still `expected`; throws `changed` with the current item (of either write), or `absent`. */
+  update(key: string, expected: bigint, object: object, alongside?: readonly AlongsideWrite[]): Promise<StoredItem>;
   /** Removes the key if its revision is still `expected`; throws `changed` or `absent`. Gives the deletion's revision. */
   delete(key: string, expected: bigint): Promise<bigint>;
   /** The newest committed revision, linearizable: a cache that has reached it has seen every write acknowledged before the call. */

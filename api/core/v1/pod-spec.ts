@@ -15,6 +15,7 @@ import type { FieldProblem } from '../../meta/status.ts';
 import { validateLabels, validateNotNegative, validateOneOf } from '../../meta/validation.ts';
 import { withDefined } from '../../meta/with-defined.ts';
 import { applyContainerDefaults, type ContainerRules, validateContainers } from './container.ts';
+import { validateEphemeralContainers } from './ephemeral-containers.ts';
 import { applyResourceListDefaults } from './resource-list.ts';
 import { applyVolumeDefaults, validateVolumes } from './volume.ts';
 
@@ -59,6 +60,7 @@ export function validatePodSpec(spec: PodSpec, field: string): readonly FieldPro
     ...validateContainers(spec.containers, { ...rules, isInit: false }, `${field}.containers`),
     ...validateContainers(spec.initContainers ?? [], { ...rules, isInit: true }, `${field}.initContainers`),
     ...validateSharedNames(spec, field),
+    ...validateEphemeralContainers(spec, rules, `${field}.ephemeralContainers`),
     ...validateOneOf(spec.restartPolicy, restartPolicies, `${field}.restartPolicy`),
     ...validateOneOf(spec.dnsPolicy, dnsPolicies, `${field}.dnsPolicy`),
     ...validateDns(spec, field),

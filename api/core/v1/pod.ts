@@ -11,6 +11,8 @@ import type { FieldProblem } from '../../meta/status.ts';
 import { parseTime } from '../../meta/time.ts';
 import { validateObjectMeta } from '../../meta/validation.ts';
 import { withDefined } from '../../meta/with-defined.ts';
+import { validateEphemeralContainersUpdate } from './ephemeral-containers.ts';
+import { validatePodResize } from './pod-resize.ts';
 import { applyPodSpecDefaults, validatePodSpec } from './pod-spec.ts';
 
 export function applyPodDefaults(pod: Pod): Pod {
@@ -45,9 +47,26 @@ export function validatePod(pod: Pod): readonly FieldProblem[] {
 const IMMUTABLE =
   'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)';
 
+/** What only a pod that is there already can have. */
+export function validatePodCreate({ spec }: Pod): readonly FieldProblem[] {
+  const isAskedFor = (spec.ephemeralContainers ?? []).length > 0;
+  return isAskedFor ? [forbiddenField('spec.ephemeralContainers', 'cannot be set on create')] : [];
+}
+
+/** By the subresource through which it comes; empty for the pod itself. */
+export function validatePodUpdate(pod: Pod, previous: Pod, subresource = ''): readonly FieldProblem[] {
+  switch (subresource) {
+    case 'ephemeralcontainers':
+      return validateEphemeralContainersUpdate(pod, previous);
+    case 'resize':
+      return validatePodResize(pod, previous);
+    default:
+      return validateSpecUpdate(pod.spec, previous);
+  }
+}
+
 /** A pod's spec is fixed but for images, the deadline, tolerations that are added, and scheduling gates that are lifted. */
-export function validatePodUpdate(pod: Pod, previous: Pod): readonly FieldProblem[] {
-  const { spec } = pod;
+function validateSpecUpdate(spec: PodSpec, previous: Pod): readonly FieldProblem[] {
   const problems = [
     ...validateSameContainers(spec, previous.spec),
     ...validateDeadlineUpdate(spec, previous.spec),

@@ -5,8 +5,8 @@ export function withFaults(inner: Storage, faults: Partial<Storage>): Storage {
   return {
     get: (key) => inner.get(key),
     list: (prefix, options) => inner.list(prefix, options),
-    create: (key, object) => inner.create(key, object),
-    update: (key, expected, object) => inner.update(key, expected, object),
+    create: (key, object, alongside) => inner.create(key, object, alongside),
+    update: (key, expected, object, alongside) => inner.update(key, expected, object, alongside),
     delete: (key, expected) => inner.delete(key, expected),
     currentRevision: () => inner.currentRevision(),
     oldestRevision: (notBefore) => inner.oldestRevision(notBefore),
