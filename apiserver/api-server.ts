@@ -15,6 +15,9 @@ import { createRbacAuthorizer } from './authorization/rbac-authorizer.ts';
 import { createCustomResources } from './custom-resources/custom-resources.ts';
 import { createDiscovery } from './discovery/discovery.ts';
 import { isApiObject } from './encoding/json-value.ts';
+import { createFlowConfiguration } from './flow-control/flow-configuration.ts';
+import { createFlowControl } from './flow-control/flow-control.ts';
+import { createRequestTurns } from './flow-control/request-turns.ts';
 import { createHealthChecks } from './health-checks.ts';
 import { createKubeletClient, type KubeletCredentials } from './kubelet-client.ts';
 import { createOpenApi } from './openapi/openapi.ts';
@@ -97,14 +100,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     serviceCidr: options.serviceCidr,
     serviceAddress: addressAt(parseRange(options.serviceCidr).first),
   });
+  const registry = options.registry ?? createRegistry();
+  const flowControl = createFlowControl({ clock, registry });
+  const flowConfiguration = createFlowConfiguration(deps, flowControl);
   const health = createHealthChecks([
     { name: 'etcd', problem: () => (cache.isReady() ? undefined : 'the storage has not been read yet') },
     { name: 'shutdown', problem: () => (stopping.signal.aborted ? 'the server is stopping' : undefined) },
     { name: 'rbac', problem: () => (authorizer.isReady() ? undefined : 'the policy has not been read yet') },
     customResources.check,
     ...postStart.checks,
+    ...flowConfiguration.checks,
   ]);
-  const registry = options.registry ?? createRegistry();
   const ownAddress = `${options.advertise.address}:${options.advertise.port}`;
   const app = createServer({
     ...deps,
@@ -112,6 +118,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     openApi: createOpenApi(resources),
     issuerDocuments: createIssuerDocuments(issuer, ownAddress, tokenKeys),
     health,
+    turns: createRequestTurns({ flowControl, resources, cache }),
     registry,
     metrics: createRequestMetrics(registry),
     tls: options.tls,
@@ -119,7 +126,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
   async function afterCacheIsFilled(signal: AbortSignal): Promise<void> {
     await untilFilled(cache, clock, signal);
-    await runTogether(signal, [(group) => authorizer.run(group), (group) => customResources.run(group), (group) => postStart.run(group)]);
+    const parts = [authorizer, customResources, postStart, flowConfiguration];
+    await runTogether(
+      signal,
+      parts.map((part) => (group) => part.run(group)),
+    );
   }
 
   async function serve(signal: AbortSignal, onListening?: (port: number) => void): Promise<void> {

@@ -13,6 +13,7 @@ import { type EncodedAnswer, encodeAnswer, encodeValue } from './encoding/encode
 import { type MediaType, negotiateResponse } from './encoding/negotiate.ts';
 import { hasProtobuf } from './encoding/protobuf/protobuf-object.ts';
 import { SLAB_BYTES, slabs } from './encoding/slabs.ts';
+import type { RequestTurn, RequestTurns } from './flow-control/request-turns.ts';
 import type { HealthChecks } from './health-checks.ts';
 import type { OpenApiDocuments } from './openapi/openapi.ts';
 import type { Answer, ConnectionAnswer } from './pipeline/answer.ts';
@@ -22,7 +23,6 @@ import { authenticate } from './request/authenticate.ts';
 import { throwIfForbidden } from './request/authorize.ts';
 import { sinkOf } from './request/byte-sink.ts';
 import { impersonate, wantsImpersonation } from './request/impersonate.ts';
-import { createInFlightLimit } from './request/in-flight-limit.ts';
 import { joinConnections } from './request/join-connections.ts';
 import { parseRequestInfo, type RequestInfo } from './request/request-info.ts';
 import { createRequestLifetimes, type RequestLifetime } from './request/request-lifetime.ts';
@@ -37,6 +37,7 @@ export interface ServerDeps extends PipelineDeps {
   readonly openApi: OpenApiDocuments;
   readonly issuerDocuments: readonly IssuerDocument[];
   readonly health: HealthChecks;
+  readonly turns: RequestTurns;
   readonly registry: Registry;
   readonly metrics: RequestMetrics;
   /** PEM: what this server shows, and the authority that client certificates are checked against. */
@@ -50,6 +51,8 @@ interface RequestContext {
   readonly info: RequestInfo;
   readonly query: URLSearchParams;
   readonly user: User;
+  /** Absent for what goes on for as long as its client wants, but for watches, which have a beginning. */
+  readonly turn: RequestTurn | undefined;
 }
 
 type ContextOf = (request: FastifyRequest) => RequestContext;
@@ -90,14 +93,17 @@ export function createServer(deps: ServerDeps): FastifyInstance {
 /** What every request passes before its body is read. Gives the function that tells what was found out. */
 function addHooks(app: FastifyInstance, deps: ServerDeps): ContextOf {
   const contexts = new WeakMap<IncomingMessage, RequestContext>();
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
     const [path = '/', queryText = ''] = splitUrl(request.raw.url ?? '/');
     const query = new URLSearchParams(queryText);
     const info = parseRequestInfo(request.method, path, query);
     const requester = await authenticate(request.raw.socket, request.headers.authorization, deps.tokens);
     const isAsOther = wantsImpersonation(request.headers);
     const user = isAsOther ? impersonate(requester, request.raw.headersDistinct, deps.authorizer) : requester;
-    contexts.set(request.raw, { info, query, user });
+    const turn =
+      info.isResource && info.verb !== 'watch' && isLongRunning(info) ? undefined : beginTurn(request, reply, { info, query, user });
+    contexts.set(request.raw, { info, query, user, turn });
+    if (turn?.admitted) await turn.admitted;
     throwIfForbidden(deps.authorizer, user, info);
   });
   app.addHook('onResponse', async (request, reply) => {
@@ -108,6 +114,14 @@ function addHooks(app: FastifyInstance, deps: ServerDeps): ContextOf {
     if (context === undefined) throw new Error('the request passed no hook');
     return context;
   };
+
+  function beginTurn(request: FastifyRequest, reply: FastifyReply, what: Pick<RequestContext, 'info' | 'query' | 'user'>): RequestTurn {
+    const { accept, 'content-length': contentLength } = request.headers;
+    const turn = deps.turns.begin({ ...what, accept, contentLength });
+    reply.headers(turn.headers);
+    reply.raw.once('close', turn.end);
+    return turn;
+  }
 }
 
 function addHealthRoutes(app: FastifyInstance, { health, registry }: ServerDeps, contextOf: ContextOf): void {
@@ -151,15 +165,13 @@ function addDocumentRoutes(app: FastifyInstance, { discovery, openApi, issuerDoc
 /** Every verb on every resource. */
 function createResourceHandler(deps: ServerDeps, contextOf: ContextOf, upgrades: Upgrades) {
   const lifetimes = createRequestLifetimes(deps.clock);
-  const inFlight = createInFlightLimit();
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
-    const { info, query, user } = contextOf(request);
+    const { info, query, user, turn } = contextOf(request);
     if (!info.isResource) throw request.method === 'GET' ? noSuchResource() : methodNotAllowed();
     const route = findRoute(deps.resources, info);
     const isStream = isLongRunning(route.info);
     const negotiable = { hasProtobuf: hasProtobuf(route.definition.type.schema) };
     const form = negotiateResponse(isStream && route.info.verb !== 'watch' ? undefined : request.headers.accept, negotiable);
-    const leave = isStream ? () => {} : inFlight.enter(route.info.verb);
     const lifetime = lifetimes.begin(reply.raw, { isStream });
     const warnings: string[] = [];
     const apiRequest: ApiRequest = {
@@ -178,12 +190,11 @@ function createResourceHandler(deps: ServerDeps, contextOf: ContextOf, upgrades:
     try {
       const answer = await route.handler(apiRequest, deps);
       if (warnings.length > 0) reply.header('warning', warnings.map(warningHeader));
-      if (answer.type === 'stream') return await sendStream(answer, lifetime, reply, deps);
+      if (answer.type === 'stream') return await sendStream(answer, reply, { ...deps, lifetime, turn });
       if (answer.type === 'connection') return await connect(answer, request, reply, { ...deps, upgrades });
-      return sendEncoded(await encodeAnswer(answer, { form, query, nowMs: deps.clock.now() }), reply);
+      return sendEncoded(await encodeAnswer(answer, { form, query, nowMs: deps.clock.now() }), reply, turn);
     } finally {
       lifetime.end();
-      leave();
     }
   };
 }
@@ -210,16 +221,16 @@ async function connect(
 /** A response that goes on: from here on an error can only end it. */
 async function sendStream(
   answer: Extract<Answer, { type: 'stream' }>,
-  lifetime: RequestLifetime,
   reply: FastifyReply,
-  { log }: Pick<ServerDeps, 'log'>,
+  { log, lifetime, turn }: Pick<ServerDeps, 'log'> & { readonly lifetime: RequestLifetime; readonly turn: RequestTurn | undefined },
 ): Promise<FastifyReply> {
   reply.hijack();
   const { raw } = reply;
+  for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value);
   raw.writeHead(200, { 'content-type': answer.contentType, 'cache-control': 'no-cache, private' });
   raw.flushHeaders();
   try {
-    await answer.run(sinkOf(raw), lifetime.connection);
+    await answer.run(sinkOf(raw), lifetime.connection, () => turn?.end());
     raw.end();
   } catch (error) {
     log.error({ err: error, path: reply.request.url }, 'a stream broke');
@@ -228,8 +239,9 @@ async function sendStream(
   return reply;
 }
 
-function sendEncoded({ statusCode, contentType, pieces }: EncodedAnswer, reply: FastifyReply): FastifyReply {
+function sendEncoded({ statusCode, contentType, pieces }: EncodedAnswer, reply: FastifyReply, turn?: RequestTurn): FastifyReply {
   const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  if (turn) turn.answerBytes = bytes;
   reply.code(statusCode).type(contentType).header('cache-control', 'no-cache, private').header('content-length', bytes);
   const [only] = pieces;
   if (pieces.length === 1 && only !== undefined) return reply.send(only);

@@ -47,7 +47,11 @@ export async function watchObjects(request: ApiRequest, deps: PipelineDeps): Pro
   const isInitialWanted = options.sendsInitialEvents ?? isFromNow;
   const initial = isInitialWanted ? deps.cache.list(selection.prefix).filter((object) => selection.matches(object)) : undefined;
   const stream: Stream = { request, selection, options, frames, watch, initial, since };
-  return { type: 'stream', contentType: frames.contentType, run: (sink, signal) => runStream(stream, deps, sink, signal) };
+  return {
+    type: 'stream',
+    contentType: frames.contentType,
+    run: (sink, signal, onInitialized) => runStream({ ...stream, onInitialized }, deps, sink, signal),
+  };
 }
 
 /** Frames that show objects as the request's version has them. */
@@ -78,13 +82,19 @@ function errorAnswer(error: ApiError, frames: FrameEncoder): Answer {
 }
 
 /** Ends without an error when the client has gone, the time is over or the server stops: clients then watch again from where they were. */
-async function runStream(stream: Stream, deps: PipelineDeps, sink: ByteSink, connection: AbortSignal): Promise<void> {
+async function runStream(
+  stream: Stream & { readonly onInitialized: () => void },
+  deps: PipelineDeps,
+  sink: ByteSink,
+  connection: AbortSignal,
+): Promise<void> {
   const deadline = new AbortController();
   const cancelDeadline = deps.clock.after(durationMs(stream.options, deps), () => deadline.abort());
   const { custom } = stream.request.definition;
   const signal = AbortSignal.any([connection, deadline.signal, deps.stopping, ...(custom ? [custom.gone] : [])]);
   try {
     if (stream.initial) await writeInitial(stream, stream.initial, sink, signal);
+    stream.onInitialized();
     await writeChanges(stream, deps, sink, signal);
   } catch (error) {
     if (signal.aborted) return;
