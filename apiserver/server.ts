@@ -9,6 +9,7 @@ import { ApiError, toStatus } from '#api/meta/status.ts';
 import { createUpgrades, type Upgrades } from '#component/http-upgrade.ts';
 import type { Registry } from '#component/metrics.ts';
 import type { DiscoveryDocuments } from './discovery/discovery.ts';
+import { createYamlConverter } from './encoding/convert-yaml.ts';
 import { type EncodedAnswer, encodeAnswer, encodeValue } from './encoding/encode-answer.ts';
 import { type MediaType, negotiateResponse } from './encoding/negotiate.ts';
 import { hasProtobuf } from './encoding/protobuf/protobuf-object.ts';
@@ -165,6 +166,7 @@ function addDocumentRoutes(app: FastifyInstance, { discovery, openApi, issuerDoc
 /** Every verb on every resource. */
 function createResourceHandler(deps: ServerDeps, contextOf: ContextOf, upgrades: Upgrades) {
   const lifetimes = createRequestLifetimes(deps.clock);
+  const yaml = createYamlConverter(deps.clock);
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const { info, query, user, turn } = contextOf(request);
     if (!info.isResource) throw request.method === 'GET' ? noSuchResource() : methodNotAllowed();
@@ -172,14 +174,15 @@ function createResourceHandler(deps: ServerDeps, contextOf: ContextOf, upgrades:
     const isStream = isLongRunning(route.info);
     const negotiable = { hasProtobuf: hasProtobuf(route.definition.type.schema) };
     const form = negotiateResponse(isStream && route.info.verb !== 'watch' ? undefined : request.headers.accept, negotiable);
+    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+    const received = await yaml.convert({ body, contentType: request.headers['content-type'] });
     const lifetime = lifetimes.begin(reply.raw, { isStream });
     const warnings: string[] = [];
     const apiRequest: ApiRequest = {
       ...route,
       query,
       user,
-      body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
-      contentType: request.headers['content-type'],
+      ...received,
       userAgent: request.headers['user-agent'],
       form,
       signal: lifetime.signal,
