@@ -10,9 +10,16 @@ import type { ResourceRegistry } from '../resource-registry.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import { CONFIGURATION_PATH, KEYS_PATH } from '../service-accounts/issuer-discovery.ts';
 
+export interface DiscoveryDocument {
+  readonly contentType: string;
+  readonly body: Buffer;
+  /** Large, and kept by clients. */
+  readonly isAggregated: boolean;
+}
+
 export interface DiscoveryDocuments {
   /** Undefined when there is no such group or version. */
-  find(path: string, accept: string | undefined): { readonly contentType: string; readonly body: string } | undefined;
+  find(path: string, accept: string | undefined): DiscoveryDocument | undefined;
   /** What `/` lists. */
   paths(): readonly string[];
 }
@@ -30,8 +37,8 @@ const FIXED_PATHS = [CONFIGURATION_PATH, KEYS_PATH, '/healthz', '/livez', '/metr
 
 interface Documents {
   readonly definitions: readonly ResourceDefinition<ApiObject>[];
-  readonly plain: ReadonlyMap<string, string>;
-  readonly aggregated: ReadonlyMap<string, string>;
+  readonly plain: ReadonlyMap<string, Buffer>;
+  readonly aggregated: ReadonlyMap<string, Buffer>;
 }
 
 /** `serverAddress` is where clients in the cluster's own network find the server. */
@@ -46,9 +53,9 @@ export function createDiscovery(resources: Pick<ResourceRegistry, 'all'>, server
       const { plain, aggregated } = current();
       const trimmed = path.replace(/\/+$/, '');
       const whole = aggregated.get(trimmed);
-      if (whole !== undefined && wantsAggregated(accept)) return { contentType: AGGREGATED, body: whole };
+      if (whole !== undefined && wantsAggregated(accept)) return { contentType: AGGREGATED, body: whole, isAggregated: true };
       const body = plain.get(trimmed);
-      return body === undefined ? undefined : { contentType: 'application/json', body };
+      return body === undefined ? undefined : { contentType: 'application/json', body, isAggregated: false };
     },
     paths: () => [...current().plain.keys(), ...FIXED_PATHS].sort(),
   };
@@ -57,16 +64,16 @@ export function createDiscovery(resources: Pick<ResourceRegistry, 'all'>, server
 function documentsOf(definitions: readonly ResourceDefinition<ApiObject>[], serverAddress: string): Documents {
   const groupVersions = groupVersionsOf(definitions);
   const groups = [...new Set(groupVersions.map(({ group }) => group))];
-  const plain = new Map<string, string>();
-  const put = (path: string, document: object) => plain.set(path, JSON.stringify(document));
+  const plain = new Map<string, Buffer>();
+  const put = (path: string, document: object) => plain.set(path, Buffer.from(JSON.stringify(document)));
   put('/api', { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress }] });
   const named = groups.filter((group) => group !== '');
   put('/apis', { kind: 'APIGroupList', apiVersion: 'v1', groups: named.map((group) => apiGroup(group, groupVersions)) });
   for (const group of named) put(`/apis/${group}`, { kind: 'APIGroup', apiVersion: 'v1', ...apiGroup(group, groupVersions) });
   for (const groupVersion of groupVersions) put(pathOf(groupVersion), resourceList(groupVersion));
   const aggregated = new Map([
-    ['/api', JSON.stringify(aggregatedList([''], groupVersions))],
-    ['/apis', JSON.stringify(aggregatedList(named, groupVersions))],
+    ['/api', Buffer.from(JSON.stringify(aggregatedList([''], groupVersions)))],
+    ['/apis', Buffer.from(JSON.stringify(aggregatedList(named, groupVersions)))],
   ]);
   return { definitions, plain, aggregated };
 }

@@ -15,19 +15,26 @@ import { versionInfo } from '../version.ts';
 import { createModels, type Models } from './models.ts';
 import { pathsOf } from './paths.ts';
 
+export interface DocumentV3 {
+  /** As the index has it. */
+  readonly hash: string;
+  /** JSON; made when it is first asked for. */
+  bytes(): Buffer;
+}
+
 export interface OpenApiDocuments {
   /** Throws NotAcceptable for clients that accept protobuf and nothing else. */
   v2(accept: string | undefined): EncodedAnswer;
   /** Where the documents of each group version are. */
   index(): object;
   /** Takes `/openapi/v3/apis/apps/v1`. */
-  v3(path: string): object | undefined;
+  v3(path: string): DocumentV3 | undefined;
 }
 
 interface State {
   readonly definitions: readonly ResourceDefinition<ApiObject>[];
   readonly byPath: ReadonlyMap<string, readonly ResourceDefinition<ApiObject>[]>;
-  readonly documents: Map<string, object>;
+  readonly documents: Map<string, Buffer>;
   whole: Buffer | undefined;
 }
 
@@ -54,9 +61,8 @@ export function createOpenApi(resources: Pick<ResourceRegistry, 'all'>): OpenApi
       const path = fullPath.replace('/openapi/v3/', '');
       const members = byPath.get(path);
       if (members === undefined) return undefined;
-      const document = documents.get(path) ?? documentV3(members);
-      documents.set(path, document);
-      return document;
+      const bytes = () => documents.getOrInsertComputed(path, () => Buffer.from(JSON.stringify(documentV3(members))));
+      return { hash: hashOf(members), bytes };
     },
   };
 }

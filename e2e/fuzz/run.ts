@@ -81,7 +81,7 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
       if (why !== undefined && !state.failures.has(kindOfFailure(why)))
         state.failures.set(kindOfFailure(why), { index, why, input: show(input) });
       if (++state.done % PROGRESS_INPUTS === 0) {
-        await forget(storage);
+        await Promise.all([forget(storage), prepare(server)]);
         options.onProgress?.(report());
       }
     }
@@ -114,7 +114,7 @@ function startWatchdog(seed: number) {
   };
 }
 
-/** A namespace, a custom resource, and a user that flow control counts. */
+/** A namespace, a custom resource, and a user that flow control counts; inputs may have taken them away. */
 async function prepare(server: TestApiServer): Promise<void> {
   const post = (path: string, body: unknown) => send(server, path, { method: 'POST', body });
   await post('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'fuzz' } });
