@@ -6,6 +6,7 @@ import type { ApiObject } from '#api/meta/resource-type.ts';
 import { ApiError } from '#api/meta/status.ts';
 import { parseStored } from '../encoding/json-value.ts';
 import { isConverted, servedBytes } from '../encoding/served-bytes.ts';
+import { mapInTurns } from '../encoding/turns.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import { StorageError, type StoredItem } from '../storage/storage.ts';
 import type { Answer, ListPage } from './answer.ts';
@@ -31,12 +32,13 @@ export interface Page {
 
 export async function listObjects(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
   const { page } = await readPage(request, deps);
-  return listAnswer(request.definition, page);
+  return await listAnswer(request.definition, page);
 }
 
 /** Every object as the request's version has it. */
-export function listAnswer(definition: ResourceDefinition<ApiObject>, page: ListPage): Answer {
-  const items = isConverted(definition) ? page.items.map(({ bytes }) => ({ bytes: servedBytes(definition, bytes) })) : page.items;
+export async function listAnswer(definition: ResourceDefinition<ApiObject>, page: ListPage): Promise<Answer> {
+  const convert = ({ bytes }: { readonly bytes: Buffer }) => ({ bytes: servedBytes(definition, bytes) });
+  const items = isConverted(definition) ? await mapInTurns(page.items, convert) : page.items;
   return { type: 'list', definition, page: { ...page, items } };
 }
 

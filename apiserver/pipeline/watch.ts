@@ -5,6 +5,7 @@
  */
 import { ApiError, isReason, toStatus } from '#api/meta/status.ts';
 import { isConverted, servedObject } from '../encoding/served-bytes.ts';
+import { nextTurn } from '../encoding/turns.ts';
 import type { FrameEncoder } from '../encoding/watch-frames.ts';
 import { createFrameEncoder } from '../encoding/watch-frames.ts';
 import type { CachedObject, CacheEvent, CacheWatch } from '../storage/watch-cache.ts';
@@ -172,6 +173,7 @@ async function writeFrames(frames: readonly (() => Buffer)[], sink: ByteSink, si
     chunk = [];
     chunkBytes = 0;
     if (!hasRoom) await sink.drained(signal);
+    else if (index + 1 < frames.length) await nextTurn();
     if (signal.aborted) return;
   }
 }
