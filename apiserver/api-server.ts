@@ -11,6 +11,7 @@ import type { Random } from '#component/random.ts';
 import { aborted, runTogether } from '#component/shutdown.ts';
 import { createAdmissionChain } from './admission/admission.ts';
 import { admissionPlugins } from './admission/plugins.ts';
+import { createPolicySet } from './admission/policies/policy-set.ts';
 import { createRbacAuthorizer } from './authorization/rbac-authorizer.ts';
 import { createCustomResources } from './custom-resources/custom-resources.ts';
 import { createDiscovery } from './discovery/discovery.ts';
@@ -104,7 +105,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     createServiceAccountTokens(issuer, { keys: tokenKeys, objects, clock, random }),
     options.staticTokens ?? new Map(),
   );
-  const admission = createAdmissionChain(admissionPlugins({ storage, cache, objects, authorizer, clock, random }));
+  const policies = createPolicySet({ cache, log });
+  const admission = createAdmissionChain(
+    admissionPlugins({ storage, cache, objects, authorizer, resources, policies, clock, random, log }),
+  );
   const kubelets = createKubeletClient(options.kubelet, { clock });
   const deps: PipelineDeps = {
     storage,
@@ -134,6 +138,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     { name: 'etcd', problem: () => (cache.isReady() ? undefined : 'the storage has not been read yet') },
     { name: 'shutdown', problem: () => (stopping.signal.aborted ? 'the server is stopping' : undefined) },
     { name: 'rbac', problem: () => (authorizer.isReady() ? undefined : 'the policy has not been read yet') },
+    { name: 'admission-policies', problem: () => (policies.isReady() ? undefined : 'the admission policies have not been read yet') },
     customResources.check,
     ...postStart.checks,
     ...flowConfiguration.checks,
@@ -153,7 +158,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
   async function afterCacheIsFilled(signal: AbortSignal): Promise<void> {
     await untilFilled(cache, clock, signal);
-    const parts = [authorizer, customResources, postStart, flowConfiguration];
+    const parts = [authorizer, policies, customResources, postStart, flowConfiguration];
     await runTogether(
       signal,
       parts.map((part) => (group) => part.run(group)),
