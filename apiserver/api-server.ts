@@ -18,6 +18,9 @@ import { createRbacAuthorizer } from './authorization/rbac-authorizer.ts';
 import { createCustomResources } from './custom-resources/custom-resources.ts';
 import { createDiscovery } from './discovery/discovery.ts';
 import { isApiObject } from './encoding/json-value.ts';
+import { createFlowConfiguration } from './flow-control/flow-configuration.ts';
+import { createFlowControl } from './flow-control/flow-control.ts';
+import { createRequestTurns } from './flow-control/request-turns.ts';
 import { createHealthChecks } from './health-checks.ts';
 import { createKubeletClient, type KubeletCredentials } from './kubelet-client.ts';
 import { createOpenApi } from './openapi/openapi.ts';
@@ -131,15 +134,18 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     log,
     stopping: stopping.signal,
   };
-  const customResources = createCustomResources(deps);
-  const aggregation = createAggregation(deps, options.frontProxy);
   const ownDeps = { ...deps, admission: ownAdmission };
+  const customResources = createCustomResources(deps);
+  const aggregation = createAggregation(ownDeps, options.frontProxy);
   const postStart = createPostStart(ownDeps, {
     authorities: { client: options.tls.clientCa, frontProxy: options.frontProxy.ca },
     ...options.advertise,
     serviceCidr: options.serviceCidr,
     serviceAddress: addressAt(parseRange(options.serviceCidr).first),
   });
+  const registry = options.registry ?? createRegistry();
+  const flowControl = createFlowControl({ clock, registry });
+  const flowConfiguration = createFlowConfiguration(ownDeps, flowControl);
   const health = createHealthChecks([
     { name: 'etcd', problem: () => (cache.isReady() ? undefined : 'the storage has not been read yet') },
     { name: 'shutdown', problem: () => (stopping.signal.aborted ? 'the server is stopping' : undefined) },
@@ -148,8 +154,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     customResources.check,
     ...aggregation.checks,
     ...postStart.checks,
+    ...flowConfiguration.checks,
   ]);
-  const registry = options.registry ?? createRegistry();
   const ownAddress = `${options.advertise.address}:${options.advertise.port}`;
   const app = createServer({
     ...deps,
@@ -158,6 +164,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     openApi: createOpenApi(resources, aggregation.known),
     issuerDocuments: createIssuerDocuments(issuer, ownAddress, tokenKeys),
     health,
+    turns: createRequestTurns({ flowControl, resources, cache }),
     registry,
     metrics: createRequestMetrics(registry),
     tls: { ...options.tls, frontProxyCa: options.frontProxy.ca },
@@ -165,13 +172,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
   async function afterCacheIsFilled(signal: AbortSignal): Promise<void> {
     await untilFilled(cache, clock, signal);
-    await runTogether(signal, [
-      (group) => authorizer.run(group),
-      (group) => policies.run(group),
-      (group) => customResources.run(group),
-      (group) => aggregation.run(group),
-      (group) => postStart.run(group),
-    ]);
+    const parts = [authorizer, policies, customResources, aggregation, postStart, flowConfiguration];
+    await runTogether(
+      signal,
+      parts.map((part) => (group) => part.run(group)),
+    );
   }
 
   async function serve(signal: AbortSignal, onListening?: (port: number) => void): Promise<void> {

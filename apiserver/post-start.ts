@@ -25,9 +25,9 @@ import { parseStored } from './encoding/json-value.ts';
 import type { HealthCheck } from './health-checks.ts';
 import { createObject } from './pipeline/create.ts';
 import { patchObject } from './pipeline/patch.ts';
-import type { ApiRequest, PipelineDeps } from './pipeline/request.ts';
+import type { PipelineDeps } from './pipeline/request.ts';
+import { serverRequest } from './pipeline/server-request.ts';
 import { FRONT_PROXY_NAMES } from './request/authenticate.ts';
-import type { User } from './request/user.ts';
 import { storageKey } from './storage-key.ts';
 
 export interface PostStartOptions {
@@ -50,8 +50,6 @@ const RETRY_MS = 500;
 
 /** Addresses and node ports that nobody owns any more are looked for this often. */
 const REPAIR_INTERVAL_MS = 5 * 60_000;
-
-const SERVER_USER: User = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] };
 
 const SYSTEM_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'] as const;
 const PRIORITY_CLASSES = [
@@ -204,29 +202,12 @@ function createWriter(deps: PipelineDeps): Writer {
     { metadata }: Parts,
     body: object,
     subresource = '',
-  ): ApiRequest => ({
-    info: {
-      isResource: true,
-      verb,
-      path: '',
-      group: type.group,
-      version: type.version,
-      namespace: metadata.namespace ?? '',
-      resource: type.plural,
-      subresource,
-      name: verb === 'patch' ? metadata.name : '',
-      rest: [],
-    },
-    definition: deps.resources.get(type),
-    query: new URLSearchParams(),
-    user: SERVER_USER,
-    body: Buffer.from(JSON.stringify(body)),
-    contentType: verb === 'patch' ? 'application/merge-patch+json' : 'application/json',
-    userAgent: 'kube-apiserver',
-    form: { mediaType: 'application/json', representation: 'object', metaVersion: 'v1' },
-    signal: deps.stopping,
-    warn: () => {},
-  });
+  ) =>
+    serverRequest(
+      type,
+      { verb, ...metadata, subresource, body, ...(verb === 'patch' ? { contentType: 'application/merge-patch+json' } : {}) },
+      deps,
+    );
   const create = async <T extends ApiObject>(type: ResourceType<T>, object: Parts): Promise<boolean> => {
     const { namespace = '', name } = object.metadata;
     if (await deps.storage.get(storageKey(type, namespace, name))) return false;

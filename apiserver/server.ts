@@ -12,10 +12,15 @@ import type { AggregatedServer } from './aggregation/aggregated-servers.ts';
 import type { Aggregation } from './aggregation/aggregation.ts';
 import { forwardToServer } from './aggregation/forward-to-server.ts';
 import type { DiscoveryDocuments } from './discovery/discovery.ts';
+import { compressed, isCompressed } from './encoding/compress.ts';
+import { createYamlConverter } from './encoding/convert-yaml.ts';
 import { type EncodedAnswer, encodeAnswer, encodeValue } from './encoding/encode-answer.ts';
+import { entityTagOf, isKnownBy } from './encoding/entity-tag.ts';
 import { type MediaType, negotiateResponse } from './encoding/negotiate.ts';
+import { prettied, wantsPretty } from './encoding/pretty.ts';
 import { hasProtobuf } from './encoding/protobuf/protobuf-object.ts';
 import { SLAB_BYTES, slabs } from './encoding/slabs.ts';
+import type { RequestTurn, RequestTurns } from './flow-control/request-turns.ts';
 import type { Exchange } from './forwarding/forward.ts';
 import { proxyToTarget } from './forwarding/proxy-to-target.ts';
 import type { HealthChecks } from './health-checks.ts';
@@ -27,7 +32,6 @@ import { createAuthenticator } from './request/authenticate.ts';
 import { throwIfForbidden } from './request/authorize.ts';
 import { sinkOf } from './request/byte-sink.ts';
 import { impersonate, wantsImpersonation } from './request/impersonate.ts';
-import { createInFlightLimit, type InFlightLimit } from './request/in-flight-limit.ts';
 import { joinConnections } from './request/join-connections.ts';
 import { parseRequestInfo, type RequestInfo } from './request/request-info.ts';
 import { createRequestLifetimes, type RequestLifetime } from './request/request-lifetime.ts';
@@ -45,6 +49,7 @@ export interface ServerDeps extends PipelineDeps {
   readonly openApi: OpenApiDocuments;
   readonly issuerDocuments: readonly IssuerDocument[];
   readonly health: HealthChecks;
+  readonly turns: RequestTurns;
   readonly registry: Registry;
   readonly metrics: RequestMetrics;
   /** PEM: what this server shows, and the authorities that certificates of clients and of front proxies are checked against. */
@@ -58,6 +63,8 @@ interface RequestContext {
   readonly info: RequestInfo;
   readonly query: URLSearchParams;
   readonly user: User;
+  /** Absent for what goes on for as long as its client wants, but for watches, which have a beginning. */
+  readonly turn: RequestTurn | undefined;
 }
 
 type ContextOf = (request: FastifyRequest) => RequestContext;
@@ -90,10 +97,10 @@ export function createServer(deps: ServerDeps): FastifyInstance {
   const contextOf = addHooks(app, deps);
   addHealthRoutes(app, deps, contextOf);
   addDocumentRoutes(app, deps, contextOf);
-  const limits = { lifetimes: createRequestLifetimes(deps.clock), inFlight: createInFlightLimit() };
-  const handleResource = createResourceHandler(deps, contextOf, upgrades, limits);
+  const lifetimes = createRequestLifetimes(deps.clock);
+  const handleResource = createResourceHandler(deps, contextOf, upgrades, lifetimes);
   // Before the body is read: it belongs to the server that the request is handed on to.
-  const forwardToOther = createAggregatedHandler(deps, contextOf, upgrades, limits);
+  const forwardToOther = createAggregatedHandler(deps, contextOf, upgrades, lifetimes);
   app.addHook('onRequest', async (request, reply) => {
     const { info } = contextOf(request);
     const server = deps.aggregation.servers.findByPath(info.path);
@@ -109,14 +116,17 @@ export function createServer(deps: ServerDeps): FastifyInstance {
 function addHooks(app: FastifyInstance, deps: ServerDeps): ContextOf {
   const contexts = new WeakMap<IncomingMessage, RequestContext>();
   const authenticate = createAuthenticator({ ...deps.tls, tokens: deps.tokens });
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
     const [path = '/', queryText = ''] = splitUrl(request.raw.url ?? '/');
     const query = new URLSearchParams(queryText);
     const info = parseRequestInfo(request.method, path, query);
     const requester = await authenticate(request.raw);
     const isAsOther = wantsImpersonation(request.headers);
     const user = isAsOther ? impersonate(requester, request.raw.headersDistinct, deps.authorizer) : requester;
-    contexts.set(request.raw, { info, query, user });
+    const turn =
+      info.isResource && info.verb !== 'watch' && isLongRunning(info) ? undefined : beginTurn(request, reply, { info, query, user });
+    contexts.set(request.raw, { info, query, user, turn });
+    if (turn?.admitted) await turn.admitted;
     throwIfForbidden(deps.authorizer, user, info);
   });
   app.addHook('onResponse', async (request, reply) => {
@@ -127,6 +137,14 @@ function addHooks(app: FastifyInstance, deps: ServerDeps): ContextOf {
     if (context === undefined) throw new Error('the request passed no hook');
     return context;
   };
+
+  function beginTurn(request: FastifyRequest, reply: FastifyReply, what: Pick<RequestContext, 'info' | 'query' | 'user'>): RequestTurn {
+    const { accept, 'content-length': contentLength } = request.headers;
+    const turn = deps.turns.begin({ ...what, accept, contentLength });
+    reply.headers(turn.headers);
+    reply.raw.once('close', turn.end);
+    return turn;
+  }
 }
 
 function addHealthRoutes(app: FastifyInstance, { health, registry }: ServerDeps, contextOf: ContextOf): void {
@@ -151,9 +169,19 @@ function addDocumentRoutes(app: FastifyInstance, { discovery, openApi, issuerDoc
     return sendEncoded(encodeValue(value, 200, negotiateResponse(request.headers.accept)), reply);
   };
   app.get('/version', (request, reply) => sendValue(versionInfo, request, reply));
-  app.get('/openapi/v2', (request, reply) => sendEncoded(openApi.v2(request.headers.accept), reply));
+  app.get('/openapi/v2', (request, reply) => sendDocument(openApi.v2(request.headers.accept), request, reply));
   app.get('/openapi/v3', (request, reply) => sendValue(openApi.index(), request, reply));
-  app.get('/openapi/v3/*', (request, reply) => sendValue(openApi.v3(contextOf(request).info.path), request, reply));
+  app.get('/openapi/v3/*', (request, reply) => {
+    const { info, query } = contextOf(request);
+    const document = openApi.v3(info.path);
+    if (document === undefined) throw noSuchResource();
+    const { hash, bytes } = document;
+    const wanted = query.get('hash');
+    // Another document by now: the address in the index tells which one is kept for good.
+    if (wanted !== null && wanted !== hash) return reply.redirect(`${info.path}?hash=${hash}`, 301);
+    const answer = { statusCode: 200, contentType: 'application/json', pieces: [bytes()] };
+    return sendDocument(answer, request, reply, `"${hash}"`);
+  });
   for (const { path, contentType, body } of issuerDocuments) {
     app.get(path, (_request, reply) => reply.type(contentType).header('cache-control', 'public, max-age=3600').send(body));
   }
@@ -162,24 +190,21 @@ function addDocumentRoutes(app: FastifyInstance, { discovery, openApi, issuerDoc
     app.get(path, (request, reply) => {
       const found = discovery.find(contextOf(request).info.path, request.headers.accept);
       if (found === undefined) throw noSuchResource();
-      return reply.type(found.contentType).header('vary', 'Accept').send(found.body);
+      reply.header('vary', 'Accept');
+      if (!found.isAggregated) return reply.type(found.contentType).send(found.body);
+      return sendDocument({ statusCode: 200, contentType: found.contentType, pieces: [found.body] }, request, reply);
     });
   }
 }
 
-/** What the same limits hold for, whoever answers. */
-interface Limits {
-  readonly lifetimes: ReturnType<typeof createRequestLifetimes>;
-  readonly inFlight: InFlightLimit;
-}
+type RequestLifetimes = ReturnType<typeof createRequestLifetimes>;
 
 /** Every verb on everything that another server answers. */
-function createAggregatedHandler(deps: ServerDeps, contextOf: ContextOf, upgrades: Upgrades, { lifetimes, inFlight }: Limits) {
+function createAggregatedHandler(deps: ServerDeps, contextOf: ContextOf, upgrades: Upgrades, lifetimes: RequestLifetimes) {
   return async (server: AggregatedServer, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const { info, user } = contextOf(request);
     const isUpgrade = upgrades.isUpgrade(request.raw);
     const isStream = isUpgrade || (info.isResource && isLongRunning(info));
-    const leave = isStream ? () => {} : inFlight.enter(info.verb);
     const lifetime = lifetimes.begin(reply.raw, { isStream });
     const signals = isUpgrade ? [goneSignal(request.raw)] : [lifetime.connection, lifetime.signal];
     const exchange = exchangeOf(request.raw, reply, { ...deps, upgrades });
@@ -189,29 +214,29 @@ function createAggregatedHandler(deps: ServerDeps, contextOf: ContextOf, upgrade
       return reply;
     } finally {
       lifetime.end();
-      leave();
     }
   };
 }
 
 /** Every verb on every resource. */
-function createResourceHandler(deps: ServerDeps, contextOf: ContextOf, upgrades: Upgrades, { lifetimes, inFlight }: Limits) {
+function createResourceHandler(deps: ServerDeps, contextOf: ContextOf, upgrades: Upgrades, lifetimes: RequestLifetimes) {
+  const yaml = createYamlConverter(deps.clock);
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
-    const { info, query, user } = contextOf(request);
+    const { info, query, user, turn } = contextOf(request);
     if (!info.isResource) throw request.method === 'GET' ? noSuchResource() : methodNotAllowed();
     const route = findRoute(deps.resources, info);
     const isStream = isLongRunning(route.info);
     const negotiable = { hasProtobuf: hasProtobuf(route.definition.type.schema) };
     const form = negotiateResponse(isStream && route.info.verb !== 'watch' ? undefined : request.headers.accept, negotiable);
-    const leave = isStream ? () => {} : inFlight.enter(route.info.verb);
+    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+    const received = await yaml.convert({ body, contentType: request.headers['content-type'] });
     const lifetime = lifetimes.begin(reply.raw, { isStream });
     const warnings = createWarnings();
     const apiRequest: ApiRequest = {
       ...route,
       query,
       user,
-      body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
-      contentType: request.headers['content-type'],
+      ...received,
       userAgent: request.headers['user-agent'],
       form,
       signal: lifetime.signal,
@@ -227,10 +252,14 @@ function createResourceHandler(deps: ServerDeps, contextOf: ContextOf, upgrades:
             reply.hijack();
             return upgrades.take(request.raw);
           };
-          await sendMessages(answer, { request: request.raw, take, isWatch: route.info.verb === 'watch' }, deps);
+          await sendMessages(
+            answer,
+            { request: request.raw, take, isWatch: route.info.verb === 'watch', onInitialized: () => turn?.end() },
+            deps,
+          );
           return reply;
         }
-        return await sendStream(answer, lifetime, reply, deps);
+        return await sendStream(answer, reply, { ...deps, lifetime, turn });
       }
       if (answer.type === 'forward') {
         const exchange = exchangeOf(request.raw, reply, { ...deps, upgrades });
@@ -238,10 +267,10 @@ function createResourceHandler(deps: ServerDeps, contextOf: ContextOf, upgrades:
         return reply;
       }
       if (answer.type === 'connection') return await connect(answer, request, reply, { ...deps, upgrades });
-      return sendEncoded(await encodeAnswer(answer, { form, query, nowMs: deps.clock.now() }), reply);
+      const encoded = await encodeAnswer(answer, { form, query, nowMs: deps.clock.now() });
+      return sendEncoded(wantsPretty(query, request.headers['user-agent']) ? prettied(encoded) : encoded, reply, turn);
     } finally {
       lifetime.end();
-      leave();
     }
   };
 }
@@ -279,16 +308,16 @@ function exchangeOf(request: IncomingMessage, reply: FastifyReply, deps: ServerD
 /** A response that goes on: from here on an error can only end it. */
 async function sendStream(
   answer: Extract<Answer, { type: 'stream' }>,
-  lifetime: RequestLifetime,
   reply: FastifyReply,
-  { log }: Pick<ServerDeps, 'log'>,
+  { log, lifetime, turn }: Pick<ServerDeps, 'log'> & { readonly lifetime: RequestLifetime; readonly turn: RequestTurn | undefined },
 ): Promise<FastifyReply> {
   reply.hijack();
   const { raw } = reply;
+  for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value);
   raw.writeHead(200, { 'content-type': answer.contentType, 'cache-control': 'no-cache, private' });
   raw.flushHeaders();
   try {
-    await answer.run(sinkOf(raw), lifetime.connection);
+    await answer.run(sinkOf(raw), lifetime.connection, () => turn?.end());
     raw.end();
   } catch (error) {
     log.error({ err: error, path: reply.request.url }, 'a stream broke');
@@ -297,9 +326,24 @@ async function sendStream(
   return reply;
 }
 
-function sendEncoded({ statusCode, contentType, pieces }: EncodedAnswer, reply: FastifyReply): FastifyReply {
+/** A document that clients keep: with its tag, and without its body for those who have it. */
+function sendDocument(answer: EncodedAnswer, request: FastifyRequest, reply: FastifyReply, known?: string): FastifyReply {
+  const tag = known ?? entityTagOf(answer.pieces[0] ?? Buffer.alloc(0));
+  reply.header('etag', tag);
+  if (isKnownBy(request.headers['if-none-match'], tag)) return reply.code(304).header('cache-control', 'no-cache, private').send();
+  return sendEncoded(answer, reply);
+}
+
+function sendEncoded({ statusCode, contentType, pieces }: EncodedAnswer, reply: FastifyReply, turn?: RequestTurn): FastifyReply {
   const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  reply.code(statusCode).type(contentType).header('cache-control', 'no-cache, private').header('content-length', bytes);
+  if (turn) turn.answerBytes = bytes;
+  reply.code(statusCode).type(contentType).header('cache-control', 'no-cache, private');
+  if (isCompressed(reply.request.headers['accept-encoding'], bytes)) {
+    const varied = reply.getHeader('vary');
+    reply.header('content-encoding', 'gzip').header('vary', varied === undefined ? 'Accept-Encoding' : `${varied}, Accept-Encoding`);
+    return reply.send(compressed(pieces));
+  }
+  reply.header('content-length', bytes);
   const [only] = pieces;
   if (pieces.length === 1 && only !== undefined) return reply.send(only);
   if (bytes <= SLAB_BYTES) return reply.send(Buffer.concat(pieces, bytes));

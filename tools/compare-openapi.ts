@@ -138,7 +138,7 @@ function describedRows([group = '', version = '', kind = '', plural = '', namesp
 function discovered(group: string, version: string): ReadonlyMap<string, string> {
   const path = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
   const found = createDiscovery({ resources: registry, known: () => NO_SERVERS, serverAddress: 'localhost' }).find(path, undefined);
-  const { resources } = recordAt(found === undefined ? undefined : JSON.parse(found.body));
+  const { resources } = recordAt(found === undefined ? undefined : JSON.parse(found.body.toString()));
   const rows = (Array.isArray(resources) ? resources : []).filter(isRecord).map((resource) => {
     const verbs = Array.isArray(resource.verbs) ? resource.verbs.map(String).sort().join(',') : '';
     const scope = resource.namespaced === true ? 'Namespaced' : 'Cluster';

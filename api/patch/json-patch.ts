@@ -3,11 +3,14 @@
  * `rfc6902` library's; here are the bounds that keep a hostile list from costing us memory, and the answers upstream gives.
  */
 import { applyPatch, type Operation, Pointer } from 'rfc6902';
-import { isJsonObject, isTooDeep, type JsonObject } from '../meta/json.ts';
+import { isJsonArray, isJsonObject, isTooDeep, type Json, type JsonObject } from '../meta/json.ts';
 import { ApiError } from '../meta/status.ts';
+import { disguise, disguiseKey, reveal } from './disguise.ts';
 
 /** Upstream's bound. */
 const OPERATIONS_MAX = 10_000;
+
+const INHERITED_NAMES = /__proto__|constructor|prototype|\ue000/;
 
 /** What all `copy` operations together may add (upstream's bound): copies of copies double with every step. */
 const COPIED_BYTES_MAX = 3 * 1024 * 1024;
@@ -19,7 +22,14 @@ const COPIED_BYTES_MAX = 3 * 1024 * 1024;
  */
 export function applyJsonPatch(original: JsonObject, patch: unknown): JsonObject {
   const operations = decodeOperations(patch);
-  let document: unknown = structuredClone(original);
+  if (!hasInheritedNames(original) && !hasInheritedNames(patch)) return applyAll(structuredClone(original), operations);
+  const revealed: unknown = reveal(applyAll(mutable(disguise(original)), operations.map(disguised)));
+  return isJsonObject(revealed) ? revealed : rejectOperation();
+}
+
+/** Changes the document, or gives another. */
+function applyAll(original: unknown, operations: readonly Operation[]): JsonObject {
+  let document = original;
   let copiedBytes = 0;
   for (const operation of operations) {
     if (operation.op === 'copy') copiedBytes += copySize(document, operation.from);
@@ -76,17 +86,36 @@ function rejectOperation(): never {
 
 const operationNames = ['add', 'remove', 'replace', 'move', 'copy', 'test'] as const;
 
-/** Has the members its operation needs, and addresses nothing that every JavaScript object inherits. */
+/** Has the members its operation needs. */
 function isOperation(value: unknown): value is Operation {
   if (!isJsonObject(value) || !operationNames.some((name) => name === value.op)) return false;
-  if (!isSafePointer(value.path)) return false;
-  if (value.op === 'move' || value.op === 'copy') return isSafePointer(value.from);
+  if (!isPointer(value.path)) return false;
+  if (value.op === 'move' || value.op === 'copy') return isPointer(value.from);
   return value.op === 'remove' || Object.hasOwn(value, 'value');
 }
 
-const inheritedNames = new Set(['__proto__', 'constructor', 'prototype']);
+function isPointer(pointer: unknown): pointer is string {
+  return typeof pointer === 'string' && (pointer === '' || pointer.startsWith('/'));
+}
 
-function isSafePointer(pointer: unknown): pointer is string {
-  if (typeof pointer !== 'string' || (pointer !== '' && !pointer.startsWith('/'))) return false;
-  return !Pointer.fromJSON(pointer).tokens.some((token) => inheritedNames.has(token));
+/** The library refuses names that every JavaScript object inherits; in JSON they are names like others. */
+function hasInheritedNames(value: unknown): boolean {
+  return INHERITED_NAMES.test(JSON.stringify(value));
+}
+
+function disguised(operation: Operation): Operation {
+  const path = disguisedPointer(operation.path);
+  if (operation.op === 'move' || operation.op === 'copy') return { ...operation, path, from: disguisedPointer(operation.from) };
+  if (operation.op === 'remove') return { ...operation, path };
+  const value: unknown = operation.value;
+  return { ...operation, path, value: isJsonObject(value) || isJsonArray(value) ? mutable(disguise(value)) : value };
+}
+
+function disguisedPointer(pointer: string): string {
+  return new Pointer(Pointer.fromJSON(pointer).tokens.map(disguiseKey)).toString();
+}
+
+/** The library changes the document it is given. */
+function mutable(value: Json): unknown {
+  return structuredClone(value);
 }

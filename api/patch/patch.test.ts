@@ -228,3 +228,19 @@ test('every merge key names a list that exists, and its key a field of the items
     }
   }
 });
+
+test('a JSON patch takes the names that objects inherit for names like others', () => {
+  const names = ['__proto__', 'constructor', 'prototype', '\ue000a'];
+  const added = applyJsonPatch(
+    { data: {} },
+    names.map((name) => ({ op: 'add', path: `/data/${name}`, value: JSON.parse(JSON.stringify({ x: `of ${name}` }).replace('x', name)) })),
+  );
+  assert.deepEqual(Object.keys(Object(added.data)), names);
+  const moved = applyJsonPatch(added, [
+    { op: 'copy', from: '/data', path: '/copy' },
+    { op: 'remove', path: '/copy/constructor' },
+    { op: 'test', path: '/data/__proto__', value: JSON.parse('{"__proto__":"of __proto__"}') },
+  ]);
+  assert.deepEqual(Object.keys(Object(moved.copy)), ['__proto__', 'prototype', '\ue000a']);
+  assert.equal('polluted' in {}, false);
+});

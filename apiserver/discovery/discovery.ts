@@ -13,9 +13,16 @@ import type { ResourceRegistry } from '../resource-registry.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import { CONFIGURATION_PATH, KEYS_PATH } from '../service-accounts/issuer-discovery.ts';
 
+export interface DiscoveryDocument {
+  readonly contentType: string;
+  readonly body: Buffer;
+  /** Large, and kept by clients. */
+  readonly isAggregated: boolean;
+}
+
 export interface DiscoveryDocuments {
   /** Undefined when there is no such group or version. */
-  find(path: string, accept: string | undefined): { readonly contentType: string; readonly body: string } | undefined;
+  find(path: string, accept: string | undefined): DiscoveryDocument | undefined;
   /** What `/` lists. */
   paths(): readonly string[];
 }
@@ -35,8 +42,8 @@ const FIXED_PATHS = [CONFIGURATION_PATH, KEYS_PATH, '/healthz', '/livez', '/metr
 interface Documents {
   readonly definitions: readonly ResourceDefinition<ApiObject>[];
   readonly known: readonly KnownServer[];
-  readonly plain: ReadonlyMap<string, string>;
-  readonly aggregated: ReadonlyMap<string, string>;
+  readonly plain: ReadonlyMap<string, Buffer>;
+  readonly aggregated: ReadonlyMap<string, Buffer>;
 }
 
 export interface DiscoverySources {
@@ -59,9 +66,9 @@ export function createDiscovery({ resources, known, serverAddress }: DiscoverySo
       const { plain, aggregated } = current();
       const trimmed = path.replace(/\/+$/, '');
       const whole = aggregated.get(trimmed);
-      if (whole !== undefined && wantsAggregated(accept)) return { contentType: AGGREGATED, body: whole };
+      if (whole !== undefined && wantsAggregated(accept)) return { contentType: AGGREGATED, body: whole, isAggregated: true };
       const body = plain.get(trimmed);
-      return body === undefined ? undefined : { contentType: 'application/json', body };
+      return body === undefined ? undefined : { contentType: 'application/json', body, isAggregated: false };
     },
     paths: () => [...current().plain.keys(), ...current().known.map((server) => `/apis/${remoteName(server)}`), ...FIXED_PATHS].sort(),
   };
@@ -74,8 +81,8 @@ function documentsOf(
 ): Documents {
   const groupVersions = groupVersionsOf(definitions, known);
   const groups = [...new Set(groupVersions.map(({ group }) => group))];
-  const plain = new Map<string, string>();
-  const put = (path: string, document: object) => plain.set(path, JSON.stringify(document));
+  const plain = new Map<string, Buffer>();
+  const put = (path: string, document: object) => plain.set(path, Buffer.from(JSON.stringify(document)));
   put('/api', { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress }] });
   const named = groups.filter((group) => group !== '');
   put('/apis', { kind: 'APIGroupList', apiVersion: 'v1', groups: named.map((group) => apiGroup(group, groupVersions)) });
@@ -85,8 +92,8 @@ function documentsOf(
     if (list !== undefined) put(pathOf(groupVersion), list);
   }
   const aggregated = new Map([
-    ['/api', JSON.stringify(aggregatedList([''], groupVersions))],
-    ['/apis', JSON.stringify(aggregatedList(named, groupVersions))],
+    ['/api', Buffer.from(JSON.stringify(aggregatedList([''], groupVersions)))],
+    ['/apis', Buffer.from(JSON.stringify(aggregatedList(named, groupVersions)))],
   ]);
   return { definitions, known, plain, aggregated };
 }

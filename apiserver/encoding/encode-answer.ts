@@ -8,11 +8,12 @@ import type { ApiObject } from '#api/meta/resource-type.ts';
 import { apiVersionOf } from '#api/meta/resource-type.ts';
 import type { Answer, ListPage } from '../pipeline/answer.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
-import { encodeTable, parseIncludeObject } from './encode-table.ts';
+import { encodeTable, parseIncludeObject, type TableOptions, tableHead, tableRow } from './encode-table.ts';
 import { parseStored } from './json-value.ts';
 import { PROTOBUF, type ResponseForm } from './negotiate.ts';
 import { toPartialMetadata } from './partial-object-metadata.ts';
 import { encodeProtobufItem, encodeProtobufObject, isProtobufObject, protobufListPieces } from './protobuf/protobuf-object.ts';
+import { mapInTurns } from './turns.ts';
 
 export interface EncodedAnswer {
   readonly statusCode: number;
@@ -30,8 +31,8 @@ export interface EncodeOptions {
 const COMMA = Buffer.from(',');
 const LIST_END = Buffer.from(']}');
 
-/** Items in JSON that are turned into protobuf before others get their turn: a few milliseconds' worth. */
-const TURN_BYTES_MAX = 256 * 1024;
+/** YAML is written many times more slowly than JSON. */
+const YAML_TURN_BYTES_MAX = 8 * 1024;
 
 export async function encodeAnswer(
   answer: Exclude<Answer, { type: 'stream' | 'connection' | 'forward' }>,
@@ -47,7 +48,7 @@ export async function encodeAnswer(
     case 'list':
       if (isPlain(form)) return encodePieces(listPieces(answer.definition, answer.page), 200);
       if (form.mediaType === PROTOBUF) return await encodeProtobufList(answer.definition, answer.page, options);
-      return encodeValue(listIn(answer.definition, answer.page, options), 200, form);
+      return await encodeList(answer.definition, answer.page, options);
   }
 }
 
@@ -57,7 +58,7 @@ export function encodeValue(value: object, statusCode: number, { mediaType }: Pi
     return { statusCode, contentType: PROTOBUF, pieces: [encodeProtobufObject(value)] };
   }
   if (mediaType === 'application/yaml') {
-    return { statusCode, contentType: mediaType, pieces: [Buffer.from(stringify(value, { aliasDuplicateObjects: false, lineWidth: 0 }))] };
+    return { statusCode, contentType: mediaType, pieces: [yamlOf(value)] };
   }
   return encodePieces([Buffer.from(JSON.stringify(value))], statusCode);
 }
@@ -81,8 +82,7 @@ function listMetadata(page: ListPage): object {
 function listPieces({ type, custom }: ResourceDefinition<ApiObject>, page: ListPage): readonly Buffer[] {
   const kind = JSON.stringify(custom?.listKind ?? `${type.kind}List`);
   const head = `{"kind":${kind},"apiVersion":${JSON.stringify(apiVersionOf(type))},"metadata":${JSON.stringify(listMetadata(page))},"items":[`;
-  const items = page.items.flatMap(({ bytes }, index) => (index === 0 ? [bytes] : [COMMA, bytes]));
-  return [Buffer.from(head), ...items, LIST_END];
+  return [Buffer.from(head), ...separated(page.items.map(({ bytes }) => bytes)), LIST_END];
 }
 
 async function encodeProtobufList(
@@ -91,16 +91,10 @@ async function encodeProtobufList(
   { form: { representation, metaVersion } }: EncodeOptions,
 ): Promise<EncodedAnswer> {
   const isPartial = representation === 'PartialObjectMetadata';
-  const items: Buffer[] = [];
-  let turnBytes = 0;
-  for (const { bytes } of page.items) {
+  const items = await mapInTurns(page.items, ({ bytes }) => {
     const object = parseStored(bytes);
-    items.push(encodeProtobufItem(isPartial ? toPartialMetadata(object, metaVersion) : object));
-    turnBytes += bytes.length;
-    if (turnBytes < TURN_BYTES_MAX) continue;
-    turnBytes = 0;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+    return encodeProtobufItem(isPartial ? toPartialMetadata(object, metaVersion) : object);
+  });
   const apiVersion = isPartial ? `meta.k8s.io/${metaVersion}` : apiVersionOf(type);
   const kind = isPartial ? 'PartialObjectMetadataList' : `${type.kind}List`;
   return { statusCode: 200, contentType: PROTOBUF, pieces: protobufListPieces({ apiVersion, kind, metadata: listMetadata(page), items }) };
@@ -115,32 +109,60 @@ function objectIn(definition: ResourceDefinition<ApiObject>, bytes: Buffer, opti
     case 'PartialObjectMetadata':
       return toPartialMetadata(object, metaVersion);
     case 'Table':
-      return { ...tableOf(definition, [object], options), metadata: { resourceVersion: object.metadata.resourceVersion } };
+      return {
+        ...encodeTable(definition, [object], tableOptions(options)),
+        metadata: { resourceVersion: object.metadata.resourceVersion },
+      };
   }
 }
 
-function listIn(definition: ResourceDefinition<ApiObject>, page: ListPage, options: EncodeOptions): object {
-  const objects = page.items.map(({ bytes }) => parseStored(bytes));
+/** A list of something else than stored bytes: made object by object, in pieces. */
+async function encodeList(definition: ResourceDefinition<ApiObject>, page: ListPage, options: EncodeOptions): Promise<EncodedAnswer> {
+  const { head, member, make } = listIn(definition, page, options);
+  if (options.form.mediaType !== 'application/yaml') {
+    const items = await mapInTurns(page.items, ({ bytes }) => Buffer.from(JSON.stringify(make(parseStored(bytes)))));
+    const opening = Buffer.from(`${JSON.stringify(head).slice(0, -1)},${JSON.stringify(member)}:[`);
+    return encodePieces([opening, ...separated(items), LIST_END], 200);
+  }
+  const items = await mapInTurns(page.items, ({ bytes }) => yamlOf([make(parseStored(bytes))]), YAML_TURN_BYTES_MAX);
+  const opening = Buffer.from(items.length === 0 ? `${member}: []\n` : `${member}:\n`);
+  return { statusCode: 200, contentType: 'application/yaml', pieces: [yamlOf(head), opening, ...items] };
+}
+
+interface ListForm {
+  readonly head: object;
+  readonly member: 'items' | 'rows';
+  make(object: ApiObject): object;
+}
+
+function listIn(definition: ResourceDefinition<ApiObject>, page: ListPage, options: EncodeOptions): ListForm {
   const metadata = listMetadata(page);
   const { representation, metaVersion } = options.form;
   const { type, custom } = definition;
   switch (representation) {
-    case 'object':
-      return { kind: custom?.listKind ?? `${type.kind}List`, apiVersion: apiVersionOf(type), metadata, items: objects };
-    case 'PartialObjectMetadata': {
-      const items = objects.map((object) => toPartialMetadata(object, metaVersion));
-      return { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${metaVersion}`, metadata, items };
+    case 'object': {
+      const head = { kind: custom?.listKind ?? `${type.kind}List`, apiVersion: apiVersionOf(type), metadata };
+      return { head, member: 'items', make: (object) => object };
     }
-    case 'Table':
-      return { ...tableOf(definition, objects, options), metadata };
+    case 'PartialObjectMetadata': {
+      const head = { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${metaVersion}`, metadata };
+      return { head, member: 'items', make: (object) => toPartialMetadata(object, metaVersion) };
+    }
+    case 'Table': {
+      const table = tableOptions(options);
+      return { head: { ...tableHead(definition, table), metadata }, member: 'rows', make: (object) => tableRow(definition, object, table) };
+    }
   }
 }
 
-function tableOf(definition: ResourceDefinition<ApiObject>, objects: readonly ApiObject[], { form, query, nowMs }: EncodeOptions) {
-  return encodeTable(definition, objects, {
-    metaVersion: form.metaVersion,
-    nowMs,
-    includeObject: parseIncludeObject(query),
-    hasColumns: true,
-  });
+function yamlOf(value: unknown): Buffer {
+  return Buffer.from(stringify(value, { aliasDuplicateObjects: false, lineWidth: 0 }));
+}
+
+function separated(items: readonly Buffer[]): readonly Buffer[] {
+  return items.flatMap((bytes, index) => (index === 0 ? [bytes] : [COMMA, bytes]));
+}
+
+function tableOptions({ form, query, nowMs }: EncodeOptions): TableOptions {
+  return { metaVersion: form.metaVersion, nowMs, includeObject: parseIncludeObject(query), hasColumns: true };
 }

@@ -25,17 +25,20 @@ export interface Table {
 }
 
 export function encodeTable(definition: ResourceDefinition<ApiObject>, objects: readonly ApiObject[], options: TableOptions): Table {
-  const { columns } = definition;
+  return { ...tableHead(definition, options), rows: objects.map((object) => tableRow(definition, object, options)) };
+}
+
+export function tableHead({ columns }: ResourceDefinition<ApiObject>, { metaVersion, hasColumns }: TableOptions): Omit<Table, 'rows'> {
   return {
     kind: 'Table',
-    apiVersion: `meta.k8s.io/${options.metaVersion}`,
+    apiVersion: `meta.k8s.io/${metaVersion}`,
     metadata: {},
-    columnDefinitions: options.hasColumns ? columns.map(columnDefinition) : [],
-    rows: objects.map((object) => ({
-      cells: columns.map((column) => column.value(object, options.nowMs)),
-      ...includedObject(object, options),
-    })),
+    columnDefinitions: hasColumns ? columns.map(columnDefinition) : [],
   };
+}
+
+export function tableRow({ columns }: ResourceDefinition<ApiObject>, object: ApiObject, options: TableOptions): object {
+  return { cells: columns.map((column) => column.value(object, options.nowMs)), ...includedObject(object, options) };
 }
 
 export function parseIncludeObject(query: URLSearchParams): IncludeObject {

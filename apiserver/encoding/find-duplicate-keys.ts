@@ -18,6 +18,9 @@ interface Level {
 export function findDuplicateKeys(json: string): readonly string[] {
   const duplicates: string[] = [];
   const levels: Level[] = [];
+  const report = (path: string) => {
+    if (duplicates.length < DUPLICATES_REPORTED_MAX && !duplicates.includes(path)) duplicates.push(path);
+  };
   let expectsKey = false;
   for (let at = 0; at < json.length; at++) {
     const level = levels.at(-1);
@@ -26,9 +29,8 @@ export function findDuplicateKeys(json: string): readonly string[] {
         const end = endOfString(json, at);
         if (expectsKey && level?.keys) {
           level.key = keyOf(json.slice(at, end + 1));
-          const path = joinPath(level.path, level.key);
-          if (level.keys.has(level.key) && !duplicates.includes(path) && duplicates.length < DUPLICATES_REPORTED_MAX) duplicates.push(path);
-          level.keys.add(level.key);
+          if (level.keys.has(level.key)) report(joinPath(level.path, level.key));
+          else level.keys.add(level.key);
           expectsKey = false;
         }
         at = end;

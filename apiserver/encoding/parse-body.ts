@@ -2,10 +2,11 @@
  * From the bytes of a body to a plain value, JSON, YAML or protobuf, with the keys that occur twice. What the kinds are is `decode-body.ts`'s affair.
  * Must never throw anything but an ApiError, whatever the bytes are.
  */
-import { parseDocument } from 'yaml';
 import { ApiError } from '#api/meta/status.ts';
+import { excessOfJson, excessOfValue } from './body-limits.ts';
 import { findDuplicateKeys } from './find-duplicate-keys.ts';
 import { type MediaType, PROTOBUF } from './negotiate.ts';
+import { yamlValue } from './parse-yaml.ts';
 import { type Envelope, readEnvelope, readProtobufMembers } from './protobuf/protobuf-object.ts';
 import { ProtobufError } from './protobuf/wire.ts';
 
@@ -15,13 +16,6 @@ export interface ParsedBody {
   readonly duplicates: readonly string[];
 }
 
-/** Parsers and decoders recurse; no object of the API comes near this. */
-const NESTING_DEPTH_MAX = 200;
-const TOO_DEEP = `exceeded max depth of ${NESTING_DEPTH_MAX}`;
-
-/** Anchors can make a short text huge; each may be repeated this often in total, which no manifest written by hand reaches. */
-const YAML_ALIASES_MAX = 1_000;
-
 /** How much of a body an error message shows. */
 const SUMMARY_BYTES_MAX = 30;
 
@@ -29,9 +23,7 @@ const SUMMARY_BYTES_MAX = 30;
 export function parseBody(body: Buffer, mediaType: MediaType, expectedKind: string, model: string = expectedKind): ParsedBody {
   if (mediaType === PROTOBUF) return parseProtobuf(body, expectedKind, model);
   try {
-    const parsed = mediaType === 'application/json' ? parseJson(body) : parseYaml(body);
-    if (isTooDeep(parsed.value)) throw new Error(TOO_DEEP);
-    return parsed;
+    return mediaType === 'application/json' ? parseJson(body) : parseYaml(body);
   } catch (error) {
     const format = mediaType === 'application/json' ? 'json parse error' : 'yaml parse error';
     throw unrecognized(`couldn't get version/kind; ${format}: ${messageOf(error)}`, body, expectedKind);
@@ -44,7 +36,8 @@ function parseProtobuf(body: Buffer, expectedKind: string, model: string): Parse
   if (kind !== '' && kind !== expectedKind) return { value: { apiVersion, kind }, duplicates: [] };
   try {
     const members = readProtobufMembers(model, raw);
-    if (isTooDeep(members)) throw new ProtobufError(TOO_DEEP);
+    const excess = excessOfValue(members);
+    if (excess !== undefined) throw new ProtobufError(excess);
     // A client may leave kind and version to the path.
     const type = kind === '' ? {} : { apiVersion, kind };
     return { value: { ...members, ...type }, duplicates: [] };
@@ -73,26 +66,15 @@ function messageOf(error: unknown): string {
 }
 
 function parseJson(body: Buffer): ParsedBody {
+  const excess = excessOfJson(body);
+  if (excess !== undefined) throw new Error(excess);
   const text = body.toString('utf8');
   const value: unknown = JSON.parse(text);
   return { value, duplicates: findDuplicateKeys(text) };
 }
 
 function parseYaml(body: Buffer): ParsedBody {
-  const document = parseDocument(body.toString('utf8'), { uniqueKeys: false, prettyErrors: false });
-  const [error] = document.errors;
-  if (error) throw error;
-  const value: unknown = document.toJS({ maxAliasCount: YAML_ALIASES_MAX });
-  return { value: value ?? {}, duplicates: [] };
-}
-
-function isTooDeep(value: unknown): boolean {
-  let level: readonly unknown[] = [value];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > NESTING_DEPTH_MAX) return true;
-    level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item) : []));
-  }
-  return false;
+  return { value: yamlValue(body.toString('utf8')), duplicates: [] };
 }
 
 /** As upstream: text that looks like JSON is shown, anything else in hexadecimal. */

@@ -19,20 +19,27 @@ import { withServers } from './merge-servers.ts';
 import { createModels, type Models } from './models.ts';
 import { pathsOf } from './paths.ts';
 
+export interface DocumentV3 {
+  /** As the index has it. */
+  readonly hash: string;
+  /** JSON; made when it is first asked for. */
+  bytes(): Buffer;
+}
+
 export interface OpenApiDocuments {
   /** In JSON, or in gnostic's protobuf for those who ask for it. Throws NotAcceptable for clients that accept neither. */
   v2(accept: string | undefined): EncodedAnswer;
   /** Where the documents of each group version are. */
   index(): object;
   /** Takes `/openapi/v3/apis/apps/v1`. */
-  v3(path: string): object | undefined;
+  v3(path: string): DocumentV3 | undefined;
 }
 
 interface State {
   readonly known: readonly KnownServer[];
   readonly definitions: readonly ResourceDefinition<ApiObject>[];
   readonly byPath: ReadonlyMap<string, readonly ResourceDefinition<ApiObject>[]>;
-  readonly documents: Map<string, object>;
+  readonly documents: Map<string, Buffer>;
   /** The v2 document, by content type. */
   readonly whole: Map<string, Buffer>;
 }
@@ -65,9 +72,8 @@ export function createOpenApi(resources: Pick<ResourceRegistry, 'all'>, known: (
       const path = fullPath.replace('/openapi/v3/', '');
       const members = byPath.get(path);
       if (members === undefined) return undefined;
-      const document = documents.get(path) ?? documentV3(members, definitions);
-      documents.set(path, document);
-      return document;
+      const bytes = () => documents.getOrInsertComputed(path, () => Buffer.from(JSON.stringify(documentV3(members, definitions))));
+      return { hash: hashOf(members), bytes };
     },
   };
 }

@@ -48,7 +48,8 @@ export type Answer =
   | {
       readonly type: 'stream';
       readonly contentType: string;
-      run(sink: ByteSink, signal: AbortSignal): Promise<void>;
+      /** `onInitialized` hears that what there was at the beginning is written; what follows costs little. */
+      run(sink: ByteSink, signal: AbortSignal, onInitialized: () => void): Promise<void>;
     };
 
 export interface ListPage {

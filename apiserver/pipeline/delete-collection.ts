@@ -25,5 +25,5 @@ export async function deleteCollection(request: ApiRequest, deps: PipelineDeps):
       }
     }),
   );
-  return listAnswer(request.definition, page);
+  return await listAnswer(request.definition, page);
 }

@@ -6,6 +6,7 @@ import type { ApiObject } from '#api/meta/resource-type.ts';
 import { ApiError } from '#api/meta/status.ts';
 import { parseStored } from '../encoding/json-value.ts';
 import { isConverted, prepareServed, servedBytes } from '../encoding/served-bytes.ts';
+import { mapInTurns } from '../encoding/turns.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import { StorageError, type StoredItem } from '../storage/storage.ts';
 import type { Answer, ListPage } from './answer.ts';
@@ -31,15 +32,17 @@ export interface Page {
 
 export async function listObjects(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
   const { page } = await readPage(request, deps);
-  return listAnswer(request.definition, page);
+  return await listAnswer(request.definition, page);
 }
 
 /** Every object as the request's version has it. */
 export async function listAnswer(definition: ResourceDefinition<ApiObject>, page: ListPage): Promise<Answer> {
   if (!isConverted(definition)) return { type: 'list', definition, page };
-  const stored = page.items.map(({ bytes }) => bytes);
-  await prepareServed(definition, stored);
-  const items = stored.map((bytes) => ({ bytes: servedBytes(definition, bytes) }));
+  await prepareServed(
+    definition,
+    page.items.map(({ bytes }) => bytes),
+  );
+  const items = await mapInTurns(page.items, ({ bytes }) => ({ bytes: servedBytes(definition, bytes) }));
   return { type: 'list', definition, page: { ...page, items } };
 }
 

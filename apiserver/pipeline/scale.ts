@@ -152,7 +152,7 @@ function scaleOf(object: ApiObject, definition: Definition): Scale & ApiObject {
   const replicas = numberAt(object, paths.specReplicas);
   if (replicas === undefined && custom !== undefined) {
     const path = paths.specReplicas.map((part) => `.${part}`).join('');
-    throw new ApiError('InternalError', `Internal error occurred: the spec replicas field ${JSON.stringify(path)} does not exist`);
+    throw new ApiError('BadRequest', `the spec replicas field ${JSON.stringify(path)} does not exist`);
   }
   const given = paths.labelSelector === undefined ? undefined : valueAt(object, paths.labelSelector);
   // A custom resource holds the selector as clients will use it, as text.

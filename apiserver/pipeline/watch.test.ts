@@ -24,6 +24,7 @@ function aCache(openWatch: () => CacheWatch): WatchCache {
     revision: () => 9n,
     find: () => undefined,
     list: () => [],
+    extent: () => ({ objects: 0, bytes: 0 }),
     waitFor: async () => {},
     waitUntilCurrent: async () => {},
     watch: openWatch,
@@ -74,7 +75,7 @@ async function watched(query: string, openWatch: () => CacheWatch, clock = creat
   const sink: ByteSink = { isOfMessages: false, write: (chunk) => chunks.push(chunk.toString('utf8')) > 0, drained: async () => {} };
   const answer = await watchObjects(request, deps);
   assert.ok(answer.type === 'stream');
-  const running = answer.run(sink, new AbortController().signal);
+  const running = answer.run(sink, new AbortController().signal, () => {});
   await clock.advance(120_000);
   await running;
   return chunks.join('').trim().split('\n');

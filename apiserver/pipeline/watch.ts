@@ -5,6 +5,7 @@
  */
 import { ApiError, isReason, toStatus } from '#api/meta/status.ts';
 import { isConverted, prepareServed, servedObject } from '../encoding/served-bytes.ts';
+import { nextTurn } from '../encoding/turns.ts';
 import type { FrameEncoder } from '../encoding/watch-frames.ts';
 import { createFrameEncoder } from '../encoding/watch-frames.ts';
 import type { CachedObject, CacheEvent, CacheWatch } from '../storage/watch-cache.ts';
@@ -53,7 +54,11 @@ export async function watchObjects(request: ApiRequest, deps: PipelineDeps): Pro
   const isInitialWanted = options.sendsInitialEvents ?? isFromNow;
   const initial = isInitialWanted ? deps.cache.list(selection.prefix).filter((object) => selection.matches(object)) : undefined;
   const stream: Stream = { request, selection, options, frames, watch, initial, since };
-  return { type: 'stream', contentType: frames.contentType, run: (sink, signal) => runStream(stream, deps, sink, signal) };
+  return {
+    type: 'stream',
+    contentType: frames.contentType,
+    run: (sink, signal, onInitialized) => runStream({ ...stream, onInitialized }, deps, sink, signal),
+  };
 }
 
 /** Frames that show objects as the request's version has them. */
@@ -84,13 +89,19 @@ function errorAnswer(error: ApiError, frames: FrameEncoder): Answer {
 }
 
 /** Ends without an error when the client has gone, the time is over or the server stops: clients then watch again from where they were. */
-async function runStream(stream: Stream, deps: PipelineDeps, sink: ByteSink, connection: AbortSignal): Promise<void> {
+async function runStream(
+  stream: Stream & { readonly onInitialized: () => void },
+  deps: PipelineDeps,
+  sink: ByteSink,
+  connection: AbortSignal,
+): Promise<void> {
   const deadline = new AbortController();
   const cancelDeadline = deps.clock.after(durationMs(stream.options, deps), () => deadline.abort());
   const { custom } = stream.request.definition;
   const signal = AbortSignal.any([connection, deadline.signal, deps.stopping, ...(custom ? [custom.gone] : [])]);
   try {
     if (stream.initial) await writeInitial(stream, stream.initial, sink, signal);
+    stream.onInitialized();
     await writeChanges(stream, deps, sink, signal);
   } catch (error) {
     if (signal.aborted) return;
@@ -187,6 +198,7 @@ async function writeFrames(frames: readonly (() => Buffer)[], sink: ByteSink, si
     chunk = [];
     chunkBytes = 0;
     if (!hasRoom) await sink.drained(signal);
+    else if (index + 1 < frames.length) await nextTurn();
     if (signal.aborted) return;
   }
 }

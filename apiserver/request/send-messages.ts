@@ -13,6 +13,8 @@ import { agreeOnMessages, webSocketSink } from './web-socket-sink.ts';
 export interface MessagesRequest {
   readonly request: IncomingMessage;
   readonly isWatch: boolean;
+  /** Called when a watch has shown what there was. */
+  onInitialized(): void;
   /** Gives the bare connection; nothing else may answer from then on. */
   take(): Socket;
 }
@@ -20,7 +22,7 @@ export interface MessagesRequest {
 /** Resolves when the connection is closed. Throws BadRequest for another protocol than WebSocket. */
 export async function sendMessages(
   answer: Extract<Answer, { type: 'stream' }>,
-  { request, isWatch, take }: MessagesRequest,
+  { request, isWatch, take, onInitialized }: MessagesRequest,
   { log, stopping }: { readonly log: Logger; readonly stopping: AbortSignal },
 ): Promise<void> {
   if (request.headers.upgrade?.toLowerCase() !== 'websocket')
@@ -32,7 +34,7 @@ export async function sendMessages(
     const webSocket = await acceptWebSocket(request, socket, protocol);
     // What clients say into a stream is of no interest; that they hang up is.
     webSocket.on('error', () => {}).resume();
-    await answer.run(webSocketSink(webSocket, socket, messages), AbortSignal.any([gone, stopping]));
+    await answer.run(webSocketSink(webSocket, socket, messages), AbortSignal.any([gone, stopping]), onInitialized);
     await closeWebSocket(webSocket);
   } catch (error) {
     log.info({ err: error, path: request.url }, 'a stream of messages broke');

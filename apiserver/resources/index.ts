@@ -18,6 +18,7 @@ import { deviceclasses } from './deviceclasses.ts';
 import { endpoints } from './endpoints.ts';
 import { endpointslices } from './endpointslices.ts';
 import { events, eventsOfOwnGroup } from './events.ts';
+import { flowschemas } from './flowschemas.ts';
 import { horizontalpodautoscalers, horizontalpodautoscalersV1 } from './horizontalpodautoscalers.ts';
 import { ingressclasses } from './ingressclasses.ts';
 import { ingresses } from './ingresses.ts';
@@ -37,6 +38,7 @@ import { poddisruptionbudgets } from './poddisruptionbudgets.ts';
 import { pods } from './pods.ts';
 import { podtemplates } from './podtemplates.ts';
 import { priorityclasses } from './priorityclasses.ts';
+import { prioritylevelconfigurations } from './prioritylevelconfigurations.ts';
 import { replicasets } from './replicasets.ts';
 import { replicationcontrollers } from './replicationcontrollers.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
@@ -114,6 +116,8 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   resourceclaims,
   resourceclaimtemplates,
   resourceslices,
+  flowschemas,
+  prioritylevelconfigurations,
   validatingadmissionpolicies,
   validatingadmissionpolicybindings,
   mutatingadmissionpolicies,

@@ -51,3 +51,14 @@ test('object-index leaves a list alone that was given out before', () => {
   index.delete('/registry/core/pods/default/a');
   assert.equal(listed.length, 2);
 });
+
+test('object-index knows about how much there is without looking', () => {
+  const index = createObjectIndex();
+  for (const name of ['a', 'b', 'c']) index.set(aCachedObject({ key: `/registry/core/pods/default/${name}`, bytes: Buffer.alloc(10) }));
+  index.set(aCachedObject({ key: '/registry/core/pods/other/a', bytes: Buffer.alloc(30) }));
+  index.set(aCachedObject({ key: '/registry/core/pods/default/a', bytes: Buffer.alloc(30) }));
+  index.delete('/registry/core/pods/default/b');
+  assert.deepEqual(index.extent('/registry/core/pods/'), { objects: 3, bytes: 70 });
+  assert.deepEqual(index.extent('/registry/core/pods/other/'), { objects: 1, bytes: 70 / 3 });
+  assert.deepEqual(index.extent('/registry/core/nodes/'), { objects: 0, bytes: 0 });
+});

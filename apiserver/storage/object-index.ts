@@ -2,7 +2,7 @@
  * The watch cache's objects by key, and each resource's objects in key order, so that listing a namespace of a resource costs a binary search
  * and a copy however many other objects there are. One array per resource keeps insertions cheap: what moves is that resource's pointers.
  */
-import { lowerBound, withPrefix } from './sorted-keys.ts';
+import { endOfPrefix, lowerBound, withPrefix } from './sorted-keys.ts';
 import type { CachedObject } from './watch-cache.ts';
 
 export interface ObjectIndex {
@@ -14,6 +14,13 @@ export interface ObjectIndex {
   /** Objects whose key starts with `prefix`, in key order; a copy that later changes leave alone. */
   list(prefix: string): readonly CachedObject[];
   size(): number;
+  /** How many objects there are with this prefix, which is that of a resource or longer, and about how many bytes; without looking at each. */
+  extent(prefix: string): Extent;
+}
+
+export interface Extent {
+  readonly objects: number;
+  readonly bytes: number;
 }
 
 const NOTHING: readonly CachedObject[] = [];
@@ -23,6 +30,11 @@ const keyOf = (object: CachedObject) => object.key;
 export function createObjectIndex(): ObjectIndex {
   const byKey = new Map<string, CachedObject>();
   const byResource = new Map<string, CachedObject[]>();
+  const bytesByResource = new Map<string, number>();
+
+  function addBytes(resource: string, bytes: number): void {
+    bytesByResource.set(resource, (bytesByResource.get(resource) ?? 0) + bytes);
+  }
 
   return {
     find: (key) => byKey.get(key),
@@ -30,7 +42,9 @@ export function createObjectIndex(): ObjectIndex {
     set: (object) => {
       const previous = byKey.get(object.key);
       byKey.set(object.key, object);
-      const sorted = byResource.getOrInsertComputed(resourceOf(object.key), () => []);
+      const resource = resourceOf(object.key);
+      addBytes(resource, object.bytes.length - (previous?.bytes.length ?? 0));
+      const sorted = byResource.getOrInsertComputed(resource, () => []);
       sorted.splice(lowerBound(sorted, object.key, keyOf), previous ? 1 : 0, object);
       return previous;
     },
@@ -38,9 +52,17 @@ export function createObjectIndex(): ObjectIndex {
       const previous = byKey.get(key);
       if (!previous) return undefined;
       byKey.delete(key);
-      const sorted = byResource.get(resourceOf(key)) ?? [];
+      const resource = resourceOf(key);
+      addBytes(resource, -previous.bytes.length);
+      const sorted = byResource.get(resource) ?? [];
       sorted.splice(lowerBound(sorted, key, keyOf), 1);
       return previous;
+    },
+    extent: (prefix) => {
+      const resource = resourceOf(prefix);
+      const own = byResource.get(resource) ?? [];
+      const objects = lowerBound(own, endOfPrefix(prefix), keyOf) - lowerBound(own, prefix, keyOf);
+      return { objects, bytes: own.length === 0 ? 0 : ((bytesByResource.get(resource) ?? 0) * objects) / own.length };
     },
     list: (prefix) => {
       const resource = resourceOf(prefix);

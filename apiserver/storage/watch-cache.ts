@@ -7,7 +7,7 @@ import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
 import { createCacheWatchers } from './cache-watchers.ts';
 import { createEventWindow, EVENTS_MAX } from './event-window.ts';
-import { createObjectIndex, type ObjectIndex } from './object-index.ts';
+import { createObjectIndex, type Extent, type ObjectIndex } from './object-index.ts';
 import { createRevisionGate } from './revision-gate.ts';
 import { shareReads } from './shared-read.ts';
 import { type Storage, StorageError, type StorageEvent, type StoredItem } from './storage.ts';
@@ -48,6 +48,8 @@ export interface WatchCache {
   find(key: string): CachedObject | undefined;
   /** Objects whose key starts with `prefix`, in key order, all as of `revision()`. */
   list(prefix: string): readonly CachedObject[];
+  /** About how much `list` would give, at no cost. */
+  extent(prefix: string): Extent;
   /** Waits until the cache is filled and reflects `revision`; throws ApiError Timeout (too large resource version) after 3 s. */
   waitFor(revision: bigint, signal: AbortSignal): Promise<void>;
   /** Waits until the cache reflects everything acknowledged before the call. Callers that arrive together share one storage read. */
@@ -180,6 +182,7 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
     revision: gate.current,
     find: (key) => objects.find(key),
     list: (prefix) => objects.list(prefix),
+    extent: (prefix) => objects.extent(prefix),
     waitFor: (revision, signal) => gate.waitFor(revision > 0n ? revision : FILLED_REVISION_MIN, signal),
     waitUntilCurrent: async (signal) => gate.waitFor(await readCurrentRevision(), signal),
     watch: (prefix, sinceRevision) => watchers.open(prefix, sinceRevision),

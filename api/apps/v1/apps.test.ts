@@ -126,6 +126,12 @@ testUpdates(statefulSet, [
   },
 ]);
 
+test('a StatefulSet whose claim has no name is told so', () => {
+  const nameless = anObject(statefulSet, { spec: { volumeClaimTemplates: [{}] } });
+  const fields = validateStatefulSet(nameless).map(({ type, field }) => `${type} ${field}`);
+  assert.ok(fields.includes('FieldValueRequired spec.template.spec.volumes[0].name'), fields.join());
+});
+
 test('a StatefulSet gets the defaults that kubectl shows', () => {
   const { spec } = anObject(statefulSet, { spec: { volumeClaimTemplates: [claim] } });
   assert.equal(spec.replicas, 1);

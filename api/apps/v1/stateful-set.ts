@@ -82,7 +82,7 @@ function validateServiceName(name: string): readonly FieldProblem[] {
 function withClaims(template: PodTemplateSpec, { volumeClaimTemplates = [] }: StatefulSetSpec): PodTemplateSpec {
   const { spec } = template;
   if (spec === undefined || volumeClaimTemplates.length === 0) return template;
-  const claimed = new Set(volumeClaimTemplates.map(({ metadata }) => metadata.name));
+  const claimed = new Set(volumeClaimTemplates.map(({ metadata }) => metadata.name ?? ''));
   const own = (spec.volumes ?? []).filter(({ name }) => !claimed.has(name));
   const volumes = [...claimed].map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
   return { ...template, spec: { ...spec, volumes: [...own, ...volumes] } };

@@ -2,7 +2,7 @@
  * Pods: defaults, rules, what may change, and the small questions that many components ask of a pod. Pure; the server calls the first
  * three through `apiserver/resources/pods.ts`, the scheduler, the controllers and the kubelet use the predicates.
  */
-import type { Container, ContainerStatus, Pod, PodSpec, PodStatus } from '../../generated/types.ts';
+import type { Container, ContainerStatus, Pod, PodSpec, PodStatus, Toleration } from '../../generated/types.ts';
 import { isConditionTrue } from '../../meta/condition.ts';
 import { forbiddenField, invalidValue } from '../../meta/field-path.ts';
 import { jsonEquals } from '../../meta/json.ts';
@@ -73,9 +73,8 @@ function validateSpecUpdate(spec: PodSpec, previous: Pod): readonly FieldProblem
     ...validateGates(spec, previous.spec),
   ];
   if (problems.length > 0) return problems;
-  const kept = (previous.spec.tolerations ?? []).every((toleration) =>
-    spec.tolerations?.some((other) => isSameToleration(toleration, other)),
-  );
+  const tolerated = new Set((spec.tolerations ?? []).map(identityOf));
+  const kept = (previous.spec.tolerations ?? []).every((toleration) => tolerated.has(identityOf(toleration)));
   if (!kept) return [forbiddenField('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds')];
   return jsonEquals(fixedPart(spec), fixedPart(previous.spec)) ? [] : [forbiddenField('spec', IMMUTABLE)];
 }
@@ -104,8 +103,9 @@ function validateGates(spec: PodSpec, previous: PodSpec): readonly FieldProblem[
   return [forbiddenField('spec.schedulingGates', `only deletion is allowed, but found new scheduling gate '${added.sort().join("', '")}'`)];
 }
 
-function isSameToleration(left: object, right: object): boolean {
-  return jsonEquals({ ...left, tolerationSeconds: 0 }, { ...right, tolerationSeconds: 0 });
+/** All of a toleration that may not change; as text, because there may be thousands of them. */
+function identityOf({ key, operator, value, effect }: Toleration): string {
+  return JSON.stringify([key, operator, value, effect]);
 }
 
 /** The spec without what may change. */

@@ -23,10 +23,15 @@ export type Writer = protobuf.Writer;
 const INT64_END = 2 ** 63;
 const INT64_MAX = '9223372036854775807';
 
+/** Parts with a length in one body: a byte may be the whole of one, and each becomes an object. The largest objects that are stored have a few thousand. */
+const PARTS_MAX = 200_000;
+let partsLeft = PARTS_MAX;
+
 /** Reads one message. Throws `ProtobufError`, also for what the library throws: RangeErrors at an early end, Errors for endless numbers. */
 export function readWith<T>(bytes: Buffer, read: (reader: Reader) => T): T {
   try {
     const reader = protobuf.Reader.create(bytes);
+    partsLeft = PARTS_MAX;
     const value = read(reader);
     throwUnlessAt(reader, bytes.length);
     return value;
@@ -39,6 +44,7 @@ export function readWith<T>(bytes: Buffer, read: (reader: Reader) => T): T {
 
 /** The reader stands before a length; `read` sees the bytes of that length and nothing else, and has to use them all. */
 export function readDelimited<T>(reader: Reader, read: () => T): T {
+  if (--partsLeft < 0) throw new ProtobufError(`exceeded max of ${PARTS_MAX} parts`);
   const outerEnd = reader.len;
   const length = reader.uint32();
   const end = reader.pos + length;
