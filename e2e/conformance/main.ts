@@ -40,7 +40,9 @@ const tell = (outcome: Outcome): void => {
   const seconds = (outcome.durationMs / 1_000).toFixed(1);
   const error = outcome.error instanceof Error ? (outcome.error.stack ?? outcome.error.message) : String(outcome.error ?? '');
   if (values.json) {
-    process.stdout.write(`${JSON.stringify({ name: outcome.name, result: outcome.result, durationMs: outcome.durationMs, ...(error === '' ? {} : { error }) })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ name: outcome.name, result: outcome.result, durationMs: outcome.durationMs, ...(error === '' ? {} : { error }) })}\n`,
+    );
     return;
   }
   if (isTerminal) process.stderr.write('\r\u001b[K');
@@ -58,6 +60,8 @@ for (const { name, result } of outcomes) results.set(name, result);
 writeFileSync(REPORT, renderReport(conformanceNames, results));
 if (!values.json) {
   const passed = outcomes.length - failed;
-  process.stdout.write(`${passed} passed, ${failed} failed, ${conformanceNames.length - conformanceTests.length} of ${conformanceNames.length} not there yet\n`);
+  process.stdout.write(
+    `${passed} passed, ${failed} failed, ${conformanceNames.length - conformanceTests.length} of ${conformanceNames.length} not there yet\n`,
+  );
 }
 process.exitCode = failed > 0 ? 1 : 0;

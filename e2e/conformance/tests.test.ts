@@ -29,7 +29,10 @@ test('docs/conformance.md tells of every test, and "not yet" of exactly those th
   const told = parseReport(page);
   assert.deepEqual([...told.keys()], conformanceNames);
   const notYet = [...told].filter(([, result]) => result === 'not yet').map(([name]) => name);
-  assert.deepEqual(notYet, [...told.keys()].filter((name) => !registered.includes(name)));
+  assert.deepEqual(
+    notYet,
+    [...told.keys()].filter((name) => !registered.includes(name)),
+  );
 });
 
 test('the page read back says what was written, counts it by SIG and survives being written again', () => {

@@ -1,5 +1,21 @@
 /** All conformance tests there are, by the file they are in. A new file is a line here. */
 import type { ConformanceTest } from './framework/conformance-test.ts';
+import { chunkingTests } from './sig-api-machinery/chunking.ts';
+import { customResourceDefinitionTests } from './sig-api-machinery/custom-resource-definitions.ts';
+import { discoveryTests } from './sig-api-machinery/discovery.ts';
+import { fieldValidationTests } from './sig-api-machinery/field-validation.ts';
+import { garbageCollectorTests } from './sig-api-machinery/garbage-collector.ts';
+import { namespaceTests } from './sig-api-machinery/namespaces.ts';
+import { publishOpenApiTests } from './sig-api-machinery/publish-openapi.ts';
 import { watcherTests } from './sig-api-machinery/watchers.ts';
 
-export const conformanceTests: readonly ConformanceTest[] = [...watcherTests];
+export const conformanceTests: readonly ConformanceTest[] = [
+  ...chunkingTests,
+  ...customResourceDefinitionTests,
+  ...discoveryTests,
+  ...fieldValidationTests,
+  ...garbageCollectorTests,
+  ...namespaceTests,
+  ...publishOpenApiTests,
+  ...watcherTests,
+];

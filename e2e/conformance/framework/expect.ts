@@ -29,11 +29,7 @@ export async function expectRefusal(refused: Promise<unknown>, { reason, code, m
 }
 
 /** Asks until `check` gives a value (anything but undefined or false): for documents and endpoints only, objects are watched. */
-export async function eventually<T>(
-  what: string,
-  check: () => Promise<T | undefined | false>,
-  deadlineMs = PUBLISHED_MS_MAX,
-): Promise<T> {
+export async function eventually<T>(what: string, check: () => Promise<T | undefined | false>, deadlineMs = PUBLISHED_MS_MAX): Promise<T> {
   const deadline = Date.now() + deadlineMs;
   let last: unknown;
   while (Date.now() < deadline) {

@@ -8,4 +8,8 @@ export const WORKLOAD_IMAGE = process.env.KEELSON_CONFORMANCE_IMAGE ?? 'keelson/
 export const OTHER_IMAGE = process.env.KEELSON_CONFORMANCE_OTHER_IMAGE ?? 'keelson/hello:v2';
 
 /** Runs until it is told to stop, and then stops at once. */
-export const IDLE_COMMAND: readonly string[] = ['node', '-e', 'process.once("SIGTERM", () => process.exit(0)); setInterval(() => {}, 3600_000)'];
+export const IDLE_COMMAND: readonly string[] = [
+  'node',
+  '-e',
+  'process.once("SIGTERM", () => process.exit(0)); setInterval(() => {}, 3600_000)',
+];

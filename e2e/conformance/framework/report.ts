@@ -38,9 +38,7 @@ export function renderReport(names: readonly string[], results: ReadonlyMap<stri
 /** What a page says of each test; lines that tell of none are passed over. */
 export function parseReport(page: string): ReadonlyMap<string, Result> {
   const rows = [...page.matchAll(/^\| (\[sig-.*) \| (pass|fail|not yet) \|$/gm)];
-  return new Map(
-    rows.flatMap(([, cell = '', result]) => (isResult(result) ? [[unescapeCell(cell), result] as const] : [])),
-  );
+  return new Map(rows.flatMap(([, cell = '', result]) => (isResult(result) ? [[unescapeCell(cell), result] as const] : [])));
 }
 
 const RESULTS = ['pass', 'fail', 'not yet'] as const;

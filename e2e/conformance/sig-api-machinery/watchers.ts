@@ -161,12 +161,25 @@ async function tellsTheSameOrder(t: TestScope): Promise<void> {
   }
 }
 
-const title = (rest: string) => `[sig-api-machinery] Watchers ${rest} [Conformance]`;
-
 export const watcherTests: readonly ConformanceTest[] = [
-  { name: title('should observe add, update, and delete watch notifications on configmaps'), run: observesAll },
-  { name: title('should be able to start watching from a specific resource version'), run: startsFromVersion },
-  { name: title('should be able to restart watching from the last resource version observed by the previous watch'), run: restartsFromLastVersion },
-  { name: title("should observe an object deletion if it stops meeting the requirements of the selector"), run: followsTheSelector },
-  { name: title('should receive events on concurrent watches in same order'), run: tellsTheSameOrder },
+  {
+    name: '[sig-api-machinery] Watchers should observe add, update, and delete watch notifications on configmaps [Conformance]',
+    run: observesAll,
+  },
+  {
+    name: '[sig-api-machinery] Watchers should be able to start watching from a specific resource version [Conformance]',
+    run: startsFromVersion,
+  },
+  {
+    name: '[sig-api-machinery] Watchers should be able to restart watching from the last resource version observed by the previous watch [Conformance]',
+    run: restartsFromLastVersion,
+  },
+  {
+    name: '[sig-api-machinery] Watchers should observe an object deletion if it stops meeting the requirements of the selector [Conformance]',
+    run: followsTheSelector,
+  },
+  {
+    name: '[sig-api-machinery] Watchers should receive events on concurrent watches in same order [Conformance]',
+    run: tellsTheSameOrder,
+  },
 ];
