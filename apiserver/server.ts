@@ -29,6 +29,7 @@ import { createRequestLifetimes, type RequestLifetime } from './request/request-
 import type { RequestMetrics } from './request/request-metrics.ts';
 import { BODY_BYTES_MAX, toApiError } from './request/to-api-error.ts';
 import type { User } from './request/user.ts';
+import { isReview } from './review-definitions.ts';
 import type { IssuerDocument } from './service-accounts/issuer-discovery.ts';
 import { versionInfo } from './version.ts';
 
@@ -157,7 +158,8 @@ function createResourceHandler(deps: ServerDeps, contextOf: ContextOf, upgrades:
     if (!info.isResource) throw request.method === 'GET' ? noSuchResource() : methodNotAllowed();
     const route = findRoute(deps.resources, info);
     const isStream = isLongRunning(route.info);
-    const negotiable = { hasProtobuf: hasProtobuf(route.definition.type.schema) };
+    const { type } = route.definition;
+    const negotiable = { hasProtobuf: hasProtobuf(type.schema), hasTable: !isReview(type) };
     const form = negotiateResponse(isStream && route.info.verb !== 'watch' ? undefined : request.headers.accept, negotiable);
     const leave = isStream ? () => {} : inFlight.enter(route.info.verb);
     const lifetime = lifetimes.begin(reply.raw, { isStream });

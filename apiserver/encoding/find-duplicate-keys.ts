@@ -17,6 +17,14 @@ interface Level {
 /** Gives the path of each repeated key, in order. */
 export function findDuplicateKeys(json: string): readonly string[] {
   const duplicates: string[] = [];
+  walkKeys(json, (path, isRepeated) => {
+    if (isRepeated && !duplicates.includes(path) && duplicates.length < DUPLICATES_REPORTED_MAX) duplicates.push(path);
+  });
+  return duplicates;
+}
+
+/** Calls `visit` with the path of every key of every object, in the order of the text, and whether the object had that key before. */
+export function walkKeys(json: string, visit: (path: string, isRepeated: boolean) => void): void {
   const levels: Level[] = [];
   let expectsKey = false;
   for (let at = 0; at < json.length; at++) {
@@ -26,8 +34,7 @@ export function findDuplicateKeys(json: string): readonly string[] {
         const end = endOfString(json, at);
         if (expectsKey && level?.keys) {
           level.key = keyOf(json.slice(at, end + 1));
-          const path = joinPath(level.path, level.key);
-          if (level.keys.has(level.key) && !duplicates.includes(path) && duplicates.length < DUPLICATES_REPORTED_MAX) duplicates.push(path);
+          visit(joinPath(level.path, level.key), level.keys.has(level.key));
           level.keys.add(level.key);
           expectsKey = false;
         }
@@ -53,7 +60,6 @@ export function findDuplicateKeys(json: string): readonly string[] {
         break;
     }
   }
-  return duplicates;
 }
 
 function endOfString(json: string, start: number): number {

@@ -2,7 +2,7 @@
  * From the bytes of a body to a plain value, JSON, YAML or protobuf, with the keys that occur twice. What the kinds are is `decode-body.ts`'s affair.
  * Must never throw anything but an ApiError, whatever the bytes are.
  */
-import { parseDocument } from 'yaml';
+import { LineCounter, parseDocument } from 'yaml';
 import { ApiError } from '#api/meta/status.ts';
 import { findDuplicateKeys } from './find-duplicate-keys.ts';
 import { type MediaType, PROTOBUF } from './negotiate.ts';
@@ -11,8 +11,10 @@ import { ProtobufError } from './protobuf/wire.ts';
 
 export interface ParsedBody {
   readonly value: unknown;
-  /** Paths of keys that occur more than once. */
+  /** Paths of keys that occur more than once in JSON. */
   readonly duplicates: readonly string[];
+  /** What YAML's own parser says of such keys, line by line, in the words of upstream's. */
+  readonly repeated: readonly string[];
 }
 
 /** Parsers and decoders recurse; no object of the API comes near this. */
@@ -41,13 +43,13 @@ export function parseBody(body: Buffer, mediaType: MediaType, expectedKind: stri
 /** An envelope that says another kind is opened, but not read: whoever knows what was asked for refuses it. */
 function parseProtobuf(body: Buffer, expectedKind: string, model: string): ParsedBody {
   const { apiVersion, kind, raw } = openEnvelope(body, expectedKind);
-  if (kind !== '' && kind !== expectedKind) return { value: { apiVersion, kind }, duplicates: [] };
+  if (kind !== '' && kind !== expectedKind) return { value: { apiVersion, kind }, duplicates: [], repeated: [] };
   try {
     const members = readProtobufMembers(model, raw);
     if (isTooDeep(members)) throw new ProtobufError(TOO_DEEP);
     // A client may leave kind and version to the path.
     const type = kind === '' ? {} : { apiVersion, kind };
-    return { value: { ...members, ...type }, duplicates: [] };
+    return { value: { ...members, ...type }, duplicates: [], repeated: [] };
   } catch (error) {
     if (!(error instanceof ProtobufError)) throw error;
     const version = JSON.stringify(apiVersion.split('/').at(-1));
@@ -75,15 +77,26 @@ function messageOf(error: unknown): string {
 function parseJson(body: Buffer): ParsedBody {
   const text = body.toString('utf8');
   const value: unknown = JSON.parse(text);
-  return { value, duplicates: findDuplicateKeys(text) };
+  return { value, duplicates: findDuplicateKeys(text), repeated: [] };
 }
 
 function parseYaml(body: Buffer): ParsedBody {
-  const document = parseDocument(body.toString('utf8'), { uniqueKeys: false, prettyErrors: false });
-  const [error] = document.errors;
+  const text = body.toString('utf8');
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { prettyErrors: false, lineCounter });
+  const error = document.errors.find(({ code }) => code !== 'DUPLICATE_KEY');
   if (error) throw error;
+  const repeated = document.errors.map(
+    ({ pos: [at] }) => `line ${lineCounter.linePos(at).line}: key ${keyAt(text, at)} already set in map`,
+  );
   const value: unknown = document.toJS({ maxAliasCount: YAML_ALIASES_MAX });
-  return { value: value ?? {}, duplicates: [] };
+  return { value: value ?? {}, duplicates: [], repeated };
+}
+
+/** The key of a mapping that begins here, in quotes. */
+function keyAt(text: string, start: number): string {
+  const [, double, single, plain = ''] = /^(?:"((?:[^"\\]|\\.)*)"|'((?:[^']|'')*)'|([^\n:]*))/.exec(text.slice(start)) ?? [];
+  return JSON.stringify(double ?? single ?? plain.trim());
 }
 
 function isTooDeep(value: unknown): boolean {

@@ -40,7 +40,7 @@ export function readConfiguration(
   { type, mergeType, decodeFields }: ConfigurationKind,
   { fieldValidation }: Pick<WriteOptions, 'fieldValidation'>,
 ): Configuration {
-  const { value, duplicates } = parseConfiguration(request.body, type.kind);
+  const { value, repeated } = parseConfiguration(request.body, type.kind);
   const given = isJsonObject(value) ? value : {};
   throwIfOtherKind(given, type);
   const { metadata } = given;
@@ -50,14 +50,16 @@ export function readConfiguration(
   const { object: fields, unknownFields } = decodeFields(given);
   const undeclared = unknownFields.map((problem) => `.${pathIn(problem)}: field not declared in schema`);
   throwIfUntyped([...undeclared, ...listProblems(mergeType, fields)], fields, request, type);
-  reportDuplicates(duplicates, fieldValidation, request);
+  reportRepeated(repeated, fieldValidation, request);
   return { fields, given, uid: textIn(fields, 'uid'), resourceVersion: textIn(fields, 'resourceVersion') };
 }
 
 /** Clients send JSON under the name of YAML, which has the same meaning and is read a hundred times faster as what it is. */
 function parseConfiguration(body: Buffer, kind: string): ParsedBody {
   try {
-    if (body[0] === 0x7b) return parseBody(body, 'application/json', kind);
+    const parsed = body[0] === 0x7b ? parseBody(body, 'application/json', kind) : undefined;
+    // Of a key that is there twice, YAML's parser tells in which line.
+    if (parsed?.duplicates.length === 0) return parsed;
   } catch {
     // A flow mapping looks like JSON and is none.
   }
@@ -91,14 +93,13 @@ function throwIfUntyped(
   throw new ApiError('BadRequest', `failed to create typed patch object (${object}): ${shown}`);
 }
 
-function reportDuplicates(
-  duplicates: readonly string[],
+function reportRepeated(
+  repeated: readonly string[],
   fieldValidation: WriteOptions['fieldValidation'],
   { warn }: Pick<ApiRequest, 'warn'>,
 ): void {
-  if (duplicates.length === 0 || fieldValidation === 'Ignore') return;
-  const keys = duplicates.map((path) => `  key ${JSON.stringify(path)} already set in map`).join('\n');
-  const problem = `error converting YAML to JSON: yaml: unmarshal errors:\n${keys}`;
+  if (repeated.length === 0 || fieldValidation === 'Ignore') return;
+  const problem = `error converting YAML to JSON: yaml: unmarshal errors:\n${repeated.map((line) => `  ${line}`).join('\n')}`;
   if (fieldValidation === 'Strict') throw new ApiError('BadRequest', `error strict decoding YAML: ${problem}`);
   warn(problem);
 }

@@ -8,6 +8,9 @@ import { garbageCollectorTests } from './sig-api-machinery/garbage-collector.ts'
 import { namespaceTests } from './sig-api-machinery/namespaces.ts';
 import { publishOpenApiTests } from './sig-api-machinery/publish-openapi.ts';
 import { watcherTests } from './sig-api-machinery/watchers.ts';
+import { guestbookTests } from './sig-cli/guestbook.ts';
+import { kubectlTests } from './sig-cli/kubectl.ts';
+import { replicationControllerTests } from './sig-cli/replication-controllers.ts';
 
 export const conformanceTests: readonly ConformanceTest[] = [
   ...chunkingTests,
@@ -18,4 +21,7 @@ export const conformanceTests: readonly ConformanceTest[] = [
   ...namespaceTests,
   ...publishOpenApiTests,
   ...watcherTests,
+  ...guestbookTests,
+  ...kubectlTests,
+  ...replicationControllerTests,
 ];

@@ -32,6 +32,8 @@ export interface Answer {
 }
 
 export interface Cluster {
+  /** The file it was opened with. */
+  readonly kubeconfig: string;
   /** The API server's URL. */
   readonly server: string;
   /** Whatever its status. */
@@ -66,6 +68,7 @@ export async function openCluster(kubeconfig: string): Promise<Cluster> {
     return { statusCode: response.statusCode, headers: response.headers, text: await response.body.text() };
   };
   const cluster: Cluster = {
+    kubeconfig,
     server,
     send,
     request: async (request) => {
