@@ -201,7 +201,8 @@ test('system priorities are reserved', () => {
 
 test("finalizers of Kubernetes' own kinds say whose they are, those of custom resources need not", () => {
   const rules = { isNamespaced: true, nameRule: () => [] };
-  const metadata = { name: 'a', namespace: 'b', finalizers: ['foregroundDeletion', 'a.example/b', 'bare'] };
+  const finalizers = ['foregroundDeletion', 'a.example/b', 'bare'];
+  const metadata = { name: 'a', namespace: 'b', uid: '1', resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z', finalizers };
   assert.deepEqual(texts(validateObjectMeta(metadata, rules)), [
     'metadata.finalizers[2]: Invalid value: "bare": name is neither a standard finalizer name nor is it fully qualified',
   ]);
