@@ -1,6 +1,7 @@
 /** All conformance tests there are, by the file they are in. A new file is a line here. */
 import type { ConformanceTest } from './framework/conformance-test.ts';
 import { admissionPolicyTests } from './sig-api-machinery/admission-policies.ts';
+import { aggregatorTests } from './sig-api-machinery/aggregator.ts';
 import { chunkingTests } from './sig-api-machinery/chunking.ts';
 import { conversionTests } from './sig-api-machinery/conversion.ts';
 import { customResourceDefinitionTests } from './sig-api-machinery/custom-resource-definitions.ts';
@@ -20,6 +21,7 @@ import { replicationControllerTests } from './sig-cli/replication-controllers.ts
 
 export const conformanceTests: readonly ConformanceTest[] = [
   ...admissionPolicyTests,
+  ...aggregatorTests,
   ...chunkingTests,
   ...conversionTests,
   ...flowControlTests,
