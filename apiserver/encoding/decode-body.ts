@@ -10,9 +10,9 @@ import { ApiError } from '#api/meta/status.ts';
 import type { ApiRequest } from '../pipeline/request.ts';
 import type { FieldValidation } from '../pipeline/write-options.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
-import { walkKeys } from './find-duplicate-keys.ts';
+import { pathOfKey, walkKeys } from './find-duplicate-keys.ts';
 import { negotiateBody } from './negotiate.ts';
-import { parseBody } from './parse-body.ts';
+import { type ParsedBody, parseBody, yamlDuplicates } from './parse-body.ts';
 import { hasProtobuf } from './protobuf/protobuf-object.ts';
 
 type Received = Pick<ApiRequest, 'body' | 'contentType' | 'warn'>;
@@ -41,26 +41,27 @@ function decodeWith<T extends ApiObject>(
   isCustom = false,
 ): T {
   const mediaType = negotiateBody(request.contentType, { hasProtobuf: hasProtobuf(type.schema) });
-  const { value, duplicates, repeated } = parseBody(request.body, mediaType, type.kind, type.schema);
+  const { value, duplicates } = parseBody(request.body, mediaType, type.kind, type.schema);
   const typed = withType(value, type, request.body);
   const { object, unknownFields } = decode(typed);
-  const yamlProblems = repeated.length === 0 ? [] : [`yaml: unmarshal errors:\n${repeated.map((line) => `  ${line}`).join('\n')}`];
-  const problems = [...yamlProblems, ...fieldProblems(request.body, duplicates, unknownFields, isCustom)];
+  const problems = fieldProblems(request.body, duplicates, unknownFields, isCustom);
   reportFieldProblems(problems, type, fieldValidation, request);
   return object;
 }
 
-/** Of a built-in kind in the order of the text; of a custom one, whose schema is looked at later, the unknown fields last. As upstream. */
+/** YAML's come as one, first. Of a built-in kind in the order of the text; of a custom one, whose schema is looked at later, the unknown fields last. As upstream. */
 function fieldProblems(
   body: Buffer,
-  duplicates: readonly string[],
+  duplicates: ParsedBody['duplicates'],
   unknownFields: readonly string[],
   isCustom: boolean,
 ): readonly string[] {
-  const repeated = duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`);
+  if (duplicates.some(({ path }) => path === undefined)) return [yamlDuplicates(duplicates), ...unknownFields];
+  const repeated = duplicates.map(({ path }) => `duplicate field ${JSON.stringify(path)}`);
   if (isCustom || repeated.length === 0 || unknownFields.length === 0) return [...repeated, ...unknownFields];
   const ordered = new Set<string>();
-  walkKeys(body.toString('utf8'), (path, isRepeated) => {
+  walkKeys(body.toString('utf8'), (level, isRepeated) => {
+    const path = pathOfKey(level);
     const [unknown, twice] = [`unknown field ${JSON.stringify(path)}`, `duplicate field ${JSON.stringify(path)}`];
     if (unknownFields.includes(unknown)) ordered.add(unknown);
     if (isRepeated && repeated.includes(twice)) ordered.add(twice);

@@ -2,19 +2,17 @@
  * From the bytes of a body to a plain value, JSON, YAML or protobuf, with the keys that occur twice. What the kinds are is `decode-body.ts`'s affair.
  * Must never throw anything but an ApiError, whatever the bytes are.
  */
-import { LineCounter, parseDocument } from 'yaml';
+import { type Document, isScalar, LineCounter, parseDocument, type Scalar, visit } from 'yaml';
 import { ApiError } from '#api/meta/status.ts';
-import { findDuplicateKeys } from './find-duplicate-keys.ts';
+import { DUPLICATES_REPORTED_MAX, type DuplicateKey, findDuplicateKeys } from './find-duplicate-keys.ts';
 import { type MediaType, PROTOBUF } from './negotiate.ts';
 import { type Envelope, readEnvelope, readProtobufMembers } from './protobuf/protobuf-object.ts';
 import { ProtobufError } from './protobuf/wire.ts';
 
 export interface ParsedBody {
   readonly value: unknown;
-  /** Paths of keys that occur more than once in JSON. */
-  readonly duplicates: readonly string[];
-  /** What YAML's own parser says of such keys, line by line, in the words of upstream's. */
-  readonly repeated: readonly string[];
+  /** Keys that occur more than once. */
+  readonly duplicates: readonly DuplicateKey[];
 }
 
 /** Parsers and decoders recurse; no object of the API comes near this. */
@@ -43,13 +41,13 @@ export function parseBody(body: Buffer, mediaType: MediaType, expectedKind: stri
 /** An envelope that says another kind is opened, but not read: whoever knows what was asked for refuses it. */
 function parseProtobuf(body: Buffer, expectedKind: string, model: string): ParsedBody {
   const { apiVersion, kind, raw } = openEnvelope(body, expectedKind);
-  if (kind !== '' && kind !== expectedKind) return { value: { apiVersion, kind }, duplicates: [], repeated: [] };
+  if (kind !== '' && kind !== expectedKind) return { value: { apiVersion, kind }, duplicates: [] };
   try {
     const members = readProtobufMembers(model, raw);
     if (isTooDeep(members)) throw new ProtobufError(TOO_DEEP);
     // A client may leave kind and version to the path.
     const type = kind === '' ? {} : { apiVersion, kind };
-    return { value: { ...members, ...type }, duplicates: [], repeated: [] };
+    return { value: { ...members, ...type }, duplicates: [] };
   } catch (error) {
     if (!(error instanceof ProtobufError)) throw error;
     const version = JSON.stringify(apiVersion.split('/').at(-1));
@@ -77,35 +75,38 @@ function messageOf(error: unknown): string {
 function parseJson(body: Buffer): ParsedBody {
   const text = body.toString('utf8');
   const value: unknown = JSON.parse(text);
-  return { value, duplicates: findDuplicateKeys(text), repeated: [] };
+  return { value, duplicates: findDuplicateKeys(text) };
 }
 
 function parseYaml(body: Buffer): ParsedBody {
-  const text = body.toString('utf8');
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, { prettyErrors: false, lineCounter });
-  const error = document.errors.find(({ code }) => code !== 'DUPLICATE_KEY');
+  const document = parseDocument(body.toString('utf8'), { uniqueKeys: false, prettyErrors: false, lineCounter });
+  const [error] = document.errors;
   if (error) throw error;
-  const repeated = document.errors.map(
-    ({ pos: [at] }) => `line ${lineCounter.linePos(at).line}: key ${keyAt(text, at)} already set in map`,
-  );
   const value: unknown = document.toJS({ maxAliasCount: YAML_ALIASES_MAX });
-  return { value: value ?? {}, duplicates: [], repeated };
+  return { value: value ?? {}, duplicates: findRepeatedKeys(document, lineCounter) };
 }
 
-/** The key of a mapping that begins here, in quotes. */
-function keyAt(text: string, start: number): string {
-  const [, double, single, plain = ''] = /^(?:"((?:[^"\\]|\\.)*)"|'((?:[^']|'')*)'|([^\n:]*))/.exec(text.slice(start)) ?? [];
-  return JSON.stringify(double ?? single ?? plain.trim());
+/** The library's own search compares each key of a map with all before it, which a large map would stall the server with. */
+function findRepeatedKeys(document: Document, lineCounter: LineCounter): readonly DuplicateKey[] {
+  const duplicates: DuplicateKey[] = [];
+  const lookAt = (keys: readonly Scalar[]): void => {
+    const seen = new Set<string>();
+    for (const { value, range } of keys) {
+      const key = String(value);
+      if (seen.has(key) && duplicates.length < DUPLICATES_REPORTED_MAX)
+        duplicates.push({ path: undefined, key, line: lineCounter.linePos(range?.[0] ?? 0).line });
+      seen.add(key);
+    }
+  };
+  visit(document, { Map: (_key, map) => lookAt(map.items.map(({ key }) => key).filter((key) => isScalar(key))) });
+  return duplicates;
 }
 
-function isTooDeep(value: unknown): boolean {
-  let level: readonly unknown[] = [value];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > NESTING_DEPTH_MAX) return true;
-    level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item) : []));
-  }
-  return false;
+/** Such keys line by line, in the words of upstream's parser of YAML. */
+export function yamlDuplicates(duplicates: readonly DuplicateKey[]): string {
+  const lines = duplicates.map(({ key, line }) => `  line ${line}: key ${JSON.stringify(key)} already set in map`);
+  return `yaml: unmarshal errors:\n${lines.join('\n')}`;
 }
 
 /** As upstream: text that looks like JSON is shown, anything else in hexadecimal. */

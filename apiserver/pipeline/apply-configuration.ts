@@ -8,7 +8,7 @@ import type { Decoded } from '#api/decode.ts';
 import { isJsonObject, type JsonObject, memberOf } from '#api/meta/json.ts';
 import type { ResourceDescription } from '#api/meta/resource-type.ts';
 import { ApiError } from '#api/meta/status.ts';
-import { type ParsedBody, parseBody } from '../encoding/parse-body.ts';
+import { type ParsedBody, parseBody, yamlDuplicates } from '../encoding/parse-body.ts';
 import type { ApiRequest } from './request.ts';
 import type { WriteOptions } from './write-options.ts';
 
@@ -40,7 +40,7 @@ export function readConfiguration(
   { type, mergeType, decodeFields }: ConfigurationKind,
   { fieldValidation }: Pick<WriteOptions, 'fieldValidation'>,
 ): Configuration {
-  const { value, repeated } = parseConfiguration(request.body, type.kind);
+  const { value, duplicates } = parseConfiguration(request.body, type.kind);
   const given = isJsonObject(value) ? value : {};
   throwIfOtherKind(given, type);
   const { metadata } = given;
@@ -50,16 +50,14 @@ export function readConfiguration(
   const { object: fields, unknownFields } = decodeFields(given);
   const undeclared = unknownFields.map((problem) => `.${pathIn(problem)}: field not declared in schema`);
   throwIfUntyped([...undeclared, ...listProblems(mergeType, fields)], fields, request, type);
-  reportRepeated(repeated, fieldValidation, request);
+  reportDuplicates(duplicates, fieldValidation, request);
   return { fields, given, uid: textIn(fields, 'uid'), resourceVersion: textIn(fields, 'resourceVersion') };
 }
 
 /** Clients send JSON under the name of YAML, which has the same meaning and is read a hundred times faster as what it is. */
 function parseConfiguration(body: Buffer, kind: string): ParsedBody {
   try {
-    const parsed = body[0] === 0x7b ? parseBody(body, 'application/json', kind) : undefined;
-    // Of a key that is there twice, YAML's parser tells in which line.
-    if (parsed?.duplicates.length === 0) return parsed;
+    if (body[0] === 0x7b) return parseBody(body, 'application/json', kind);
   } catch {
     // A flow mapping looks like JSON and is none.
   }
@@ -93,13 +91,13 @@ function throwIfUntyped(
   throw new ApiError('BadRequest', `failed to create typed patch object (${object}): ${shown}`);
 }
 
-function reportRepeated(
-  repeated: readonly string[],
+function reportDuplicates(
+  duplicates: ParsedBody['duplicates'],
   fieldValidation: WriteOptions['fieldValidation'],
   { warn }: Pick<ApiRequest, 'warn'>,
 ): void {
-  if (repeated.length === 0 || fieldValidation === 'Ignore') return;
-  const problem = `error converting YAML to JSON: yaml: unmarshal errors:\n${repeated.map((line) => `  ${line}`).join('\n')}`;
+  if (duplicates.length === 0 || fieldValidation === 'Ignore') return;
+  const problem = `error converting YAML to JSON: ${yamlDuplicates(duplicates)}`;
   if (fieldValidation === 'Strict') throw new ApiError('BadRequest', `error strict decoding YAML: ${problem}`);
   warn(problem);
 }
