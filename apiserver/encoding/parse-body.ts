@@ -103,6 +103,15 @@ function findRepeatedKeys(document: Document, lineCounter: LineCounter): readonl
   return duplicates;
 }
 
+function isTooDeep(value: unknown): boolean {
+  let level: readonly unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > NESTING_DEPTH_MAX) return true;
+    level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item) : []));
+  }
+  return false;
+}
+
 /** Such keys line by line, in the words of upstream's parser of YAML. */
 export function yamlDuplicates(duplicates: readonly DuplicateKey[]): string {
   const lines = duplicates.map(({ key, line }) => `  line ${line}: key ${JSON.stringify(key)} already set in map`);

@@ -40,11 +40,8 @@ async function ask(t: TestScope, query: string): Promise<Json> {
 
 async function worksAndStops(t: TestScope): Promise<void> {
   const specOf = await createProgram(t, 'guestbook');
-  const manifest = JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'List',
-    items: parts.flatMap((part) => [aService(part), aDeployment(part, specOf)]),
-  });
+  const objects = parts.flatMap((part) => [aService(part), aDeployment(part, specOf)]);
+  const manifest = objects.map((object) => JSON.stringify(object)).join('\n---\n');
   await t.kubectl(['create', '-f', '-'], manifest);
   for (const { name, replicas } of parts)
     await t
