@@ -33,7 +33,8 @@ export function findDuplicateKeys(json: string): readonly DuplicateKey[] {
   return duplicates;
 }
 
-function lineOf(text: string, end: number): number {
+/** Counted from one. */
+export function lineOf(text: string, end: number): number {
   let line = 1;
   for (let at = text.indexOf('\n'); at >= 0 && at < end; at = text.indexOf('\n', at + 1)) line++;
   return line;

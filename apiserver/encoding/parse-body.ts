@@ -2,9 +2,9 @@
  * From the bytes of a body to a plain value, JSON, YAML or protobuf, with the keys that occur twice. What the kinds are is `decode-body.ts`'s affair.
  * Must never throw anything but an ApiError, whatever the bytes are.
  */
-import { type Document, isScalar, LineCounter, parseDocument, type Scalar, visit } from 'yaml';
+import { type Document, isScalar, parseDocument, type Scalar, visit } from 'yaml';
 import { ApiError } from '#api/meta/status.ts';
-import { DUPLICATES_REPORTED_MAX, type DuplicateKey, findDuplicateKeys } from './find-duplicate-keys.ts';
+import { DUPLICATES_REPORTED_MAX, type DuplicateKey, findDuplicateKeys, lineOf } from './find-duplicate-keys.ts';
 import { type MediaType, PROTOBUF } from './negotiate.ts';
 import { type Envelope, readEnvelope, readProtobufMembers } from './protobuf/protobuf-object.ts';
 import { ProtobufError } from './protobuf/wire.ts';
@@ -79,23 +79,23 @@ function parseJson(body: Buffer): ParsedBody {
 }
 
 function parseYaml(body: Buffer): ParsedBody {
-  const lineCounter = new LineCounter();
-  const document = parseDocument(body.toString('utf8'), { uniqueKeys: false, prettyErrors: false, lineCounter });
+  const text = body.toString('utf8');
+  const document = parseDocument(text, { uniqueKeys: false, prettyErrors: false });
   const [error] = document.errors;
   if (error) throw error;
   const value: unknown = document.toJS({ maxAliasCount: YAML_ALIASES_MAX });
-  return { value: value ?? {}, duplicates: findRepeatedKeys(document, lineCounter) };
+  return { value: value ?? {}, duplicates: findRepeatedKeys(document, text) };
 }
 
 /** The library's own search compares each key of a map with all before it, which a large map would stall the server with. */
-function findRepeatedKeys(document: Document, lineCounter: LineCounter): readonly DuplicateKey[] {
+function findRepeatedKeys(document: Document, text: string): readonly DuplicateKey[] {
   const duplicates: DuplicateKey[] = [];
   const lookAt = (keys: readonly Scalar[]): void => {
     const seen = new Set<string>();
     for (const { value, range } of keys) {
       const key = String(value);
       if (seen.has(key) && duplicates.length < DUPLICATES_REPORTED_MAX)
-        duplicates.push({ path: undefined, key, line: lineCounter.linePos(range?.[0] ?? 0).line });
+        duplicates.push({ path: undefined, key, line: lineOf(text, range?.[0] ?? 0) });
       seen.add(key);
     }
   };
