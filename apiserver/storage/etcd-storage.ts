@@ -7,6 +7,7 @@ import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
 import type { Random } from '#component/random.ts';
 import { createEtcdClient, type IKeyValue, type ITxnRequest, OutOfRange } from './etcd-client.ts';
+import { findOldestRevision } from './etcd-oldest-revision.ts';
 import { createEtcdWatch, type EtcdWatch } from './etcd-watch.ts';
 import { encodeObject, withRevision } from './object-bytes.ts';
 import { tooLargeResourceVersion } from './revision-errors.ts';
@@ -79,6 +80,16 @@ export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
     throw new StorageError('compacted', error.message);
   }
 
+  async function canRead(revision: bigint): Promise<boolean> {
+    try {
+      await client.range({ key: REVISION_KEY, keys_only: true, revision: String(revision) });
+      return true;
+    } catch (error) {
+      if (error instanceof OutOfRange) return false;
+      throw error;
+    }
+  }
+
   /** Does `write` if the key's revision is `expected`; otherwise throws what is the matter, with what is there. Gives the write's revision. */
   async function writeAt(key: string, expected: bigint, write: NonNullable<ITxnRequest['success']>[number]): Promise<bigint> {
     const response = await client.txn({
@@ -101,6 +112,7 @@ export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
 
   return {
     currentRevision,
+    oldestRevision: async (notBefore) => findOldestRevision(notBefore, await currentRevision(), canRead),
     get: async (key) => {
       const { kvs } = await client.range({ key: Buffer.from(key) });
       return kvs[0] && itemOf(kvs[0]);
