@@ -41,7 +41,7 @@ async function ask(t: TestScope, query: string): Promise<Json> {
 async function worksAndStops(t: TestScope): Promise<void> {
   const specOf = await createProgram(t, 'guestbook');
   const objects = parts.flatMap((part) => [aService(part), aDeployment(part, specOf)]);
-  const manifest = objects.map((object) => JSON.stringify(object)).join('\n---\n');
+  const manifest = objects.map((object) => JSON.stringify(object)).join('\n');
   await t.kubectl(['create', '-f', '-'], manifest);
   for (const { name, replicas } of parts)
     await t
