@@ -69,7 +69,7 @@ const rollingDeployment: Scenario = {
     deletePod(3),
   ],
   // The bound is on what is asked for, as upstream's: a ReplicaSet that was told to shrink may be a little late.
-  check: (world) => {
+  createCheck: () => (world) => {
     const sets = allOf(world, replicasets);
     const asked = sets.reduce((sum, { spec }) => sum + (spec?.replicas ?? 0), 0);
     const doubled = sets
@@ -108,16 +108,18 @@ const scaledStatefulSet: Scenario = {
     deletePod(0),
     change(statefulsets, { replicas: 2, template: { spec: { containers: [{ name: 'app', image: 'app:v2' }] } } }),
   ],
-  // A pod is made only when all before it are ready; the API lets no two have one name.
-  check: (world, { type, item }) => {
-    const isNew =
-      type === 'put' && item.key.startsWith('/registry/core/pods/default/web-') && world.get(item.key)?.metadata.generation === 1;
-    const created = isNew ? world.get(item.key) : undefined;
-    const ordinal = Number(created?.metadata.name.split('-').at(-1) ?? 0);
-    const isFirstWrite = created !== undefined && only(world, statefulsets) !== undefined && !hasStatus(created);
-    const before = Array.from({ length: isFirstWrite ? ordinal : 0 }, (_, index) => `web-${index}`);
-    const missing = before.filter((name) => !allOf(world, pods).some((pod) => pod.metadata.name === name));
-    return [...checkPods(world), ...missing.map((name) => `web-${ordinal} was made while ${name} was not there`)];
+  // The first of each ordinal comes after the first of the one before; later a deletion by somebody else may cross with a decision that was made before it.
+  createCheck: () => {
+    const made = new Set<string>();
+    return (world, { type, item }) => {
+      const pod = type === 'put' && item.key.startsWith('/registry/core/pods/default/') ? world.get(item.key)?.metadata.name : undefined;
+      const ordinal = Number(pod?.split('-').at(-1) ?? 0);
+      if (pod !== undefined) made.add(pod);
+      return [
+        ...checkPods(world),
+        ...(ordinal > 0 && !made.has(`web-${ordinal - 1}`) ? [`${pod} was made before web-${ordinal - 1}`] : []),
+      ];
+    };
   },
   unfinished: (world) => {
     const set = only(world, statefulsets);
@@ -131,11 +133,6 @@ const scaledStatefulSet: Scenario = {
     ];
   },
 };
-
-function hasStatus(pod: ApiObject): boolean {
-  const { status, spec }: Partial<Pod> = pod;
-  return status?.startTime !== undefined || spec?.nodeName !== undefined;
-}
 
 const COMPLETIONS = 6;
 
@@ -160,7 +157,7 @@ const indexedJob: Scenario = {
     change(jobs, { parallelism: 2 }),
     deletePod(1),
   ],
-  check: (world) => {
+  createCheck: () => (world) => {
     const live = allOf(world, pods).filter(isLive);
     const byIndex = Map.groupBy(live, (pod) => pod.metadata.annotations?.['batch.kubernetes.io/job-completion-index'] ?? '');
     const twice = [...byIndex].filter(([, sharers]) => sharers.length > 1).map(([index]) => `index ${index} runs twice`);
@@ -194,7 +191,7 @@ const daemonSet: Scenario = {
     deletePod(1),
     change(daemonsets, { template: { spec: { containers: [{ name: 'app', image: 'app:v2' }] } } }),
   ],
-  check: (world) => {
+  createCheck: () => (world) => {
     const byNode = Map.groupBy(allOf(world, pods).filter(isLive), nodeOf);
     const doubled = [...byNode].filter(([, sharers]) => sharers.length > 1).map(([node]) => `two pods for ${node}`);
     return [...checkPods(world), ...doubled];
@@ -231,10 +228,15 @@ const foreground: Scenario = {
     ({ client }) => client.resource(deployments).delete({ namespace: 'default', name: 'web' }, { propagationPolicy: 'Foreground' }),
   ],
   // Dependants go first: a ReplicaSet that is gone has left no pod behind.
-  check: (world, { type, item }) => {
-    const isSetGone = type === 'delete' && item.key.startsWith('/registry/apps/replicasets/');
-    return [...checkPods(world), ...(isSetGone ? orphans(world, allOf(world, pods)).map((name) => `${name} outlived its ReplicaSet`) : [])];
-  },
+  createCheck:
+    () =>
+    (world, { type, item }) => {
+      const isSetGone = type === 'delete' && item.key.startsWith('/registry/apps/replicasets/');
+      return [
+        ...checkPods(world),
+        ...(isSetGone ? orphans(world, allOf(world, pods)).map((name) => `${name} outlived its ReplicaSet`) : []),
+      ];
+    },
   unfinished: (world) => [
     ...unlike('pods', allOf(world, pods).length, 0),
     ...unlike('ReplicaSets', allOf(world, replicasets).length, 0),

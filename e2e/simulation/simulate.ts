@@ -19,8 +19,8 @@ export interface Scenario {
   readonly conduct?: (random: Random) => Partial<PodConduct>;
   /** What people do, one after the other, with time passing in between. */
   readonly acts: readonly ((cluster: Cluster) => Promise<unknown>)[];
-  /** What is wrong with the world after a write; empty when nothing is. */
-  check(world: World, event: StorageEvent): readonly string[];
+  /** For each run a new one, which may remember: what is wrong with the world after a write; empty when nothing is. */
+  createCheck(): (world: World, event: StorageEvent) => readonly string[];
   /** What is not yet as it was asked for; empty when all is. */
   unfinished(world: World): readonly string[];
 }
@@ -108,6 +108,7 @@ interface Observer {
 }
 
 function observe(scenario: Scenario): Observer {
+  const check = scenario.createCheck();
   const observer: Observer = {
     world: new Map(),
     problems: [],
@@ -119,7 +120,7 @@ function observe(scenario: Scenario): Observer {
       if (isNoise(item.key)) return;
       observer.writes++;
       if (observer.problems.length < PROBLEMS_MAX)
-        observer.problems.push(...scenario.check(observer.world, event).map((problem) => `at ${item.revision}: ${problem}`));
+        observer.problems.push(...check(observer.world, event).map((problem) => `at ${item.revision}: ${problem}`));
     },
   };
   return observer;
