@@ -10,7 +10,7 @@ import { createRegistry, type Registry } from '#component/metrics.ts';
 import type { Random } from '#component/random.ts';
 import { aborted, runTogether } from '#component/shutdown.ts';
 import { createAdmissionChain } from './admission/admission.ts';
-import { admissionPlugins } from './admission/plugins.ts';
+import { admissionPlugins, ownPlugins } from './admission/plugins.ts';
 import { createPolicySet } from './admission/policies/policy-set.ts';
 import { createRbacAuthorizer } from './authorization/rbac-authorizer.ts';
 import { createCustomResources } from './custom-resources/custom-resources.ts';
@@ -36,6 +36,7 @@ import { addressAt, parseRange } from './service-address-range.ts';
 import { createServiceAddresses } from './service-addresses.ts';
 import type { Storage } from './storage/storage.ts';
 import { createWatchCache, type WatchCache } from './storage/watch-cache.ts';
+import { createWebhookClient } from './webhooks/call-webhook.ts';
 
 /** Between questions whether the storage is there. */
 const FILL_RETRY_MS = 100;
@@ -103,9 +104,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     options.staticTokens ?? new Map(),
   );
   const policies = createPolicySet({ cache, log });
-  const admission = createAdmissionChain(
-    admissionPlugins({ storage, cache, objects, authorizer, resources, policies, clock, random, log }),
-  );
+  const webhooks = createWebhookClient({ cache, clock });
+  const admissionDeps = { storage, cache, objects, authorizer, resources, policies, webhooks, clock, random, log };
+  const admission = createAdmissionChain(admissionPlugins(admissionDeps));
+  const ownAdmission = createAdmissionChain(ownPlugins(admissionDeps));
   const kubelets = createKubeletClient(options.kubelet, { clock });
   const deps: PipelineDeps = {
     storage,
@@ -114,6 +116,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     admission,
     serviceAddresses,
     kubelets,
+    webhooks,
     objects,
     tokens,
     authorizer,
@@ -123,7 +126,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     stopping: stopping.signal,
   };
   const customResources = createCustomResources(deps);
-  const postStart = createPostStart(deps, {
+  const ownDeps = { ...deps, admission: ownAdmission };
+  const postStart = createPostStart(ownDeps, {
     ...options.advertise,
     serviceCidr: options.serviceCidr,
     serviceAddress: addressAt(parseRange(options.serviceCidr).first),
@@ -173,6 +177,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     stopping.abort(new Error('the server is stopping'));
     await app.close();
     await kubelets.close();
+    await webhooks.close();
   }
 
   return {

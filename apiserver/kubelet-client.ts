@@ -1,6 +1,6 @@
 /**
  * The API server's road to kubelets: HTTPS to a node's address with the server's own client certificate. Used by `pods/log` and the subresources that take a
- * connection over (`kubelet-upgrade.ts`). The one file of this room that imports undici. Source: upstream's pkg/kubelet/client.
+ * connection over (`kubelet-upgrade.ts`). undici's home for calls to kubelets. Source: upstream's pkg/kubelet/client.
  */
 import type { Readable } from 'node:stream';
 import { Agent, request } from 'undici';

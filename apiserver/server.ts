@@ -29,6 +29,7 @@ import { createRequestLifetimes, type RequestLifetime } from './request/request-
 import type { RequestMetrics } from './request/request-metrics.ts';
 import { BODY_BYTES_MAX, toApiError } from './request/to-api-error.ts';
 import type { User } from './request/user.ts';
+import { createWarnings, type Warnings } from './request/warnings.ts';
 import { isReview } from './review-definitions.ts';
 import type { IssuerDocument } from './service-accounts/issuer-discovery.ts';
 import { versionInfo } from './version.ts';
@@ -163,7 +164,7 @@ function createResourceHandler(deps: ServerDeps, contextOf: ContextOf, upgrades:
     const form = negotiateResponse(isStream && route.info.verb !== 'watch' ? undefined : request.headers.accept, negotiable);
     const leave = isStream ? () => {} : inFlight.enter(route.info.verb);
     const lifetime = lifetimes.begin(reply.raw, { isStream });
-    const warnings: string[] = [];
+    const warnings = createWarnings();
     const apiRequest: ApiRequest = {
       ...route,
       query,
@@ -173,13 +174,12 @@ function createResourceHandler(deps: ServerDeps, contextOf: ContextOf, upgrades:
       userAgent: request.headers['user-agent'],
       form,
       signal: lifetime.signal,
-      warn: (text) => warnings.push(text),
+      warn: warnings.add,
     };
     const { deprecationWarning } = route.definition.custom ?? {};
     if (deprecationWarning !== undefined) apiRequest.warn(deprecationWarning);
     try {
-      const answer = await route.handler(apiRequest, deps);
-      if (warnings.length > 0) reply.header('warning', warnings.map(warningHeader));
+      const answer = await route.handler(apiRequest, deps).finally(() => sendWarnings(warnings, reply));
       if (answer.type === 'stream') return await sendStream(answer, lifetime, reply, deps);
       if (answer.type === 'connection') return await connect(answer, request, reply, { ...deps, upgrades });
       return sendEncoded(await encodeAnswer(answer, { form, query, nowMs: deps.clock.now() }), reply);
@@ -261,8 +261,8 @@ function splitUrl(url: string): readonly [string, string] {
   return at < 0 ? [url, ''] : [url.slice(0, at), url.slice(at + 1)];
 }
 
-/** RFC 7234's form, as upstream writes it: code, no agent, quoted text. */
-function warningHeader(text: string): string {
-  const quoted = text.replace(/[^\x20-\x7e]/g, '?').replace(/[\\"]/g, '\\$&');
-  return `299 - "${quoted}"`;
+/** With whatever the answer will be. */
+function sendWarnings(warnings: Warnings, reply: FastifyReply): void {
+  const headers = warnings.headers();
+  if (headers.length > 0) reply.header('warning', headers);
 }

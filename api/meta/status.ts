@@ -34,6 +34,7 @@ export interface ApiErrorOptions {
   readonly code?: number;
   readonly cause?: unknown;
   readonly continueToken?: string;
+  readonly status?: Status;
 }
 
 /** A refusal or failure with a reason from the closed list above; the server writes it as a `Status`, the client reads it back. */
@@ -43,6 +44,8 @@ export class ApiError extends Error {
   readonly details: StatusDetails | undefined;
   /** With Expired: where an inconsistent list may go on. */
   readonly continueToken: string | undefined;
+  /** The whole answer, where somebody else has worded it: a webhook may refuse for reasons that are not in the list. */
+  readonly status: Status | undefined;
 
   constructor(reason: StatusReason, message: string, options: ApiErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -51,6 +54,7 @@ export class ApiError extends Error {
     this.code = options.code ?? statusCodes[reason];
     this.details = options.details;
     this.continueToken = options.continueToken;
+    this.status = options.status;
   }
 }
 
@@ -60,6 +64,7 @@ export function isReason(error: unknown, ...reasons: readonly StatusReason[]): e
 
 /** The body that answers a failed request. */
 export function toStatus(error: ApiError): Status {
+  if (error.status !== undefined) return error.status;
   return {
     kind: 'Status',
     apiVersion: 'v1',

@@ -4,7 +4,7 @@
  */
 import type { Status } from '#api/generated/types.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
-import { servedBytes } from '../encoding/served-bytes.ts';
+import { servedBytesOf } from '../encoding/served-bytes.ts';
 import type { KubeletTarget } from '../kubelet-client.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 
@@ -48,8 +48,13 @@ export interface ListPage {
   readonly remainingItemCount: number | undefined;
 }
 
-export function objectAnswer(definition: ResourceDefinition<ApiObject>, bytes: Buffer, statusCode: 200 | 201 | 202 = 200): Answer {
-  return { type: 'object', statusCode, definition, bytes: servedBytes(definition, bytes) };
+/** Takes the object as it is stored. */
+export async function objectAnswer(
+  definition: ResourceDefinition<ApiObject>,
+  bytes: Buffer,
+  statusCode: 200 | 201 | 202 = 200,
+): Promise<Answer> {
+  return { type: 'object', statusCode, definition, bytes: await servedBytesOf(definition, bytes) };
 }
 
 export function statusAnswer(status: Status): Answer {

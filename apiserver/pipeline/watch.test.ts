@@ -38,6 +38,7 @@ async function watched(query: string, openWatch: () => CacheWatch, clock = creat
     admission: { mutate: fail, validate: fail },
     serviceAddresses: { session: fail, releaseAll: fail, repair: fail },
     kubelets: { stream: fail, upgrade: fail, close: fail },
+    webhooks: { call: fail, close: fail },
     objects: { find: fail, read: fail },
     tokens: { apiAudiences: [], issue: fail, authenticate: fail },
     authorizer: { authorize: fail, isReady: fail, policy: fail },

@@ -23,6 +23,7 @@ import { leases } from './leases.ts';
 import { limitranges } from './limitranges.ts';
 import { mutatingadmissionpolicies } from './mutatingadmissionpolicies.ts';
 import { mutatingadmissionpolicybindings } from './mutatingadmissionpolicybindings.ts';
+import { mutatingwebhookconfigurations } from './mutatingwebhookconfigurations.ts';
 import { namespaces } from './namespaces.ts';
 import { networkpolicies } from './networkpolicies.ts';
 import { nodes } from './nodes.ts';
@@ -47,6 +48,7 @@ import { statefulsets } from './statefulsets.ts';
 import { storageclasses } from './storageclasses.ts';
 import { validatingadmissionpolicies } from './validatingadmissionpolicies.ts';
 import { validatingadmissionpolicybindings } from './validatingadmissionpolicybindings.ts';
+import { validatingwebhookconfigurations } from './validatingwebhookconfigurations.ts';
 import { volumeattachments } from './volumeattachments.ts';
 import { volumeattributesclasses } from './volumeattributesclasses.ts';
 
@@ -102,4 +104,6 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   validatingadmissionpolicybindings,
   mutatingadmissionpolicies,
   mutatingadmissionpolicybindings,
+  mutatingwebhookconfigurations,
+  validatingwebhookconfigurations,
 ];

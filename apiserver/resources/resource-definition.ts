@@ -80,10 +80,14 @@ export interface CustomParts {
   decodePart(value: JsonObject): Decoded<JsonObject>;
   /** In the place of `validate` and `validateUpdate` when an object changes: what was wrong before and did not change is let be. */
   validateChange(object: ApiObject, previous: ApiObject): readonly FieldProblem[];
-  /** Stored bytes as this version serves them; the same bytes where nothing differs. */
+  /** Stored bytes as this version serves them; the same bytes where nothing differs. Throws for bytes that need a webhook and were not converted ahead. */
   served(bytes: Buffer): Buffer;
+  /** Only where a webhook converts between versions: has it convert all of these that need it, so that `served` can show them. Throws what the webhook says. */
+  convertAhead?(stored: readonly Buffer[]): Promise<void>;
   /** The object in the version that is stored. */
-  toStored(object: ApiObject): ApiObject;
+  toStored(object: ApiObject): ApiObject | Promise<ApiObject>;
+  /** An object of another version of the kind in this one. */
+  fromVersion(object: ApiObject): ApiObject | Promise<ApiObject>;
   /** Where the numbers of the `scale` subresource are. */
   readonly scale: ScalePaths | undefined;
   /** What clients of a deprecated version are told. */
