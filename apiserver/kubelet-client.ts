@@ -12,6 +12,8 @@ export interface KubeletClient {
   /** GET of a path of a kubelet's API. Resolves once the kubelet has answered; throws ApiError for a refusal or a kubelet that cannot be reached. */
   stream(target: KubeletTarget, signal: AbortSignal): Promise<Readable>;
   upgrade: UpgradeToKubelet;
+  /** For whoever forwards a request to a kubelet as it is. */
+  readonly tls: KubeletCredentials;
   close(): Promise<void>;
 }
 
@@ -60,6 +62,7 @@ export function createKubeletClient(credentials: KubeletCredentials, deps: { rea
       throw refusal(response.statusCode, await response.body.text());
     },
     upgrade: createKubeletUpgrade(credentials, deps),
+    tls: credentials,
     close: async () => {
       await Promise.all([...agents.values()].map((agent) => agent.destroy()));
     },

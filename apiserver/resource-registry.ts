@@ -21,6 +21,8 @@ export interface ResourceRegistry {
   builtIn(): Definitions;
   /** Takes all custom resources, in the place of those there were. */
   setCustom(definitions: Definitions): void;
+  /** Calls back whenever anything has changed, until the signal is aborted. */
+  onChange(listener: () => void, signal: AbortSignal): void;
 }
 
 interface Index {
@@ -33,6 +35,7 @@ interface Index {
 
 export function createResourceRegistry(builtIn: Definitions): ResourceRegistry {
   let index = indexOf(builtIn);
+  const listeners = new Set<() => void>();
   return {
     find: (group, version, plural) => index.byResource.get(resourceId({ group, version, plural })),
     findByKind: (group, version, kind) => index.byKind.get(`${group}/${version}/${kind}`),
@@ -51,7 +54,13 @@ export function createResourceRegistry(builtIn: Definitions): ResourceRegistry {
     setCustom: (custom) => {
       const wanted = [...builtIn, ...custom];
       const isSame = wanted.length === index.all.length && wanted.every((definition, at) => definition === index.all[at]);
-      if (!isSame) index = indexOf(wanted);
+      if (isSame) return;
+      index = indexOf(wanted);
+      for (const listener of listeners) listener();
+    },
+    onChange: (listener, signal) => {
+      listeners.add(listener);
+      signal.addEventListener('abort', () => listeners.delete(listener), { once: true });
     },
   };
 }

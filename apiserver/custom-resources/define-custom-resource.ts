@@ -52,6 +52,7 @@ export function defineCustomResource(
     shortNames: names.shortNames ?? [],
     categories: names.categories ?? [],
     columns: customColumns(version.additionalPrinterColumns ?? []),
+    statusMetadata: [],
     applyDefaults: (object) => withParts(object, applySchemaDefaults(schema, jsonOf(object))),
     validate: (object) => [...metadataProblems(object, type), ...schemaProblems(schema, jsonOf(object), undefined)],
     countedPart: (object) => countedPartOf(object, hasStatus),

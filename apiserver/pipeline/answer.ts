@@ -5,11 +5,14 @@
 import type { Status } from '#api/generated/types.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { servedBytesOf } from '../encoding/served-bytes.ts';
+import type { ForwardTarget } from '../forwarding/forward-target.ts';
 import type { KubeletTarget } from '../kubelet-client.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 
 /** Where a stream's bytes go. */
 export interface ByteSink {
+  /** Every write is a message of its own: nothing may be put together or cut. */
+  readonly isOfMessages: boolean;
   /** False when the client cannot keep up: wait for `drained` before writing more. */
   write(chunk: Buffer): boolean;
   /** Resolves when there is room again or the signal is aborted. */
@@ -22,8 +25,15 @@ export interface ConnectionAnswer {
   readonly target: KubeletTarget;
 }
 
+/** The request goes on to another server, with the part of its path that is behind `proxy`. */
+export interface ForwardAnswer {
+  readonly type: 'forward';
+  readonly target: Omit<ForwardTarget, 'path'>;
+}
+
 export type Answer =
   | ConnectionAnswer
+  | ForwardAnswer
   /** One stored object. */
   | {
       readonly type: 'object';

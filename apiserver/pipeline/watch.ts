@@ -182,7 +182,7 @@ async function writeFrames(frames: readonly (() => Buffer)[], sink: ByteSink, si
     const frame = makeFrame();
     chunk.push(frame);
     chunkBytes += frame.length;
-    if (chunkBytes < CHUNK_BYTES_MAX && index + 1 < frames.length) continue;
+    if (!sink.isOfMessages && chunkBytes < CHUNK_BYTES_MAX && index + 1 < frames.length) continue;
     const hasRoom = sink.write(chunk.length === 1 ? frame : Buffer.concat(chunk, chunkBytes));
     chunk = [];
     chunkBytes = 0;

@@ -1,4 +1,5 @@
 /** The kinds that this version serves: adding one is its definition and a line in this list. What acts on each stands in docs/differences.md. */
+import { apiservices } from './apiservices.ts';
 import { certificatesigningrequests } from './certificatesigningrequests.ts';
 import { clusterrolebindings } from './clusterrolebindings.ts';
 import { clusterroles } from './clusterroles.ts';
@@ -83,6 +84,7 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   clusterrolebindings,
   priorityclasses,
   customresourcedefinitions,
+  apiservices,
   poddisruptionbudgets,
   eventsOfOwnGroup,
   horizontalpodautoscalers,

@@ -33,6 +33,11 @@ export interface StoredForm<T extends ApiObject> {
   readonly fieldLabels?: Readonly<Record<string, string>>;
 }
 
+/** What of an object's metadata may come with its status. Upstream's strategies of nearly all kinds guard the spec there and nothing else. */
+export const STATUS_METADATA = ['annotations', 'finalizers', 'labels', 'ownerReferences'] as const;
+
+export type StatusMetadata = (typeof STATUS_METADATA)[number];
+
 export interface ResourceDefinition<T extends ApiObject = ApiObject> {
   readonly type: ResourceType<T>;
   /** How its fields are owned and merged; absent: as the schema that the type names says. */
@@ -55,7 +60,9 @@ export interface ResourceDefinition<T extends ApiObject = ApiObject> {
   prepareForCreate(object: T): T;
   /** Before an update through the main resource is stored: the old status stays, generation rises when the spec changed. */
   prepareForUpdate(object: T, previous: T): T;
-  /** Before an update through `/status` is stored: everything but the status stays. */
+  /** What of the metadata a write to `/status` changes along with it. */
+  readonly statusMetadata: readonly StatusMetadata[];
+  /** Before an update through `/status` is stored: everything but the status and `statusMetadata` stays. */
   prepareForStatusUpdate(object: T, previous: T): T;
   /** Before an update through `/approval` is stored; only of kinds that have it. */
   prepareForApproval?(object: T, previous: T): T;

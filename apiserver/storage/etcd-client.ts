@@ -137,5 +137,5 @@ function translate(error: unknown): never {
   const reason = error instanceof Error ? error.message : String(error);
   if (error instanceof GRPCInvalidArgumentError)
     throw new ApiError('RequestEntityTooLarge', `the database refuses it: ${reason}`, { cause: error });
-  throw new ApiError('ServiceUnavailable', `the database is unavailable: ${reason}`, { cause: error });
+  throw new ApiError('ServiceUnavailable', `the database is unavailable: ${reason}`, { details: { retryAfterSeconds: 1 }, cause: error });
 }
