@@ -21,7 +21,7 @@ import {
   secrets,
 } from './generated/resources.ts';
 import type { FieldProblem } from './meta/status.ts';
-import { validateObjectMetaUpdate } from './meta/validation.ts';
+import { validateObjectMeta, validateObjectMetaUpdate } from './meta/validation.ts';
 import { validateClusterRole, validateRole } from './rbac/v1/role.ts';
 import { applyBindingDefaults, validateBindingUpdate, validateClusterRoleBinding } from './rbac/v1/role-binding.ts';
 import { applyPriorityClassDefaults, validatePriorityClass } from './scheduling/v1/priority-class.ts';
@@ -197,6 +197,16 @@ test('system priorities are reserved', () => {
   assert.deepEqual(validatePriorityClass(aClass('system-node-critical', 2_000_001_000)), []);
   assert.equal(validatePriorityClass(aClass('system-mine', 1))[0]?.field, 'metadata.name');
   assert.equal(validatePriorityClass(aClass('mine', 1_000_000_001))[0]?.field, 'value');
+});
+
+test("finalizers of Kubernetes' own kinds say whose they are, those of custom resources need not", () => {
+  const rules = { isNamespaced: true, nameRule: () => [] };
+  const finalizers = ['foregroundDeletion', 'a.example/b', 'bare'];
+  const metadata = { name: 'a', namespace: 'b', uid: '1', resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z', finalizers };
+  assert.deepEqual(texts(validateObjectMeta(metadata, rules)), [
+    'metadata.finalizers[2]: Invalid value: "bare": name is neither a standard finalizer name nor is it fully qualified',
+  ]);
+  assert.deepEqual(texts(validateObjectMeta(metadata, { ...rules, takesAnyFinalizer: true })), []);
 });
 
 test('metadata keeps its identity, and an object being deleted gets no new finalizers', () => {

@@ -224,6 +224,16 @@ describe('objects', () => {
       strict.at('message'),
       'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: unknown field "spec"',
     );
+    const text = '{"kind":"ConfigMap","apiVersion":"v1","odd":1,"data":{"a":"1","a":"2"},"metadata":{"name":"strict"}}';
+    const both = await call('POST', `${CONFIG_MAPS}?fieldValidation=Strict&dryRun=All`, text, {
+      headers: { 'content-type': 'application/json' },
+    });
+    assert.match(String(both.at('message')), /: unknown field "odd", duplicate field "data\.a"$/);
+    const yaml = 'metadata: { name: strict }\ndata:\n  a: "1"\n  a: "2"\n';
+    const inYaml = await call('POST', `${CONFIG_MAPS}?fieldValidation=Strict&dryRun=All`, yaml, {
+      headers: { 'content-type': 'application/yaml' },
+    });
+    assert.match(String(inYaml.at('message')), /strict decoding error: yaml: unmarshal errors:\n {2}line 4: key "a" already set in map$/);
     const warned = await call('POST', `${CONFIG_MAPS}?fieldValidation=Warn&dryRun=All`, body);
     assert.equal(warned.headers.warning, '299 - "unknown field \\"spec\\""');
     const ignored = await call('POST', `${CONFIG_MAPS}?fieldValidation=Ignore&dryRun=All`, body);

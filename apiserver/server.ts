@@ -40,6 +40,7 @@ import { goneSignal, sendMessages } from './request/send-messages.ts';
 import { BODY_BYTES_MAX, toApiError } from './request/to-api-error.ts';
 import type { User } from './request/user.ts';
 import { createWarnings, type Warnings } from './request/warnings.ts';
+import { isReview } from './review-definitions.ts';
 import type { IssuerDocument } from './service-accounts/issuer-discovery.ts';
 import { versionInfo } from './version.ts';
 
@@ -226,7 +227,8 @@ function createResourceHandler(deps: ServerDeps, contextOf: ContextOf, upgrades:
     if (!info.isResource) throw request.method === 'GET' ? noSuchResource() : methodNotAllowed();
     const route = findRoute(deps.resources, info);
     const isStream = isLongRunning(route.info);
-    const negotiable = { hasProtobuf: hasProtobuf(route.definition.type.schema) };
+    const { type } = route.definition;
+    const negotiable = { hasProtobuf: hasProtobuf(type.schema), hasTable: !isReview(type) };
     const form = negotiateResponse(isStream && route.info.verb !== 'watch' ? undefined : request.headers.accept, negotiable);
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     const received = await yaml.convert({ body, contentType: request.headers['content-type'] });

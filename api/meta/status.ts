@@ -28,24 +28,32 @@ export const statusCodes = {
 
 export type StatusReason = keyof typeof statusCodes;
 
+export interface ApiErrorOptions {
+  readonly details?: StatusDetails;
+  /** When it is not the reason's own. */
+  readonly code?: number;
+  readonly cause?: unknown;
+  readonly continueToken?: string;
+  readonly status?: Status;
+}
+
 /** A refusal or failure with a reason from the closed list above; the server writes it as a `Status`, the client reads it back. */
 export class ApiError extends Error {
   readonly reason: StatusReason;
   readonly code: number;
   readonly details: StatusDetails | undefined;
+  /** With Expired: where an inconsistent list may go on. */
+  readonly continueToken: string | undefined;
   /** The whole answer, where somebody else has worded it: a webhook may refuse for reasons that are not in the list. */
   readonly status: Status | undefined;
 
-  constructor(
-    reason: StatusReason,
-    message: string,
-    options: { details?: StatusDetails; code?: number; status?: Status; cause?: unknown } = {},
-  ) {
+  constructor(reason: StatusReason, message: string, options: ApiErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'ApiError';
     this.reason = reason;
     this.code = options.code ?? statusCodes[reason];
     this.details = options.details;
+    this.continueToken = options.continueToken;
     this.status = options.status;
   }
 }
@@ -60,7 +68,7 @@ export function toStatus(error: ApiError): Status {
   return {
     kind: 'Status',
     apiVersion: 'v1',
-    metadata: {},
+    metadata: error.continueToken === undefined ? {} : { continue: error.continueToken },
     status: 'Failure',
     message: error.message,
     reason: error.reason,

@@ -29,6 +29,8 @@ const PATH = new RegExp(`^${PATH_GRAMMAR}$`);
 export interface ObjectMetaRules {
   readonly isNamespaced: boolean;
   readonly nameRule: NameRule;
+  /** Custom resources and their definitions: a finalizer needs no domain in front. */
+  readonly takesAnyFinalizer?: boolean;
 }
 
 /** What is wrong with the metadata of a complete object: one that has its name. */
@@ -41,6 +43,7 @@ export function validateObjectMeta(metadata: ObjectMeta, rules: ObjectMetaRules,
     ...validateAnnotations(metadata.annotations ?? {}, `${field}.annotations`),
     ...validateOwnerReferences(metadata.ownerReferences ?? [], `${field}.ownerReferences`),
     ...validateFinalizers(metadata.finalizers ?? [], `${field}.finalizers`),
+    ...(rules.takesAnyFinalizer === true ? [] : unqualifiedFinalizers(metadata.finalizers ?? [], `${field}.finalizers`)),
   ];
 }
 
@@ -126,7 +129,9 @@ function validateOwnerReference(reference: OwnerReference, field: string): reado
 }
 
 function validateFinalizers(finalizers: readonly string[], field: string): readonly FieldProblem[] {
-  const problems = finalizers.flatMap((finalizer) => validateFinalizer(finalizer, field));
+  const problems = finalizers.flatMap((finalizer) =>
+    qualifiedNameProblems(finalizer).map((problem) => invalidValue(field, finalizer, problem)),
+  );
   if (finalizers.includes('orphan') && finalizers.includes('foregroundDeletion')) {
     problems.push(invalidValue(field, finalizers, 'finalizer orphan and foregroundDeletion cannot be both set'));
   }
@@ -135,11 +140,13 @@ function validateFinalizers(finalizers: readonly string[], field: string): reado
 
 const builtInFinalizers = ['orphan', 'foregroundDeletion', 'kubernetes'] as const;
 
-function validateFinalizer(finalizer: string, field: string): readonly FieldProblem[] {
-  const problems = qualifiedNameProblems(finalizer).map((problem) => invalidValue(field, finalizer, problem));
-  const isBuiltIn = builtInFinalizers.some((name) => name === finalizer);
-  if (problems.length > 0 || isBuiltIn || finalizer.includes('/')) return problems;
-  return [invalidValue(field, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')];
+/** Kubernetes' own kinds take no finalizer that does not say whose it is. Source: upstream's validateKubeFinalizerName. */
+function unqualifiedFinalizers(finalizers: readonly string[], field: string): readonly FieldProblem[] {
+  return finalizers.flatMap((finalizer, index) => {
+    const isBuiltIn = builtInFinalizers.some((name) => name === finalizer);
+    if (isBuiltIn || finalizer.includes('/')) return [];
+    return [invalidValue(`${field}[${index}]`, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')];
+  });
 }
 
 export function validateNotNegative(value: number, field: string): readonly FieldProblem[] {

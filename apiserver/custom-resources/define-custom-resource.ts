@@ -109,7 +109,7 @@ function storageOf({ spec }: CustomResourceDefinition, schemaRevision: bigint): 
 }
 
 function metadataProblems({ metadata }: ApiObject, { isNamespaced }: ResourceType<ApiObject>) {
-  return validateObjectMeta(metadata, { isNamespaced, nameRule: dns1123SubdomainProblems });
+  return validateObjectMeta(metadata, { isNamespaced, nameRule: dns1123SubdomainProblems, takesAnyFinalizer: true });
 }
 
 /** What the object has, and then what its rules say of it. */

@@ -57,3 +57,10 @@ test('nobody reads YAML for ever', async () => {
   await clock.advance(20_000);
   await refused;
 });
+
+test('a long text in YAML tells of the keys that occur twice in it', async () => {
+  const filler = Array.from({ length: 1_000 }, (_, index) => `  key-${index}: value`).join('\n');
+  const text = `apiVersion: v1\nkind: ConfigMap\ndata:\n${filler}\n  key-3: again\n`;
+  const { repeatedKeys } = await convert({ body: Buffer.from(text), contentType: YAML });
+  assert.deepEqual(repeatedKeys, [{ path: undefined, key: 'key-3', line: 1_004 }]);
+});

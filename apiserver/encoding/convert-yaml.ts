@@ -6,10 +6,13 @@ import { Worker } from 'node:worker_threads';
 import { ApiError } from '#api/meta/status.ts';
 import type { Clock } from '#component/clock.ts';
 import { excessOfJson } from './body-limits.ts';
+import type { DuplicateKey } from './find-duplicate-keys.ts';
 
 export interface Body {
   readonly body: Buffer;
   readonly contentType: string | undefined;
+  /** Of a body that was converted, the keys that occurred more than once. */
+  readonly repeatedKeys?: readonly DuplicateKey[];
 }
 
 export interface YamlConverter {
@@ -40,9 +43,10 @@ export function createYamlConverter(clock: Pick<Clock, 'after'>): YamlConverter 
       const target = targetTypes.get((contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? '');
       if (target === undefined || body.length <= SHORT_BYTES_MAX) return { body, contentType };
       if (isJson(body)) return { body, contentType: target };
-      const json = last.then(() => convertInThread(body.toString('utf8'), clock));
-      last = json.catch(() => {});
-      return { body: Buffer.from(await json), contentType: target };
+      const converted = last.then(() => convertInThread(body.toString('utf8'), clock));
+      last = converted.catch(() => {});
+      const { json, duplicates } = await converted;
+      return { body: Buffer.from(json), contentType: target, repeatedKeys: duplicates };
     },
   };
 }
@@ -58,16 +62,21 @@ function isJson(body: Buffer): boolean {
   }
 }
 
-function convertInThread(text: string, clock: Pick<Clock, 'after'>): Promise<string> {
+interface Converted {
+  readonly json: string;
+  readonly duplicates: readonly DuplicateKey[];
+}
+
+function convertInThread(text: string, clock: Pick<Clock, 'after'>): Promise<Converted> {
   const worker = new Worker(new URL('./yaml-worker.ts', import.meta.url), {
     workerData: text,
     resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB_MAX },
   });
-  return new Promise<string>((resolve, reject) => {
+  return new Promise<Converted>((resolve, reject) => {
     const fail = (why: string) => reject(new ApiError('BadRequest', `error decoding YAML: ${why}`));
     const cancel = clock.after(CONVERSION_MS_MAX, () => fail('it takes too long to read'));
-    worker.once('message', (answer: { readonly json?: string; readonly problem?: string }) =>
-      answer.json === undefined ? fail(answer.problem ?? '') : resolve(answer.json),
+    worker.once('message', ({ json, duplicates = [], problem = '' }: Partial<Converted> & { readonly problem?: string }) =>
+      json === undefined ? fail(problem) : resolve({ json, duplicates }),
     );
     worker.once('error', (error: unknown) => fail(error instanceof Error ? error.message : String(error)));
     worker.once('exit', () => {

@@ -10,16 +10,17 @@ import { ApiError } from '#api/meta/status.ts';
 import type { ApiRequest } from '../pipeline/request.ts';
 import type { FieldValidation } from '../pipeline/write-options.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
+import { pathOfKey, walkKeys } from './find-duplicate-keys.ts';
 import { negotiateBody } from './negotiate.ts';
-import { parseBody } from './parse-body.ts';
+import { type ParsedBody, parseBody, yamlDuplicates } from './parse-body.ts';
 import { hasProtobuf } from './protobuf/protobuf-object.ts';
 
-type Received = Pick<ApiRequest, 'body' | 'contentType' | 'warn'>;
+type Received = Pick<ApiRequest, 'body' | 'contentType' | 'repeatedKeys' | 'warn'>;
 
 /** The object of the request's own kind. Throws BadRequest, UnsupportedMediaType. */
 export function decodeBody(request: ApiRequest, fieldValidation: FieldValidation): ApiObject {
   const { definition } = request;
-  return decodeWith(definition.type, request, fieldValidation, (value) => decodeAs(definition, value));
+  return decodeWith(definition.type, request, fieldValidation, (value) => decodeAs(definition, value), definition.custom !== undefined);
 }
 
 /** Any JSON object as an object of the kind: along the generated schemas, or along those that a custom resource came with. */
@@ -37,14 +38,36 @@ function decodeWith<T extends ApiObject>(
   request: Received,
   fieldValidation: FieldValidation,
   decode: (value: JsonObject) => Decoded<T>,
+  isCustom = false,
 ): T {
   const mediaType = negotiateBody(request.contentType, { hasProtobuf: hasProtobuf(type.schema) });
-  const { value, duplicates } = parseBody(request.body, mediaType, type.kind, type.schema);
+  const { value, duplicates: found } = parseBody(request.body, mediaType, type.kind, type.schema);
+  const duplicates = request.repeatedKeys ?? found;
   const typed = withType(value, type, request.body);
   const { object, unknownFields } = decode(typed);
-  const problems = [...duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`), ...unknownFields];
+  const problems = fieldProblems(request.body, duplicates, unknownFields, isCustom);
   reportFieldProblems(problems, type, fieldValidation, request);
   return object;
+}
+
+/** YAML's come as one, first. Of a built-in kind in the order of the text; of a custom one, whose schema is looked at later, the unknown fields last. As upstream. */
+function fieldProblems(
+  body: Buffer,
+  duplicates: ParsedBody['duplicates'],
+  unknownFields: readonly string[],
+  isCustom: boolean,
+): readonly string[] {
+  if (duplicates.some(({ path }) => path === undefined)) return [yamlDuplicates(duplicates), ...unknownFields];
+  const repeated = duplicates.map(({ path }) => `duplicate field ${JSON.stringify(path)}`);
+  if (isCustom || repeated.length === 0 || unknownFields.length === 0) return [...repeated, ...unknownFields];
+  const ordered = new Set<string>();
+  walkKeys(body.toString('utf8'), (level, isRepeated) => {
+    const path = pathOfKey(level);
+    const [unknown, twice] = [`unknown field ${JSON.stringify(path)}`, `duplicate field ${JSON.stringify(path)}`];
+    if (unknownFields.includes(unknown)) ordered.add(unknown);
+    if (isRepeated && repeated.includes(twice)) ordered.add(twice);
+  });
+  return [...ordered.union(new Set([...repeated, ...unknownFields]))];
 }
 
 /** What the path says about kind and version holds where the body says nothing; where it says something else, it is refused. */

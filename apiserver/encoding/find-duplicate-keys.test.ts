@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fastCheck from 'fast-check';
-import { findDuplicateKeys } from './find-duplicate-keys.ts';
+import { findDuplicateKeys, pathOfKey, walkKeys } from './find-duplicate-keys.ts';
 
 const cases = [
   { it: 'nothing in an object without any', json: '{"a":1,"b":{"a":2}}', expected: [] },
@@ -18,8 +18,24 @@ const cases = [
 ];
 
 for (const { it, json, expected } of cases) {
-  test(`finds ${it}`, () => assert.deepEqual(findDuplicateKeys(json), expected));
+  test(`finds ${it}`, () =>
+    assert.deepEqual(
+      findDuplicateKeys(json).map(({ path }) => path),
+      expected,
+    ));
 }
+
+test('tells the line of a key that is there again', () => {
+  assert.deepEqual(findDuplicateKeys('{\n"a": {\n"b": 1,\n"b": 2}}'), [{ path: 'a.b', key: 'b', line: 4 }]);
+});
+
+test('walks all keys in the order of the text', () => {
+  const visited: string[] = [];
+  walkKeys('{"spec":{"odd":1,"a":1,"a":2},"b":[{"c":1}]}', (level, isRepeated) =>
+    visited.push(`${pathOfKey(level)}${isRepeated ? '!' : ''}`),
+  );
+  assert.deepEqual(visited, ['spec', 'spec.odd', 'spec.a', 'spec.a!', 'b', 'b[0].c']);
+});
 
 test('finds nothing in whatever JSON.stringify writes', () => {
   fastCheck.assert(fastCheck.property(fastCheck.jsonValue(), (value) => findDuplicateKeys(JSON.stringify(value)).length === 0));

@@ -4,9 +4,9 @@
  */
 
 /** Enough to be told what is wrong; more would only make the answer long. */
-const DUPLICATES_REPORTED_MAX = 100;
+export const DUPLICATES_REPORTED_MAX = 100;
 
-interface Level {
+export interface Level {
   readonly path: string;
   /** Undefined inside an array. */
   readonly keys: Set<string> | undefined;
@@ -14,13 +14,35 @@ interface Level {
   key: string;
 }
 
-/** Gives the path of each repeated key, in order. */
-export function findDuplicateKeys(json: string): readonly string[] {
-  const duplicates: string[] = [];
+/** A key that its object had before. */
+export interface DuplicateKey {
+  /** Undefined in YAML, whose parser knows lines. */
+  readonly path: string | undefined;
+  readonly key: string;
+  readonly line: number;
+}
+
+/** Gives each repeated key once, in order. */
+export function findDuplicateKeys(json: string): readonly DuplicateKey[] {
+  const duplicates: DuplicateKey[] = [];
+  walkKeys(json, (level, isRepeated, at) => {
+    if (!isRepeated || duplicates.length === DUPLICATES_REPORTED_MAX) return;
+    const path = pathOfKey(level);
+    if (!duplicates.some((other) => other.path === path)) duplicates.push({ path, key: level.key, line: lineOf(json, at) });
+  });
+  return duplicates;
+}
+
+/** Counted from one. */
+export function lineOf(text: string, end: number): number {
+  let line = 1;
+  for (let at = text.indexOf('\n'); at >= 0 && at < end; at = text.indexOf('\n', at + 1)) line++;
+  return line;
+}
+
+/** Calls `visit` with every key of every object, in the order of the text: where it is, and whether the object had that key before. */
+export function walkKeys(json: string, visit: (level: Level, isRepeated: boolean, at: number) => void): void {
   const levels: Level[] = [];
-  const report = (path: string) => {
-    if (duplicates.length < DUPLICATES_REPORTED_MAX && !duplicates.includes(path)) duplicates.push(path);
-  };
   let expectsKey = false;
   for (let at = 0; at < json.length; at++) {
     const level = levels.at(-1);
@@ -29,8 +51,8 @@ export function findDuplicateKeys(json: string): readonly string[] {
         const end = endOfString(json, at);
         if (expectsKey && level?.keys) {
           level.key = keyOf(json.slice(at, end + 1));
-          if (level.keys.has(level.key)) report(joinPath(level.path, level.key));
-          else level.keys.add(level.key);
+          visit(level, level.keys.has(level.key), at);
+          level.keys.add(level.key);
           expectsKey = false;
         }
         at = end;
@@ -55,7 +77,6 @@ export function findDuplicateKeys(json: string): readonly string[] {
         break;
     }
   }
-  return duplicates;
 }
 
 function endOfString(json: string, start: number): number {
@@ -68,6 +89,11 @@ function keyOf(literal: string): string {
   if (!literal.includes('\\')) return literal.slice(1, -1);
   const key: unknown = JSON.parse(literal);
   return String(key);
+}
+
+/** Of the key that was read last. */
+export function pathOfKey({ path, key }: Level): string {
+  return joinPath(path, key);
 }
 
 function joinPath(path: string, key: string): string {

@@ -54,3 +54,13 @@ test('bodies are JSON or YAML, with or without parameters', () => {
   assert.equal(negotiateBody('application/yaml'), 'application/yaml');
   assert.equal(negotiateBody(undefined), 'application/json');
 });
+
+test('a review has no Table: the next form that the client takes is its answer, or none', () => {
+  const review = { hasProtobuf: true, hasTable: false };
+  assert.equal(negotiateResponse(kubectl, { hasProtobuf: true }).representation, 'Table');
+  assert.equal(negotiateResponse(kubectl, review).representation, 'object');
+  assert.throws(
+    () => negotiateResponse('application/json;as=Table;v=v1;g=meta.k8s.io', review),
+    (error) => isReason(error, 'NotAcceptable'),
+  );
+});

@@ -22,6 +22,8 @@ export interface ResponseForm {
 /** Whether the kind in question has a protobuf form; documents and custom resources have none. */
 export interface Negotiable {
   readonly hasProtobuf: boolean;
+  /** Reviews are answers, not objects to be listed: they have none. */
+  readonly hasTable?: boolean;
 }
 
 const TEXT_TYPES = 'application/json, application/yaml';
@@ -37,7 +39,7 @@ export function negotiateResponse(accept: string | undefined, options: Negotiabl
   if (accept === undefined || accept === '') return asObject;
   const forms = options.hasProtobuf ? remembered.all : remembered.text;
   const known = forms.get(accept);
-  if (known) return known;
+  if (known && isServed(known, options)) return known;
   for (const clause of accept.split(',')) {
     const form = formOf(clause);
     if (form === undefined || !isServed(form, options)) continue;
@@ -61,7 +63,8 @@ function acceptedTypes({ hasProtobuf }: Negotiable): string {
 }
 
 /** Metadata has a protobuf form whatever it is the metadata of; tables have none, as upstream. */
-function isServed({ mediaType, representation }: ResponseForm, { hasProtobuf }: Negotiable): boolean {
+function isServed({ mediaType, representation }: ResponseForm, { hasProtobuf, hasTable = true }: Negotiable): boolean {
+  if (representation === 'Table' && !hasTable) return false;
   if (mediaType !== PROTOBUF || representation === 'PartialObjectMetadata') return true;
   return representation === 'object' && hasProtobuf;
 }

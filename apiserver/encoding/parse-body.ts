@@ -4,16 +4,16 @@
  */
 import { ApiError } from '#api/meta/status.ts';
 import { excessOfJson, excessOfValue } from './body-limits.ts';
-import { findDuplicateKeys } from './find-duplicate-keys.ts';
+import { type DuplicateKey, findDuplicateKeys } from './find-duplicate-keys.ts';
 import { type MediaType, PROTOBUF } from './negotiate.ts';
-import { yamlValue } from './parse-yaml.ts';
+import { readYaml } from './parse-yaml.ts';
 import { type Envelope, readEnvelope, readProtobufMembers } from './protobuf/protobuf-object.ts';
 import { ProtobufError } from './protobuf/wire.ts';
 
 export interface ParsedBody {
   readonly value: unknown;
-  /** Paths of keys that occur more than once. */
-  readonly duplicates: readonly string[];
+  /** Keys that occur more than once. */
+  readonly duplicates: readonly DuplicateKey[];
 }
 
 /** How much of a body an error message shows. */
@@ -74,7 +74,13 @@ function parseJson(body: Buffer): ParsedBody {
 }
 
 function parseYaml(body: Buffer): ParsedBody {
-  return { value: yamlValue(body.toString('utf8')), duplicates: [] };
+  return readYaml(body.toString('utf8'));
+}
+
+/** Such keys line by line, in the words of upstream's parser of YAML. */
+export function yamlDuplicates(duplicates: readonly DuplicateKey[]): string {
+  const lines = duplicates.map(({ key, line }) => `  line ${line}: key ${JSON.stringify(key)} already set in map`);
+  return `yaml: unmarshal errors:\n${lines.join('\n')}`;
 }
 
 /** As upstream: text that looks like JSON is shown, anything else in hexadecimal. */

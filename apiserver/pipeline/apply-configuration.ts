@@ -8,7 +8,7 @@ import type { Decoded } from '#api/decode.ts';
 import { isJsonObject, type JsonObject, memberOf } from '#api/meta/json.ts';
 import type { ResourceDescription } from '#api/meta/resource-type.ts';
 import { ApiError } from '#api/meta/status.ts';
-import { type ParsedBody, parseBody } from '../encoding/parse-body.ts';
+import { type ParsedBody, parseBody, yamlDuplicates } from '../encoding/parse-body.ts';
 import type { ApiRequest } from './request.ts';
 import type { WriteOptions } from './write-options.ts';
 
@@ -50,7 +50,7 @@ export function readConfiguration(
   const { object: fields, unknownFields } = decodeFields(given);
   const undeclared = unknownFields.map((problem) => `.${pathIn(problem)}: field not declared in schema`);
   throwIfUntyped([...undeclared, ...listProblems(mergeType, fields)], fields, request, type);
-  reportDuplicates(duplicates, fieldValidation, request);
+  reportDuplicates(request.repeatedKeys ?? duplicates, fieldValidation, request);
   return { fields, given, uid: textIn(fields, 'uid'), resourceVersion: textIn(fields, 'resourceVersion') };
 }
 
@@ -95,13 +95,12 @@ function throwIfUntyped(
 }
 
 function reportDuplicates(
-  duplicates: readonly string[],
+  duplicates: ParsedBody['duplicates'],
   fieldValidation: WriteOptions['fieldValidation'],
   { warn }: Pick<ApiRequest, 'warn'>,
 ): void {
   if (duplicates.length === 0 || fieldValidation === 'Ignore') return;
-  const keys = duplicates.map((path) => `  key ${JSON.stringify(path)} already set in map`).join('\n');
-  const problem = `error converting YAML to JSON: yaml: unmarshal errors:\n${keys}`;
+  const problem = `error converting YAML to JSON: ${yamlDuplicates(duplicates)}`;
   if (fieldValidation === 'Strict') throw new ApiError('BadRequest', `error strict decoding YAML: ${problem}`);
   warn(problem);
 }

@@ -365,7 +365,14 @@ const refusals: readonly { it: string; name?: string; body: unknown; query?: str
     body: '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"refused"},"data":{"a":"1","a":"2"}}',
     query: 'fieldManager=me&fieldValidation=Strict',
     code: 400,
-    message: /^error strict decoding YAML: .*key "data.a" already set in map$/s,
+    message: /^error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n {2}line 1: key "a" already set in map$/,
+  },
+  {
+    it: 'with the same key twice in YAML',
+    body: 'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: refused\ndata:\n  a: "1"\n  a: "2"\n',
+    query: 'fieldManager=me&fieldValidation=Strict',
+    code: 400,
+    message: /^error strict decoding YAML: .*line 7: key "a" already set in map$/s,
   },
   {
     it: 'of an object that is no more',

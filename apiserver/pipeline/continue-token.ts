@@ -5,7 +5,11 @@
 import { isJsonObject } from '#api/meta/json.ts';
 import { ApiError } from '#api/meta/status.ts';
 
+/** In place of a revision: go on behind the key in the newest state, because the one that the pages before showed is gone. */
+export const INCONSISTENT = -1n;
+
 export interface ContinueToken {
+  /** `INCONSISTENT`, or the one that all pages show. */
   readonly revision: bigint;
   /** The last key of the page before. */
   readonly after: string;
@@ -25,7 +29,8 @@ export function formatContinueToken({ revision, after }: ContinueToken, prefix: 
 export function parseContinueToken(text: string, prefix: string): ContinueToken {
   const { v, rv, start } = decode(text);
   if (v !== TOKEN_VERSION) throw invalidToken(`server does not recognize this encoded version ${JSON.stringify(v)}`);
-  if (typeof rv !== 'number' || !Number.isSafeInteger(rv) || rv <= 0) throw invalidToken('incorrect encoded start resourceVersion');
+  if (typeof rv !== 'number' || !Number.isSafeInteger(rv) || (rv <= 0 && rv !== Number(INCONSISTENT)))
+    throw invalidToken('incorrect encoded start resourceVersion');
   if (typeof start !== 'string' || start === '') throw invalidToken('encoded start key empty');
   const key = start.endsWith(AFTER_MARK) ? start.slice(0, -1) : start;
   if (key.startsWith('/') || key.split('/').includes('..')) throw invalidToken(`${start}`);

@@ -10,13 +10,19 @@ import { mapInTurns } from '../encoding/turns.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import { StorageError, type StoredItem } from '../storage/storage.ts';
 import type { Answer, ListPage } from './answer.ts';
-import { type ContinueToken, formatContinueToken, parseContinueToken } from './continue-token.ts';
+import { type ContinueToken, formatContinueToken, INCONSISTENT, parseContinueToken } from './continue-token.ts';
 import { type ListOptions, parseListOptions } from './list-options.ts';
 import type { ApiRequest, PipelineDeps } from './request.ts';
 import { parseSelection, type Selection } from './selection.ts';
 
 /** How many keys are read from the database at once when selectors leave most of them out. */
 const READ_ITEMS_MAX = 500;
+
+const CONTINUE_EXPIRED =
+  'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue ' +
+  'parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided ' +
+  'token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was ' +
+  'returned and now may show up in the list.';
 
 interface PageObject {
   readonly key: string;
@@ -51,7 +57,7 @@ export async function readPage(request: ApiRequest, deps: PipelineDeps): Promise
   const options = parseListOptions(request.query);
   const selection = parseSelection(request);
   const { at, continueText } = options;
-  if (continueText !== '') return readPast(parseContinueToken(continueText, selection.prefix), options, selection, request, deps);
+  if (continueText !== '') return readNext(parseContinueToken(continueText, selection.prefix), options, selection, request, deps);
   switch (at.state) {
     case 'newest':
       await deps.cache.waitUntilCurrent(request.signal);
@@ -73,6 +79,19 @@ function readCached({ limit }: ListOptions, selection: Selection, { cache }: Pip
   const matching = selection.isEverything ? all : all.filter((object) => selection.matches(object));
   const objects = limit > 0 ? matching.slice(0, limit) : matching;
   return pageOf(objects, matching.length - objects.length, cache.revision(), selection);
+}
+
+/** The page behind another one: of the same state, or, where the token says that this is gone, of the newest. */
+async function readNext(
+  token: ContinueToken,
+  options: ListOptions,
+  selection: Selection,
+  request: ApiRequest,
+  deps: PipelineDeps,
+): Promise<Page> {
+  if (token.revision !== INCONSISTENT) return readPast(token, options, selection, request, deps);
+  await deps.cache.waitUntilCurrent(request.signal);
+  return readPast({ revision: deps.cache.revision(), after: token.after }, options, selection, request, deps);
 }
 
 /** A past state, from the database; or from the cache while nothing at all has happened since. */
@@ -98,8 +117,7 @@ async function readPast(
       const object = pageObject(item, selection, request);
       if (object) found.push(object);
       if (limit > 0 && found.length === limit) {
-        const hasMore = page.hasMore || index + 1 < page.items.length;
-        return pageOf(found, hasMore ? undefined : 0, revision, selection);
+        return pageOf(found, page.remaining + page.items.length - index - 1, revision, selection);
       }
     }
     const last = page.items.at(-1);
@@ -113,13 +131,10 @@ async function readAt(storage: PipelineDeps['storage'], prefix: string, options:
     return await storage.list(prefix, options);
   } catch (error) {
     if (!(error instanceof StorageError && error.reason === 'compacted')) throw error;
-    throw new ApiError(
-      'Expired',
-      options.after === undefined
-        ? `The resourceVersion for the provided list is too old.`
-        : 'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.',
-      { cause: error },
-    );
+    if (options.after === undefined)
+      throw new ApiError('Expired', 'The resourceVersion for the provided list is too old.', { cause: error });
+    const continueToken = formatContinueToken({ revision: INCONSISTENT, after: options.after }, prefix);
+    throw new ApiError('Expired', CONTINUE_EXPIRED, { cause: error, continueToken });
   }
 }
 
@@ -138,8 +153,8 @@ function nameOf(key: string, isNamespaced: boolean): readonly [string, string] {
   return isNamespaced ? [parts.at(-2) ?? '', name] : ['', name];
 }
 
-/** `remaining` undefined: there is more, nobody counted how much. */
-function pageOf(objects: readonly PageObject[], remaining: number | undefined, revision: bigint, selection: Selection): Page {
+/** `remaining`: keys behind the last object, whether selected or not. */
+function pageOf(objects: readonly PageObject[], remaining: number, revision: bigint, selection: Selection): Page {
   const last = objects.at(-1);
   const hasMore = remaining !== 0 && last !== undefined;
   const page: ListPage = {

@@ -8,6 +8,7 @@ import type { Logger } from '#component/logger.ts';
 import type { Random } from '#component/random.ts';
 import type { AdmissionChain } from '../admission/admission.ts';
 import type { RbacAuthorizer } from '../authorization/rbac-authorizer.ts';
+import type { DuplicateKey } from '../encoding/find-duplicate-keys.ts';
 import type { ResponseForm } from '../encoding/negotiate.ts';
 import type { KubeletClient } from '../kubelet-client.ts';
 import type { Quotas } from '../quotas.ts';
@@ -30,6 +31,8 @@ export interface ApiRequest {
   /** Empty when there is none. */
   readonly body: Buffer;
   readonly contentType: string | undefined;
+  /** Of a body that was converted before, the keys that occurred more than once in it. */
+  readonly repeatedKeys?: readonly DuplicateKey[];
   /** Who wrote, if the request names no field manager. */
   readonly userAgent?: string | undefined;
   readonly form: ResponseForm;

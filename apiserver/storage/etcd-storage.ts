@@ -65,7 +65,9 @@ export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
       if (revision === 0n) revision = BigInt(page.header.revision);
       items.push(...page.kvs.map(itemOf));
       const last = items.at(-1);
-      if (!page.more || !last || items.length >= limit) return { items, revision, hasMore: page.more };
+      // etcd counts all keys of the range, whatever the limit.
+      const remaining = Number(page.count) - page.kvs.length;
+      if (!page.more || !last || items.length >= limit) return { items, revision, hasMore: page.more, remaining };
       start = keyBehind(last.key);
     }
   }

@@ -57,7 +57,8 @@ class InMemory implements MemoryStorage {
     const items = withPrefix(this.#keys, prefix, itself)
       .filter((key) => after === undefined || key > after)
       .flatMap((key) => this.#read(key, revision) ?? []);
-    return { items: items.slice(0, options.limit), revision, hasMore: items.length > options.limit };
+    const remaining = Math.max(0, items.length - options.limit);
+    return { items: items.slice(0, options.limit), revision, hasMore: remaining > 0, remaining };
   }
 
   async create(key: string, object: object, alongside?: readonly AlongsideWrite[]): Promise<StoredItem> {

@@ -123,14 +123,14 @@ export function describeStorageContract(name: string, open: () => Promise<Storag
   contract('lists a prefix in key order, in pages of one revision', async ({ storage, key, prefix }) => {
     for (const letter of ['c', 'a', 'e', 'b', 'd']) await storage.create(key(letter), aConfigMap(letter));
     const first = await storage.list(prefix, { limit: 2 });
-    assert.deepEqual([first.items.map((item) => item.key), first.hasMore], [[key('a'), key('b')], true]);
+    assert.deepEqual([first.items.map((item) => item.key), first.hasMore, first.remaining], [[key('a'), key('b')], true, 3]);
     const { revision: revisionOfC } = (await storage.get(key('c'))) ?? assert.fail();
     await storage.delete(key('c'), revisionOfC);
     await storage.create(key('bb'), aConfigMap('bb'));
     const second = await storage.list(prefix, { limit: 3, after: key('b'), revision: first.revision });
     assert.deepEqual(
-      [second.items.map((item) => item.key), second.hasMore, second.revision],
-      [[key('c'), key('d'), key('e')], false, first.revision],
+      [second.items.map((item) => item.key), second.hasMore, second.remaining, second.revision],
+      [[key('c'), key('d'), key('e')], false, 0, first.revision],
     );
     assert.equal(versionOf(second.items[0]?.bytes), String(revisionOfC));
     const now = await storage.list(prefix, { limit: 100 });

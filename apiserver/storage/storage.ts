@@ -25,6 +25,8 @@ export interface StoragePage {
   /** The revision that the whole page (and every page continued from it) reflects. */
   readonly revision: bigint;
   readonly hasMore: boolean;
+  /** How many keys of the prefix lie behind the page, at its revision. */
+  readonly remaining: number;
 }
 
 /** Why a write or read was refused; everything else is thrown as it comes and means the database is unavailable. */

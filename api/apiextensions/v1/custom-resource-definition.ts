@@ -47,7 +47,7 @@ export function validateDefinition(definition: CustomResourceDefinition): readon
     ...(name === wantedName ? [] : ['must be spec.names.plural+"."+spec.group']),
   ];
   return [
-    ...validateObjectMeta(metadata, { isNamespaced: false, nameRule }),
+    ...validateObjectMeta(metadata, { isNamespaced: false, nameRule, takesAnyFinalizer: true }),
     ...validateSpec(spec, 'spec'),
     ...(status?.acceptedNames === undefined ? [] : validateNames(status.acceptedNames, 'status.acceptedNames')),
     ...validateStoredVersions(definition),
