@@ -6,7 +6,8 @@
 import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
 import type { Random } from '#component/random.ts';
-import { createEtcdClient, type IKeyValue, type ITxnRequest, OutOfRange } from './etcd-client.ts';
+import { createEtcdClient, OutOfRange } from './etcd-client.ts';
+import type { KeyValue } from './etcd-messages.ts';
 import { createEtcdWatch, type EtcdWatch } from './etcd-watch.ts';
 import { encodeObject, withRevision } from './object-bytes.ts';
 import { tooLargeResourceVersion } from './revision-errors.ts';
@@ -16,7 +17,7 @@ import { type Storage, StorageError, type StoragePage, type StoredItem } from '.
 /** One message from etcd holds at most this many values; a longer page is put together from several at one revision. */
 const RANGE_ITEMS_MAX = 1_000;
 /** Never written: reading it costs nothing and tells the revision. */
-const REVISION_KEY = Buffer.from('/registry/');
+const REVISION_KEY = '/registry/';
 
 export interface EtcdStorageOptions {
   /** `https://etcd:2379` */
@@ -41,8 +42,7 @@ export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
   const closed = new AbortController();
 
   async function currentRevision(): Promise<bigint> {
-    const { header } = await client.range({ key: REVISION_KEY, keys_only: true });
-    const revision = BigInt(header.revision);
+    const { revision } = await client.range({ key: REVISION_KEY, keysOnly: true });
     for (const watch of watches) watch.want(revision);
     return revision;
   }
@@ -56,15 +56,15 @@ export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
     let revision = wanted ?? 0n;
     for (;;) {
       const page = await client.range({
-        key: Buffer.from(start),
-        range_end: Buffer.from(endOfPrefix(prefix)),
+        key: start,
+        rangeEnd: endOfPrefix(prefix),
         limit: Math.min(limit - items.length, RANGE_ITEMS_MAX),
-        revision: String(revision),
+        revision,
       });
-      if (revision === 0n) revision = BigInt(page.header.revision);
-      items.push(...page.kvs.map(itemOf));
+      if (revision === 0n) revision = page.revision;
+      items.push(...page.items.map(itemOf));
       const last = items.at(-1);
-      if (!page.more || !last || items.length >= limit) return { items, revision, hasMore: page.more };
+      if (!page.hasMore || !last || items.length >= limit) return { items, revision, hasMore: page.hasMore };
       start = keyBehind(last.key);
     }
   }
@@ -77,36 +77,31 @@ export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
     throw new StorageError('compacted', error.message);
   }
 
-  /** Does `write` if the key's revision is `expected`; otherwise throws what is the matter, with what is there. Gives the write's revision. */
-  async function writeAt(key: string, expected: bigint, write: NonNullable<ITxnRequest['success']>[number]): Promise<bigint> {
-    const response = await client.txn({
-      compare: [{ target: 'Mod', result: 'Equal', key: Buffer.from(key), mod_revision: String(expected) }],
-      success: [write],
-      failure: [{ request_range: { key: Buffer.from(key) } }],
-    });
-    if (response.succeeded) return BigInt(response.header.revision);
-    const [found] = response.responses[0]?.response_range.kvs ?? [];
+  /** Writes the value (undefined: deletes) if the key's revision is `expected`; otherwise throws what is the matter, with what is there. Gives the write's revision. */
+  async function writeAt(key: string, expected: bigint, value: Buffer | undefined): Promise<bigint> {
+    const { succeeded, revision, found } = await client.write({ key, expected, value });
+    if (succeeded) return revision;
     if (!found) throw new StorageError('absent', `${key} does not exist`);
     if (expected === 0n) throw new StorageError('exists', `${key} exists`, itemOf(found));
-    throw new StorageError('changed', `${key} is at ${found.mod_revision}, not ${expected}`, itemOf(found));
+    throw new StorageError('changed', `${key} is at ${found.modRevision}, not ${expected}`, itemOf(found));
   }
 
   async function put(key: string, expected: bigint, object: object): Promise<StoredItem> {
     const value = encodeObject(object);
-    const revision = await writeAt(key, expected, { request_put: { key: Buffer.from(key), value } });
+    const revision = await writeAt(key, expected, value);
     return { key, bytes: withRevision(value, revision), revision };
   }
 
   return {
     currentRevision,
     get: async (key) => {
-      const { kvs } = await client.range({ key: Buffer.from(key) });
-      return kvs[0] && itemOf(kvs[0]);
+      const [found] = (await client.range({ key })).items;
+      return found && itemOf(found);
     },
     list: (prefix, page) => list(prefix, page).catch((error: unknown) => explainRange(error, page.revision)),
     create: (key, object) => put(key, 0n, object),
     update: put,
-    delete: (key, expected) => writeAt(key, expected, { request_delete_range: { key: Buffer.from(key) } }),
+    delete: (key, expected) => writeAt(key, expected, undefined),
     watch: async function* (prefix, fromRevision, signal, onProgress) {
       const { log, clock, random } = options;
       const ended = AbortSignal.any([signal, closed.signal]);
@@ -119,7 +114,7 @@ export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
       }
     },
     compact: (revision) =>
-      client.compact({ revision: String(revision), physical: false }).catch((error: unknown) => {
+      client.compact(revision).catch((error: unknown) => {
         if (!(error instanceof OutOfRange)) throw error;
       }),
     close: async () => {
@@ -134,7 +129,6 @@ function keyBehind(key: string): string {
   return `${key}\0`;
 }
 
-function itemOf({ key, value, mod_revision }: IKeyValue): StoredItem {
-  const revision = BigInt(mod_revision);
-  return { key: String(key), bytes: withRevision(value, revision), revision };
+function itemOf({ key, value, modRevision }: KeyValue): StoredItem {
+  return { key, bytes: withRevision(value, modRevision), revision: modRevision };
 }
