@@ -4,7 +4,6 @@
  * away, as upstream's client does; writes are not, since a write whose answer was lost may have happened. Watches get a connection of their own,
  * because a big read would hold them up on a shared one (etcd-io/etcd#15402).
  */
-import { noop } from 'cockatiel';
 import type { Etcd3 } from 'etcd3';
 import { ApiError } from '#api/meta/status.ts';
 import type { Clock } from '#component/clock.ts';
@@ -122,7 +121,7 @@ async function* decodeAll(messages: AsyncIterable<Buffer>): AsyncGenerator<Watch
 }
 
 async function connect({ endpoints, ca, cert, key }: EtcdClientOptions): Promise<Etcd3> {
-  const { Etcd3: EtcdClass } = await import('etcd3');
+  const [{ Etcd3: EtcdClass }, { noop }] = await Promise.all([import('etcd3'), import('cockatiel')]);
   return new EtcdClass({
     hosts: [...endpoints],
     ...(ca && { credentials: { rootCertificate: ca, ...(cert && key && { certChain: cert, privateKey: key }) } }),
