@@ -81,7 +81,7 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
   const { storage, clock } = options;
   const gate = createRevisionGate(clock);
   const window = createEventWindow(0n);
-  const watchers = createCacheWatchers(window, gate.current);
+  const watchers = createCacheWatchers(window, gate.current, clock);
   const readCurrentRevision = shareReads(() => storage.currentRevision());
   const readItem = (item: StoredItem) => cachedObject(item, options);
   let objects = createObjectIndex();
