@@ -18,8 +18,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   kubelet: ['api', 'component', 'client'],
   'kube-proxy': ['api', 'component', 'client'],
   dns: ['api', 'component', 'client'],
+  'simulated-nodes': ['api', 'component', 'client'],
   bootstrap: ['api', 'component', 'client'],
   cli: ['api', 'component', 'client', 'bootstrap'],
+  'in-process': ['api', 'component', 'client', 'apiserver', 'scheduler', 'controller-manager', 'simulated-nodes', 'bootstrap'],
   images: [],
   tools: [],
 };

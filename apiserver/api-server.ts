@@ -21,6 +21,8 @@ import { createOpenApi } from './openapi/openapi.ts';
 import type { PipelineDeps } from './pipeline/request.ts';
 import { createPostStart } from './post-start.ts';
 import { createRequestMetrics } from './request/request-metrics.ts';
+import { withStaticTokens } from './request/static-tokens.ts';
+import type { User } from './request/user.ts';
 import { createResourceRegistry, type ResourceRegistry } from './resource-registry.ts';
 import type { ResourceDefinition } from './resources/resource-definition.ts';
 import { reviewDefinitions } from './review-definitions.ts';
@@ -52,7 +54,27 @@ export interface ApiServerOptions {
   readonly kubelet: KubeletCredentials;
   /** Who service account tokens say that they are from, and what they are signed with. */
   readonly serviceAccounts: TokenKeyPems & { readonly issuer: string };
+  /** Tokens that were agreed on beforehand, and whose they are. */
+  readonly staticTokens?: ReadonlyMap<string, User>;
   readonly registry?: Registry;
+}
+
+/** A request that needs no connection, because it comes from the same process. */
+export interface DirectRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Path and query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+export interface DirectResponse {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  /** The body as it comes; a watch's goes on until `close`. */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** As if the client had gone. */
+  close(): void;
 }
 
 export interface ApiServer {
@@ -60,6 +82,8 @@ export interface ApiServer {
   run(signal: AbortSignal, onListening?: (port: number) => void): Promise<void>;
   /** Whether `/readyz` says so. */
   isReady(): boolean;
+  /** Answers as over a connection, hooks and all; while `run` runs. */
+  request(request: DirectRequest): Promise<DirectResponse>;
 }
 
 export function createApiServer(options: ApiServerOptions): ApiServer {
@@ -73,7 +97,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const objects = createLiveObjects({ cache, storage });
   const { issuer } = options.serviceAccounts;
   const tokenKeys = createTokenKeys(options.serviceAccounts);
-  const tokens = createServiceAccountTokens(issuer, { keys: tokenKeys, objects, clock, random });
+  const tokens = withStaticTokens(
+    createServiceAccountTokens(issuer, { keys: tokenKeys, objects, clock, random }),
+    options.staticTokens ?? new Map(),
+  );
   const admission = createAdmissionChain(admissionPlugins({ storage, cache, objects, authorizer, clock, random }));
   const kubelets = createKubeletClient(options.kubelet, { clock });
   const deps: PipelineDeps = {
@@ -139,6 +166,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   }
 
   return {
+    request: async ({ path, headers, body, method }) => {
+      const response = await app.inject({
+        method,
+        url: path,
+        headers: { ...headers },
+        payloadAsStream: true,
+        ...(body === undefined ? {} : { payload: body }),
+      });
+      const close = () => void response.raw.res.destroy();
+      return { statusCode: response.statusCode, headers: response.headers, body: response.stream(), close };
+    },
     isReady: () => health.report('readyz', { check: '', isVerbose: false, excluded: [] })?.statusCode === 200,
     run: async (signal, onListening) => {
       const background = new AbortController();

@@ -1,7 +1,7 @@
 /** The only road to the API server: one client per process, a typed `ResourceClient` per resource, undici underneath. */
 import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
 import { createResourceClient, type ResourceClient } from './resource-client.ts';
-import { createTransport } from './transport.ts';
+import { createTransport, type Transport } from './transport.ts';
 
 export interface ClientOptions {
   /** `https://apiserver:6443` */
@@ -24,12 +24,16 @@ export interface Client {
   close(): Promise<void>;
 }
 
-/** Connects on first use. Close it when done: watches and kept-alive connections would keep the process alive. */
-export function createClient(options: ClientOptions): Client {
-  const transport = createTransport(options);
+/** A client over whatever carries its requests: a connection, or a server in the same process. */
+export function createClientOver(transport: Transport): Client {
   return {
     resource: (type) => createResourceClient(type, transport),
     getText: (path) => transport.getText(path),
     close: () => transport.close(),
   };
+}
+
+/** Connects on first use. Close it when done: watches and kept-alive connections would keep the process alive. */
+export function createClient(options: ClientOptions): Client {
+  return createClientOver(createTransport(options));
 }

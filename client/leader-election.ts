@@ -27,7 +27,11 @@ const LEASE_NAMESPACE = 'kube-system';
 export interface LeaderElectionOptions {
   /** The Lease, in `kube-system`: `kube-scheduler`, `kube-controller-manager`. */
   readonly leaseName: string;
-  /** Unique per process. */
+  /** Unique per process. Absent: this one is alone, and leads without a lease (upstream's `--leader-elect=false`). */
+  readonly identity?: string | undefined;
+}
+
+interface Candidate extends LeaderElectionOptions {
   readonly identity: string;
 }
 
@@ -43,13 +47,14 @@ export interface LeaderElectionDeps {
  * given up so that another may start at once); throws when the lease was lost, because the process must then start afresh.
  */
 export async function runAsLeader(
-  options: LeaderElectionOptions,
+  { leaseName, identity }: LeaderElectionOptions,
   deps: LeaderElectionDeps,
   lead: (signal: AbortSignal) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  const log = deps.log.child({ lease: options.leaseName, identity: options.identity });
-  const lock = createLeaseLock(options, deps);
+  if (identity === undefined) return lead(signal);
+  const log = deps.log.child({ lease: leaseName, identity });
+  const lock = createLeaseLock({ leaseName, identity }, deps);
   if (!(await acquire(lock, { ...deps, log }, signal))) return;
   log.info('became the leader');
   const leading = new AbortController();
@@ -132,7 +137,7 @@ interface LeaseLock {
 }
 
 /** Others' leases run out by our own clock, from when we saw them change: theirs may be wrong. */
-function createLeaseLock({ leaseName, identity }: LeaderElectionOptions, { client, clock }: LeaderElectionDeps): LeaseLock {
+function createLeaseLock({ leaseName, identity }: Candidate, { client, clock }: LeaderElectionDeps): LeaseLock {
   const key = { namespace: LEASE_NAMESPACE, name: leaseName };
   const resource = client.resource(leases);
   let observed: { readonly lease: Lease; readonly atMs: number } | undefined;

@@ -22,8 +22,8 @@ export interface ControllerManagerDeps {
 }
 
 export interface ControllerManagerOptions extends ControllersConfig {
-  /** Unique per process: the Lease's holder. */
-  readonly identity: string;
+  /** Unique per process: the Lease's holder. Absent when it is the only one. */
+  readonly identity?: string;
 }
 
 export interface ControllerManager {

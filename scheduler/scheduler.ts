@@ -27,8 +27,8 @@ export interface SchedulerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  /** Of this process among candidates for leadership. */
-  readonly identity: string;
+  /** Of this process among candidates for leadership; absent when it is the only one. */
+  readonly identity?: string;
 }
 
 export interface Scheduler {

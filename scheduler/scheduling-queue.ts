@@ -5,8 +5,8 @@
  */
 import type { Pod } from '#api/generated/types.ts';
 import type { Clock } from '#component/clock.ts';
+import { createPriorityHeap } from '#component/priority-heap.ts';
 import type { ClusterEvent } from './plugin.ts';
-import { createPriorityHeap } from './priority-heap.ts';
 
 const BACK_OFF_MS_MIN = 1_000;
 const BACK_OFF_MS_MAX = 10_000;

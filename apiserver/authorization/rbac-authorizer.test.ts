@@ -6,7 +6,7 @@ import { seededRandom } from '#component/random.ts';
 import { createFakeClock } from '#component/testing/fake-clock.ts';
 import { createMemoryStorage } from '../storage/memory-storage.ts';
 import { createWatchCache } from '../storage/watch-cache.ts';
-import { bootstrapPolicy } from './bootstrap-policy.ts';
+import { type BootstrapDeps, bootstrapPolicy } from './bootstrap-policy.ts';
 import { createRbacAuthorizer } from './rbac-authorizer.ts';
 import type { Subject } from './rbac-policy.ts';
 import { aClusterRole, aClusterRoleBinding, aRequest, aRule } from './testing/rbac-objects.ts';
@@ -18,7 +18,7 @@ const turns = async () => {
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
 };
 
-async function open(context: TestContext) {
+async function open(context: TestContext, prepare: (deps: BootstrapDeps) => Promise<void> = bootstrapPolicy) {
   const clock = createFakeClock();
   const storage = createMemoryStorage();
   const deps = { storage, clock, random: seededRandom(1), log: silentLogger };
@@ -26,7 +26,7 @@ async function open(context: TestContext) {
   const authorizer = createRbacAuthorizer({ cache, log: silentLogger });
   const stop = new AbortController();
   const running = cache.run(stop.signal);
-  await bootstrapPolicy(deps);
+  await prepare(deps);
   await cache.waitUntilCurrent(never);
   const authorizing = authorizer.run(stop.signal);
   context.after(async () => {
@@ -146,4 +146,15 @@ test('a stored role that cannot be read grants nothing and breaks nothing', asyn
   await storage.create(`${ROLES}odd`, { ...aClusterRole('odd', []), rules: 'all' });
   await settle();
   assert.equal(authorizer.authorize(scheduler, aRequest()).allowed, true);
+});
+
+test('rbac-authorizer is ready once the whole default policy is there', async (context) => {
+  const { authorizer, storage, deps, settle } = await open(context, async () => {});
+  assert.equal(authorizer.isReady(), false);
+  await storage.create(`${ROLES}cluster-admin`, aClusterRole('cluster-admin', []));
+  await settle();
+  assert.equal(authorizer.isReady(), false);
+  await bootstrapPolicy(deps);
+  await settle();
+  assert.equal(authorizer.isReady(), true);
 });

@@ -1,6 +1,6 @@
 /**
  * Answers whether a user may do something, by the Roles and bindings in the watch cache. Follows them through one watch, decodes what changed
- * and compiles the policy anew; requests only read it. Until the first policy is there, members of `system:masters` alone are let in.
+ * and compiles the policy anew; requests only read it. Until the default policy is there, members of `system:masters` alone are let in.
  */
 import { decodeObject } from '#api/decode.ts';
 import { clusterrolebindings, clusterroles, rolebindings, roles } from '#api/generated/resources.ts';
@@ -8,6 +8,8 @@ import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
 import { isReason } from '#api/meta/status.ts';
 import type { Logger } from '#component/logger.ts';
 import type { CachedObject, WatchCache } from '../storage/watch-cache.ts';
+import { storageKey } from '../storage-key.ts';
+import { defaultClusterRoleBindings, defaultClusterRoles } from './default-policy.ts';
 import { compilePolicy, type Decision, type RbacPolicy, type Subject } from './rbac-policy.ts';
 import type { AccessRequest } from './rule-matching.ts';
 
@@ -17,7 +19,7 @@ const NO_POLICY = compilePolicy({ roles: [], clusterRoles: [], roleBindings: [],
 export interface RbacAuthorizer {
   /** Follows the watch cache, which must be ready, until aborted. */
   run(signal: AbortSignal): Promise<void>;
-  /** Whether there is a policy yet; a server that is not ready says so. */
+  /** Whether all of the default policy has been there; before that a refusal would not be true, and the server says so. */
   isReady(): boolean;
   authorize(user: Subject, request: AccessRequest): Decision;
   /** The policy of this moment, for reviews of access and for `findEscalation`. */
@@ -45,7 +47,18 @@ export function createRbacAuthorizer({ cache, log }: RbacAuthorizerDeps): RbacAu
     clusterRoleBindings: kindOf(clusterrolebindings),
   };
 
+  /** Latched: what an administrator deletes later is meant. */
+  function isDefaultPolicyThere(): boolean {
+    return (
+      defaultClusterRoles.every(({ metadata }) => kinds.clusterRoles.objects.has(storageKey(clusterroles, '', metadata.name))) &&
+      defaultClusterRoleBindings.every(({ metadata }) =>
+        kinds.clusterRoleBindings.objects.has(storageKey(clusterrolebindings, '', metadata.name)),
+      )
+    );
+  }
+
   function compile(): void {
+    isReady ||= isDefaultPolicyThere();
     policy = compilePolicy({
       roles: kinds.roles.objects.values(),
       clusterRoles: kinds.clusterRoles.objects.values(),
@@ -63,7 +76,6 @@ export function createRbacAuthorizer({ cache, log }: RbacAuthorizerDeps): RbacAu
     for (const kind of Object.values(kinds)) kind.objects.clear();
     for (const object of cache.list(PREFIX)) put(object);
     compile();
-    isReady = true;
   }
 
   async function follow(signal: AbortSignal): Promise<never> {

@@ -14,12 +14,12 @@ export async function getObject(request: ApiRequest, deps: PipelineDeps): Promis
   return objectAnswer(definition, found.bytes);
 }
 
-/** No version means the newest, 0 means whatever is here, anything else means at least that. */
+/** No version means the newest, 0 means whatever is here once anything is, anything else means at least that. */
 export async function waitForCache(
   { cache }: Pick<PipelineDeps, 'cache'>,
   atLeast: bigint | undefined,
   signal: AbortSignal,
 ): Promise<void> {
   if (atLeast === undefined) await cache.waitUntilCurrent(signal);
-  else if (atLeast > 0n) await cache.waitFor(atLeast, signal);
+  else await cache.waitFor(atLeast, signal);
 }

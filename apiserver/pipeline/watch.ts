@@ -23,6 +23,9 @@ const BOOKMARK_INTERVAL_MS = 55_000;
 /** Written at once, then the client must read: large enough to fill a segment many times over, small enough to share the process. */
 const CHUNK_BYTES_MAX = 256 * 1024;
 
+/** A watch from the past asks of the cache only that it is filled; a revision to come is waited for by the watch itself. */
+const ANY_REVISION = 0n;
+
 interface Stream {
   readonly request: ApiRequest;
   readonly selection: Selection;
@@ -38,7 +41,7 @@ export async function watchObjects(request: ApiRequest, deps: PipelineDeps): Pro
   const options = parseWatchOptions(request.query);
   const selection = parseSelection(request);
   const isFromNow = options.since === undefined || options.since === 0n || options.sendsInitialEvents !== undefined;
-  if (isFromNow) await waitForCache(deps, options.since, request.signal);
+  await waitForCache(deps, isFromNow ? options.since : ANY_REVISION, request.signal);
   const frames = servedFrames(createFrameEncoder(request.definition, request.form, deps.clock), request.definition);
   // No await between reading the state and opening the watch: what follows the one is what the other shows.
   const since = isFromNow ? deps.cache.revision() : (options.since ?? 0n);

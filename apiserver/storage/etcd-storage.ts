@@ -8,6 +8,7 @@ import type { Logger } from '#component/logger.ts';
 import type { Random } from '#component/random.ts';
 import { createEtcdClient, OutOfRange } from './etcd-client.ts';
 import type { KeyValue } from './etcd-messages.ts';
+import { findOldestRevision } from './etcd-oldest-revision.ts';
 import { createEtcdWatch, type EtcdWatch } from './etcd-watch.ts';
 import { encodeObject, withRevision } from './object-bytes.ts';
 import { tooLargeResourceVersion } from './revision-errors.ts';
@@ -77,6 +78,16 @@ export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
     throw new StorageError('compacted', error.message);
   }
 
+  async function canRead(revision: bigint): Promise<boolean> {
+    try {
+      await client.range({ key: REVISION_KEY, keysOnly: true, revision });
+      return true;
+    } catch (error) {
+      if (error instanceof OutOfRange) return false;
+      throw error;
+    }
+  }
+
   /** Writes the value (undefined: deletes) if the key's revision is `expected`; otherwise throws what is the matter, with what is there. Gives the write's revision. */
   async function writeAt(key: string, expected: bigint, value: Buffer | undefined): Promise<bigint> {
     const { succeeded, revision, found } = await client.write({ key, expected, value });
@@ -94,6 +105,7 @@ export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
 
   return {
     currentRevision,
+    oldestRevision: async (notBefore) => findOldestRevision(notBefore, await currentRevision(), canRead),
     get: async (key) => {
       const [found] = (await client.range({ key })).items;
       return found && itemOf(found);

@@ -5,7 +5,7 @@
 import type { CacheEvent } from './watch-cache.ts';
 
 /** About 20 s of the busiest cluster that one API server carries; a watcher that is further behind lists again more cheaply. */
-const EVENTS_MAX = 20_000;
+export const EVENTS_MAX = 20_000;
 /** Bounds the memory when objects are large. Objects that are also in the cache count too: what counts is what a burst of updates pins. */
 const EVENT_BYTES_MAX = 64 * 1024 * 1024;
 /** As long as etcd's history, which is compacted every five minutes: a client that was away for longer must list again anyway. */

@@ -79,6 +79,10 @@ class InMemory implements MemoryStorage {
     return this.#revision;
   }
 
+  async oldestRevision(notBefore: bigint): Promise<bigint> {
+    return notBefore > this.#compacted ? notBefore : this.#compacted;
+  }
+
   async *watch(
     prefix: string,
     fromRevision: bigint,

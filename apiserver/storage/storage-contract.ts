@@ -215,6 +215,7 @@ export function describeStorageContract(name: string, open: () => Promise<Storag
     await compact(last.revision);
     await assert.rejects(storage.list(prefix, { limit: 1, revision: first.revision }), isStorageError('compacted'));
     await assert.rejects(readChanges(storage, prefix, first.revision, 1), isStorageError('compacted'));
+    assert.equal(await storage.oldestRevision(1n), last.revision);
     const page = await storage.list(prefix, { limit: 10, revision: last.revision });
     assert.deepEqual(
       page.items.map((item) => item.revision),

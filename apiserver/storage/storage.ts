@@ -54,6 +54,8 @@ export interface Storage {
   delete(key: string, expected: bigint): Promise<bigint>;
   /** The newest committed revision, linearizable: a cache that has reached it has seen every write acknowledged before the call. */
   currentRevision(): Promise<bigint>;
+  /** The oldest revision, but none before `notBefore`, that `list` can read and behind which `watch` misses nothing. */
+  oldestRevision(notBefore: bigint): Promise<bigint>;
   /**
    * Every change of keys with this prefix from `fromRevision` on, each exactly once and in order, over however many connections it takes.
    * Yields all changes of one revision together. Throws `compacted` when the database no longer has that revision. `onProgress` hears

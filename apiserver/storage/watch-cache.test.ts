@@ -228,6 +228,53 @@ test('watch-cache fills itself again and expires its watches when the database h
   assert.equal(cache.list(FOLDER).length, 2);
 });
 
+test('watch-cache, started again, lets watches go on from revisions that it never saw itself', async (context) => {
+  const storage = createMemoryStorage();
+  const first = await storage.create(keyOf('a'), aConfigMap('a'));
+  const second = await storage.update(keyOf('a'), first.revision, aConfigMap('a', { x: '1' }));
+  await storage.delete(keyOf('a'), second.revision);
+  const { cache } = await open(context, () => storage);
+  assert.deepEqual((await read(cache.watch(FOLDER, first.revision))).changes, ['MODIFIED a', 'DELETED a']);
+  assert.deepEqual(cache.list(FOLDER), []);
+});
+
+test('watch-cache, started again, reaches back no further than the database does', async (context) => {
+  const storage = createMemoryStorage();
+  const first = await storage.create(keyOf('a'), aConfigMap('a'));
+  const second = await storage.create(keyOf('b'), aConfigMap('b'));
+  const third = await storage.create(keyOf('c'), aConfigMap('c'));
+  storage.compact(second.revision);
+  const { cache } = await open(context, () => storage);
+  assert.deepEqual((await read(cache.watch(FOLDER, second.revision))).changes, ['ADDED c']);
+  assert.throws(() => cache.watch(FOLDER, first.revision), { message: `too old resource version: ${first.revision} (${second.revision})` });
+  assert.equal(cache.revision(), third.revision);
+});
+
+test('watch-cache shows nothing of the past while it catches up', async (context) => {
+  const storage = createMemoryStorage();
+  await storage.create(keyOf('a'), aConfigMap('a'));
+  const held = Promise.withResolvers<void>();
+  const slow = withFaults(storage, {
+    watch: async function* (...call) {
+      await held.promise;
+      yield* storage.watch(...call);
+    },
+  });
+  const cache = createWatchCache({ storage: slow, clock: createFakeClock(), log: silentLogger, fieldsOf });
+  const stop = new AbortController();
+  const running = cache.run(stop.signal);
+  context.after(async () => {
+    stop.abort();
+    await running;
+  });
+  for (let turns = 0; turns < 10; turns++) await turn();
+  assert.deepEqual([cache.isReady(), cache.revision()], [false, 0n]);
+  const filled = cache.waitFor(0n, never);
+  held.resolve();
+  await filled;
+  assert.deepEqual([cache.isReady(), cache.list(FOLDER).length], [true, 1]);
+});
+
 test('watch-cache waits for a database that is away, and comes up with it', async (context) => {
   let isAway = true;
   const clock = createFakeClock();

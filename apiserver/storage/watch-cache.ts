@@ -6,7 +6,7 @@
 import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
 import { createCacheWatchers } from './cache-watchers.ts';
-import { createEventWindow } from './event-window.ts';
+import { createEventWindow, EVENTS_MAX } from './event-window.ts';
 import { createObjectIndex, type ObjectIndex } from './object-index.ts';
 import { createRevisionGate } from './revision-gate.ts';
 import { shareReads } from './shared-read.ts';
@@ -48,7 +48,7 @@ export interface WatchCache {
   find(key: string): CachedObject | undefined;
   /** Objects whose key starts with `prefix`, in key order, all as of `revision()`. */
   list(prefix: string): readonly CachedObject[];
-  /** Waits until the cache reflects `revision`; throws ApiError Timeout (too large resource version) after 3 s. */
+  /** Waits until the cache is filled and reflects `revision`; throws ApiError Timeout (too large resource version) after 3 s. */
   waitFor(revision: bigint, signal: AbortSignal): Promise<void>;
   /** Waits until the cache reflects everything acknowledged before the call. Callers that arrive together share one storage read. */
   waitUntilCurrent(signal: AbortSignal): Promise<void>;
@@ -68,12 +68,20 @@ export interface WatchCacheOptions {
 const PREFIX = '/registry/';
 /** The empty text before the first slash, `registry`, the group, the resource. */
 const KEY_PARTS_BEFORE_NAMESPACE = 4;
+/** A database that was never written to is at 1, a cache that was never filled at 0. */
+const FILLED_REVISION_MIN = 1n;
 /** Small enough that reading one page into the cache does not hold up requests. */
 const PAGE_ITEMS_MAX = 1_000;
 /** Between attempts to read an unavailable database. */
 const REFILL_DELAY_MS = 1_000;
 /** How often a watcher without events hears of the revision, for its bookmarks; clients expect one about every minute. */
 const PROGRESS_INTERVAL_MS = 30_000;
+
+/**
+ * How far back the first filling begins, so that clients that watched before a restart go on where they were rather than list again. As many changes as the window
+ * holds; fewer when the database remembers fewer.
+ */
+const HISTORY_REVISIONS_MAX = BigInt(EVENTS_MAX);
 
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
 
@@ -85,12 +93,25 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
   const readCurrentRevision = shareReads(() => storage.currentRevision());
   const readItem = (item: StoredItem) => cachedObject(item, options);
   let objects = createObjectIndex();
+  /** Everything up to here is in `objects`. */
+  let reached = 0n;
+  /** Until it has reached this revision the first time, the cache is older than what clients may have seen, and shows nothing. */
+  let shownFrom = 0n;
   let isFilled = false;
+
+  /** Where the first filling begins; afterwards there are watchers, which must never see the past again. */
+  async function chooseStart(): Promise<bigint> {
+    const current = await readCurrentRevision();
+    shownFrom = current;
+    if (isFilled) return current;
+    const wanted = current - HISTORY_REVISIONS_MAX;
+    return storage.oldestRevision(wanted > FILLED_REVISION_MIN ? wanted : FILLED_REVISION_MIN);
+  }
 
   /** Reads everything as of one revision and puts it in the place of what was there. */
   async function fill(signal: AbortSignal): Promise<void> {
     const filled = createObjectIndex();
-    let page = await storage.list(PREFIX, { limit: PAGE_ITEMS_MAX });
+    let page = await storage.list(PREFIX, { limit: PAGE_ITEMS_MAX, revision: await chooseStart() });
     for (;;) {
       for (const item of page.items) filled.set(readItem(item));
       const last = page.items.at(-1);
@@ -100,18 +121,27 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
     }
     objects = filled;
     window.reset(page.revision);
-    gate.set(page.revision);
     watchers.expire();
-    isFilled = true;
+    reached = page.revision;
+    show();
     options.log.info({ objects: filled.size(), revision: String(page.revision) }, 'watch cache filled');
   }
 
   async function follow(signal: AbortSignal): Promise<void> {
-    for await (const changes of storage.watch(PREFIX, gate.current() + 1n, signal, advance)) apply(changes);
+    for await (const changes of storage.watch(PREFIX, reached + 1n, signal, advance)) apply(changes);
   }
 
   function advance(revision: bigint): void {
-    if (revision > gate.current()) gate.set(revision);
+    if (revision <= reached) return;
+    reached = revision;
+    show();
+  }
+
+  /** Lets readers see what was reached. */
+  function show(): void {
+    if (reached < shownFrom) return;
+    isFilled = true;
+    gate.set(reached);
   }
 
   /** All changes of one revision become visible together, to readers as to watchers. */
@@ -150,7 +180,7 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
     revision: gate.current,
     find: (key) => objects.find(key),
     list: (prefix) => objects.list(prefix),
-    waitFor: gate.waitFor,
+    waitFor: (revision, signal) => gate.waitFor(revision > 0n ? revision : FILLED_REVISION_MIN, signal),
     waitUntilCurrent: async (signal) => gate.waitFor(await readCurrentRevision(), signal),
     watch: (prefix, sinceRevision) => watchers.open(prefix, sinceRevision),
   };

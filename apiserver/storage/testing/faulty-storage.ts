@@ -9,6 +9,7 @@ export function withFaults(inner: Storage, faults: Partial<Storage>): Storage {
     update: (key, expected, object) => inner.update(key, expected, object),
     delete: (key, expected) => inner.delete(key, expected),
     currentRevision: () => inner.currentRevision(),
+    oldestRevision: (notBefore) => inner.oldestRevision(notBefore),
     watch: (prefix, fromRevision, signal, onProgress) => inner.watch(prefix, fromRevision, signal, onProgress),
     close: () => inner.close(),
     ...faults,

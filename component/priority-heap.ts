@@ -2,6 +2,8 @@
 export interface PriorityHeap<T> {
   add(item: T): void;
   take(): T | undefined;
+  /** What `take` would give, left where it is. */
+  peek(): T | undefined;
 }
 
 export function createPriorityHeap<T>(comesBefore: (left: T, right: T) => boolean): PriorityHeap<T> {
@@ -36,6 +38,7 @@ export function createPriorityHeap<T>(comesBefore: (left: T, right: T) => boolea
   };
 
   return {
+    peek: () => items[0],
     add: (item) => {
       items.push(item);
       rise(items.length - 1);

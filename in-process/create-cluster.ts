@@ -1,0 +1,219 @@
+/**
+ * A whole cluster inside this process, for tests: the API server with its storage in memory, the controllers, the scheduler and simulated nodes are the ones of a
+ * composed cluster; their requests take no connection, and their time is a clock that the test moves. kubectl and any other client reach it over HTTPS.
+ * `await using cluster = await createCluster()` stops it at the end of the block. Exported as `keelson/testing`.
+ */
+import { nodes, serviceaccounts } from '#api/generated/resources.ts';
+import type { Pod } from '#api/generated/types.ts';
+import { isReason } from '#api/meta/status.ts';
+import { type Client, createClientOver } from '#client/client.ts';
+import { systemClock } from '#component/clock.ts';
+import { type Logger, silentLogger } from '#component/logger.ts';
+import { type Random, seededRandom } from '#component/random.ts';
+import { createVirtualClock, type VirtualClock } from '#component/virtual-clock.ts';
+import { type ApiServer, createApiServer } from '../apiserver/api-server.ts';
+import { resourceDefinitions } from '../apiserver/resources/index.ts';
+import { createMemoryStorage } from '../apiserver/storage/memory-storage.ts';
+import type { Storage } from '../apiserver/storage/storage.ts';
+import { renderKubeconfig } from '../bootstrap/kubeconfig.ts';
+import { createControllerManager } from '../controller-manager/controller-manager.ts';
+import { createScheduler } from '../scheduler/scheduler.ts';
+import type { PodConduct } from '../simulated-nodes/pod-conduct.ts';
+import type { NodeShape } from '../simulated-nodes/simulated-node.ts';
+import { createSimulatedNodes, type SimulatedNodes } from '../simulated-nodes/simulated-nodes.ts';
+import { createActivity } from './activity.ts';
+import { type Baseline, takeBaseline } from './baseline.ts';
+import { type ComponentName, createComponentTokens, createCredentials } from './credentials.ts';
+import { createDirectTransport } from './direct-transport.ts';
+import { type Faults, withFaults } from './faults.ts';
+import { type Supervisor, superviseComponent } from './supervisor.ts';
+
+export interface ClusterOptions {
+  /** How many simulated nodes, or what they look like; one if absent. */
+  readonly nodes?: number | readonly NodeShape[];
+  /** What pods do, unless their annotations say otherwise. By default they run and are ready at once. */
+  readonly pods?: (pod: Pod) => Partial<PodConduct>;
+  /** `false` leaves a part out: an API server alone is enough for many an operator. */
+  readonly controllers?: boolean;
+  readonly scheduler?: boolean;
+  /** All randomness in the cluster comes from it: names, uids, jitter, faults. 1 if absent. */
+  readonly seed?: number;
+  /** Epoch milliseconds at which the cluster's time begins; now if absent. */
+  readonly startMs?: number;
+  /** In memory if absent. */
+  readonly storage?: Storage;
+  readonly faults?: Faults;
+  readonly log?: Logger;
+  /** 0, a free one, if absent. */
+  readonly port?: number;
+}
+
+export interface Cluster extends AsyncDisposable {
+  /** `https://127.0.0.1:43210` */
+  readonly url: string;
+  /** PEM of the authority that signed the server's certificate. */
+  readonly ca: string;
+  /** May do everything. */
+  readonly client: Client;
+  readonly clock: VirtualClock;
+  readonly nodes: Pick<SimulatedNodes, 'add' | 'stop' | 'start'>;
+  /** The text of a kubeconfig, for the administrator or for another user. */
+  kubeconfig(user?: string, groups?: readonly string[]): Promise<string>;
+  /** Resolves when nothing is left to do until time moves on. */
+  settle(): Promise<void>;
+  /** Replaces the faults, from the next request on. */
+  setFaults(faults: Faults): void;
+  /** Kills a component where it stands; a new one takes over. */
+  crash(component: 'controller-manager' | 'scheduler' | 'nodes'): void;
+  /** Everything as it was when the cluster became ready. */
+  reset(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const SERVICE_CIDR = '10.96.0.0/16';
+const CLUSTER_CIDR = '10.244.0.0/16';
+const ISSUER = 'https://kubernetes.default.svc.cluster.local';
+/** An address of documentation (RFC 5737): nobody dials it, and an Endpoints object may not hold a loopback address. */
+const ADVERTISED_ADDRESS = '192.0.2.1';
+/** Virtual time in which a healthy cluster gets ready; nothing in it has to wait. */
+const READY_MS_MAX = 120_000;
+
+export async function createCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  const { log = silentLogger, storage = createMemoryStorage(), startMs = systemClock.now() } = options;
+  const random = seededRandom(options.seed ?? 1);
+  const activity = createActivity();
+  const clock = createVirtualClock({ startMs, real: systemClock, settle: activity.settle });
+  const credentials = await createCredentials(startMs);
+  const tokens = createComponentTokens(random);
+  let faults: Faults = {};
+
+  const server = createApiServer({
+    storage,
+    definitions: resourceDefinitions,
+    clock,
+    random,
+    log,
+    listen: { address: '127.0.0.1', port: options.port ?? 0 },
+    advertise: { address: ADVERTISED_ADDRESS, port: 6443 },
+    serviceCidr: SERVICE_CIDR,
+    tls: { certificate: credentials.serving.certificatePem, key: credentials.serving.keyPem, clientCa: credentials.ca },
+    serviceAccounts: { issuer: ISSUER, ...credentials.serviceAccountKeys },
+    kubelet: { ca: credentials.ca, certificate: credentials.kubeletClient.certificatePem, key: credentials.kubeletClient.keyPem },
+    staticTokens: tokens.users,
+  });
+  const clientOf = (component: ComponentName): Client => {
+    const transport = createDirectTransport({ server: () => server, token: tokens.tokenOf(component), userAgent: component, activity });
+    return createClientOver(component === 'admin' ? transport : withFaults(transport, () => faults, { clock, random }));
+  };
+  const client = clientOf('admin');
+  const simulated = createSimulatedNodes(
+    { nodes: shapesOf(options.nodes ?? 1), ...(options.pods === undefined ? {} : { conduct: options.pods }) },
+    { client: clientOf('nodes'), clock, random, log },
+  );
+  const components = superviseAll(options, { clientOf, clock, random, log, ca: credentials.ca, simulated });
+
+  const stopping = new AbortController();
+  const listening = Promise.withResolvers<number>();
+  const serving = server.run(stopping.signal, listening.resolve);
+  serving.catch(listening.reject);
+  const url = `https://127.0.0.1:${await listening.promise}`;
+  const running = [serving, ...[...components.values()].map((component) => component.run(stopping.signal))];
+  const stop = async (): Promise<void> => {
+    stopping.abort(new Error('the cluster is stopped'));
+    await Promise.allSettled(running);
+    clock.freeze();
+    if (options.storage === undefined) await storage.close();
+  };
+  const baseline = await becomeReady(options, { server, client, clock, storage, settle: activity.settle }).catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
+  faults = options.faults ?? {};
+  return {
+    url,
+    ca: credentials.ca,
+    client,
+    clock,
+    nodes: simulated,
+    settle: activity.settle,
+    setFaults: (next) => {
+      faults = next;
+    },
+    crash: (component) => components.get(component)?.crash(),
+    reset: () => baseline.restore(),
+    kubeconfig: async (user = 'kubernetes-admin', groups = user === 'kubernetes-admin' ? ['system:masters'] : []) => {
+      const { certificatePem, keyPem } = await credentials.client(user, groups);
+      return renderKubeconfig({ server: url, ca: credentials.ca, certificate: certificatePem, key: keyPem });
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+function shapesOf(wanted: number | readonly NodeShape[]): readonly NodeShape[] {
+  if (typeof wanted !== 'number') return wanted;
+  return Array.from({ length: wanted }, (_, index) => ({ name: `node-${index + 1}` }));
+}
+
+interface Parts {
+  clientOf(component: ComponentName): Client;
+  readonly clock: VirtualClock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly ca: string;
+  readonly simulated: SimulatedNodes;
+}
+
+/** Each started anew after a crash, on a client of its own. */
+function superviseAll(options: ClusterOptions, { clientOf, ca, simulated, ...deps }: Parts): ReadonlyMap<ComponentName, Supervisor> {
+  const starts: readonly (readonly [ComponentName, (signal: AbortSignal) => Promise<void>])[] = [
+    ['nodes', (signal) => simulated.run(signal)],
+    [
+      'controller-manager',
+      (signal) =>
+        createControllerManager({ clusterCidr: CLUSTER_CIDR, rootCa: ca }, { ...deps, client: clientOf('controller-manager') }).run(signal),
+    ],
+    ['scheduler', (signal) => createScheduler({ ...deps, client: clientOf('scheduler') }).run(signal)],
+  ];
+  const isLeftOut: Partial<Record<ComponentName, boolean>> = {
+    'controller-manager': options.controllers === false,
+    scheduler: options.scheduler === false,
+  };
+  const wanted = starts.filter(([name]) => isLeftOut[name] !== true);
+  return new Map(wanted.map(([name, start]) => [name, superviseComponent(start, deps)]));
+}
+
+interface Started {
+  readonly server: ApiServer;
+  readonly client: Client;
+  readonly clock: VirtualClock;
+  readonly storage: Storage;
+  settle(): Promise<void>;
+}
+
+/** The API answers, the nodes are Ready, the namespace `default` has its account; what is there then is what `reset` goes back to. */
+async function becomeReady(options: ClusterOptions, { server, client, clock, storage, settle }: Started): Promise<Baseline> {
+  const isReady = async () =>
+    server.isReady() && (await areNodesReady(client, shapesOf(options.nodes ?? 1).length)) && (await hasAccount(options, client));
+  await clock.advanceUntil(isReady, { virtualMsMax: READY_MS_MAX });
+  await settle();
+  return takeBaseline(storage, settle);
+}
+
+async function areNodesReady(client: Client, count: number): Promise<boolean> {
+  const { items } = await client.resource(nodes).list();
+  return (
+    items.filter(({ status }) => status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True')).length >= count
+  );
+}
+
+async function hasAccount({ controllers }: ClusterOptions, client: Client): Promise<boolean> {
+  if (controllers === false) return true;
+  try {
+    await client.resource(serviceaccounts).get({ namespace: 'default', name: 'default' });
+    return true;
+  } catch (error) {
+    if (isReason(error, 'NotFound')) return false;
+    throw error;
+  }
+}
