@@ -28,8 +28,8 @@ export type Change = { readonly action: 'write'; readonly object: ApiObject } | 
 
 export interface Modified {
   readonly outcome: 'written' | 'unchanged' | 'deleted';
-  /** Final bytes; of a deletion the last state. */
-  readonly bytes: Buffer;
+  /** Final bytes; of a deletion the last state. Made when they are asked for, which an answer that is a Status never does. */
+  bytes(): Buffer;
   readonly object: ApiObject;
 }
 
@@ -74,16 +74,16 @@ async function tryOnce(
     const object = withoutResourceVersion(change.object);
     if (change.action === 'delete') {
       if (!isDryRun) await storage.delete(key, current.revision);
-      return { outcome: 'deleted', bytes: bytesAt(object, current.revision), object };
+      return { outcome: 'deleted', bytes: () => bytesAt(object, current.revision), object };
     }
     const stored = storedObject(definition, object);
     const storedBefore = definition.custom === undefined ? storedObject(definition, before) : parseStored(current.bytes);
     if (jsonEquals(stored, withoutResourceVersion(storedBefore))) {
-      return current.isFresh ? { outcome: 'unchanged', bytes: current.bytes, object: before } : 'stale';
+      return current.isFresh ? { outcome: 'unchanged', bytes: () => current.bytes, object: before } : 'stale';
     }
-    if (isDryRun) return current.isFresh ? { outcome: 'written', bytes: bytesAt(object, current.revision), object } : 'stale';
+    if (isDryRun) return current.isFresh ? { outcome: 'written', bytes: () => bytesAt(object, current.revision), object } : 'stale';
     const item = await storage.update(key, current.revision, stored);
-    return { outcome: 'written', bytes: item.bytes, object };
+    return { outcome: 'written', bytes: () => item.bytes, object };
   } catch (error) {
     const isLostRace = error instanceof StorageError && (error.reason === 'changed' || error.reason === 'absent');
     if (isLostRace || !current.isFresh) return 'stale';

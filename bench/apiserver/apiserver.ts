@@ -96,7 +96,13 @@ async function measureLocal(local: LocalServer, chosen: ReadonlySet<RowName>, re
     if (chosen.has('rss-10k')) {
       await local.restart();
       await delay(SETTLE_MS);
-      if (process.env.DBG) console.log((await metricsOf(administrator)()).split('\n').filter((l) => /^nodejs_(heap|ext)/.test(l)).join('\n'));
+      if (process.env.DBG)
+        console.log(
+          (await metricsOf(administrator)())
+            .split('\n')
+            .filter((l) => /^nodejs_(heap|ext)/.test(l))
+            .join('\n'),
+        );
       report('rss-10k', (await bench().server.read()).residentBytes / 1e6);
     }
     await withConnections(bench(), (open) => measureRows(open, chosen, report));

@@ -10,6 +10,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { parse } from 'yaml';
 import { systemClock } from '#component/clock.ts';
 import { silentLogger } from '#component/logger.ts';
 import { applyCertificates } from '../../bootstrap/certificates.ts';
@@ -55,6 +56,7 @@ async function startIn(folder: string): Promise<LocalServer> {
   const user = await makeCertificates(pki, server);
   const etcd = await startEtcd({ folder, port: etcdPort, metricsPort: etcdMetricsPort, pki: join(pki, 'etcd') });
   const administrator = targetOf(server, pki, join(pki, 'host/admin'));
+  const command = readCommand();
   const log = openSync(join(folder, 'apiserver.log'), 'a');
   let child: ChildProcess | undefined;
   return {
@@ -66,7 +68,7 @@ async function startIn(folder: string): Promise<LocalServer> {
     restart: async () => {
       await end(child);
       const startedAt = performance.now();
-      child = spawn(process.execPath, [...process.execArgv, 'apiserver/main.ts'], {
+      child = spawn(process.execPath, command, {
         cwd: root,
         env: environmentOf(folder, pki, port, etcdPort),
         stdio: ['ignore', log, log],
@@ -80,6 +82,12 @@ async function startIn(folder: string): Promise<LocalServer> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** What the cluster's API server is started with, behind `node`. */
+function readCommand(): readonly string[] {
+  const { services } = parse(readFileSync(join(root, 'docker-compose.yml'), 'utf8'));
+  return services.apiserver.command.slice(1);
 }
 
 function environmentOf(folder: string, pki: string, port: number, etcdPort: number): NodeJS.ProcessEnv {
