@@ -205,9 +205,11 @@ function answerOf(stream: ClientHttp2Stream, message: Buffer, clock: Clock, prob
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.once('close', () => {
       cancelTimer();
+      const answer = findMessage(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
       const problem = problemOf(ending);
       if (problem !== undefined) reject(problem);
-      else resolve(withoutPrefix(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
+      else if (answer === undefined) reject(new GrpcError(grpcStatus.unavailable, 'the answer is cut short'));
+      else resolve(answer);
     });
     stream.end(withPrefix(message));
   });
@@ -255,10 +257,9 @@ function withPrefix(message: Buffer): Buffer {
   return framed;
 }
 
-function withoutPrefix(framed: Buffer = Buffer.alloc(0)): Buffer {
-  if (framed.length < PREFIX_BYTES || framed.length !== PREFIX_BYTES + framed.readUInt32BE(1)) {
-    throw new GrpcError(grpcStatus.unavailable, 'the answer is cut short');
-  }
+/** The one message of an answer; undefined for anything else. */
+function findMessage(framed: Buffer): Buffer | undefined {
+  if (framed.length < PREFIX_BYTES || framed.length !== PREFIX_BYTES + framed.readUInt32BE(1)) return undefined;
   return framed.subarray(PREFIX_BYTES);
 }
 
