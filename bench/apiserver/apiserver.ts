@@ -94,15 +94,9 @@ async function measureLocal(local: LocalServer, chosen: ReadonlySet<RowName>, re
     await prepare({ ...bench(), connections: [] }, local.userName);
     await withConnections(bench(), (open) => measureCreate(open, report));
     if (chosen.has('rss-10k')) {
+      await local.forgetHistory();
       await local.restart();
       await delay(SETTLE_MS);
-      if (process.env.DBG)
-        console.log(
-          (await metricsOf(administrator)())
-            .split('\n')
-            .filter((l) => /^nodejs_(heap|ext)/.test(l))
-            .join('\n'),
-        );
       report('rss-10k', (await bench().server.read()).residentBytes / 1e6);
     }
     await withConnections(bench(), (open) => measureRows(open, chosen, report));

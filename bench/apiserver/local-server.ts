@@ -13,6 +13,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parse } from 'yaml';
 import { systemClock } from '#component/clock.ts';
 import { silentLogger } from '#component/logger.ts';
+import { systemRandom } from '#component/random.ts';
+import { createEtcdStorage } from '../../apiserver/storage/etcd-storage.ts';
 import { applyCertificates } from '../../bootstrap/certificates.ts';
 import { identities } from '../../bootstrap/identities.ts';
 import { issueCertificate } from '../../bootstrap/issue-certificate.ts';
@@ -36,6 +38,8 @@ export interface LocalServer {
   /** Starts the server's process anew, on the data there is. Gives the seconds until it says that it is ready. */
   restart(): Promise<number>;
   pid(): number;
+  /** As five minutes do: etcd keeps nothing but what is there. */
+  forgetHistory(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -76,6 +80,7 @@ async function startIn(folder: string): Promise<LocalServer> {
       await untilReady(administrator, child, join(folder, 'apiserver.log'));
       return (performance.now() - startedAt) / 1_000;
     },
+    forgetHistory: () => compactEtcd(pki, etcdPort),
     stop: async () => {
       await end(child);
       await etcd.stop();
@@ -114,6 +119,18 @@ function environmentOf(folder: string, pki: string, port: number, etcdPort: numb
     KEELSON_SERVICE_ACCOUNT_KEY: file('sa.key'),
     KEELSON_SERVICE_ACCOUNT_PUBLIC_KEY: file('sa.pub'),
   };
+}
+
+async function compactEtcd(pki: string, port: number): Promise<void> {
+  const [ca, cert, key] = ['etcd-ca.crt', 'etcd.crt', 'etcd.key'].map((name) => readFileSync(join(pki, 'apiserver', name)));
+  const credentials = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
+  const endpoints = [`https://localhost:${port}`];
+  const storage = createEtcdStorage({ endpoints, ...credentials, log: silentLogger, clock: systemClock, random: systemRandom });
+  try {
+    await storage.compact(await storage.currentRevision());
+  } finally {
+    await storage.close();
+  }
 }
 
 /** All of a cluster's, because that is what `bootstrap` makes; and one more, for the one who makes the load. */
