@@ -66,10 +66,13 @@ export async function measureApiServer({ rows: wanted, kubeconfig, pid }: ApiSer
     return figures;
   }
   const local = await startLocalServer();
+  const stopAndExit = () => void local.stop().finally(() => process.exit(1));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stopAndExit);
   try {
     await measureLocal(local, chosen, report);
   } finally {
     await local.stop();
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stopAndExit);
   }
   return figures;
 }
