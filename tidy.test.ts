@@ -20,7 +20,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   dns: ['api', 'component', 'client'],
   'simulated-nodes': ['api', 'component', 'client'],
   bootstrap: ['api', 'component', 'client'],
-  cli: ['api', 'component', 'client', 'bootstrap'],
+  cli: ['api', 'component', 'client', 'bootstrap', 'in-process'],
   'in-process': ['api', 'component', 'client', 'apiserver', 'scheduler', 'controller-manager', 'simulated-nodes', 'bootstrap'],
   images: [],
   tools: [],

@@ -11,6 +11,7 @@ import type { Random } from '#component/random.ts';
 import { aborted, runTogether } from '#component/shutdown.ts';
 import { createAdmissionChain } from './admission/admission.ts';
 import { admissionPlugins } from './admission/plugins.ts';
+import { createPolicySet } from './admission/policies/policy-set.ts';
 import { createRbacAuthorizer } from './authorization/rbac-authorizer.ts';
 import { createCustomResources } from './custom-resources/custom-resources.ts';
 import { createDiscovery } from './discovery/discovery.ts';
@@ -101,7 +102,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     createServiceAccountTokens(issuer, { keys: tokenKeys, objects, clock, random }),
     options.staticTokens ?? new Map(),
   );
-  const admission = createAdmissionChain(admissionPlugins({ storage, cache, objects, authorizer, clock, random }));
+  const policies = createPolicySet({ cache, log });
+  const admission = createAdmissionChain(
+    admissionPlugins({ storage, cache, objects, authorizer, resources, policies, clock, random, log }),
+  );
   const kubelets = createKubeletClient(options.kubelet, { clock });
   const deps: PipelineDeps = {
     storage,
@@ -128,6 +132,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     { name: 'etcd', problem: () => (cache.isReady() ? undefined : 'the storage has not been read yet') },
     { name: 'shutdown', problem: () => (stopping.signal.aborted ? 'the server is stopping' : undefined) },
     { name: 'rbac', problem: () => (authorizer.isReady() ? undefined : 'the policy has not been read yet') },
+    { name: 'admission-policies', problem: () => (policies.isReady() ? undefined : 'the admission policies have not been read yet') },
     customResources.check,
     ...postStart.checks,
   ]);
@@ -146,7 +151,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
   async function afterCacheIsFilled(signal: AbortSignal): Promise<void> {
     await untilFilled(cache, clock, signal);
-    await runTogether(signal, [(group) => authorizer.run(group), (group) => customResources.run(group), (group) => postStart.run(group)]);
+    await runTogether(signal, [
+      (group) => authorizer.run(group),
+      (group) => policies.run(group),
+      (group) => customResources.run(group),
+      (group) => postStart.run(group),
+    ]);
   }
 
   async function serve(signal: AbortSignal, onListening?: (port: number) => void): Promise<void> {

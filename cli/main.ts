@@ -3,7 +3,7 @@
  * library; each command is a file in `commands/`. Exit codes: 0 done or all well, 1 failed or something is wrong, 2 the user has to see to
  * something first (or asked for what is not there).
  */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { systemClock } from '#component/clock.ts';
 import { createProgress } from './progress.ts';
 import { hostFiles } from './project.ts';
@@ -15,7 +15,7 @@ const progress = createProgress(process.stdout, systemClock);
 
 /** Commands are loaded when they are asked for: `status` is not to wait for what `setup` needs. */
 function createCommands(): Command {
-  const program = new Command('keelson').description('Kubernetes in TypeScript, on this machine').exitOverride();
+  const program = new Command('keelson').description('Kubernetes in TypeScript, on this machine').exitOverride().enablePositionalOptions();
   program
     .command('start')
     .description('set up what is missing, start the cluster, deploy hello')
@@ -50,10 +50,32 @@ function createCommands(): Command {
     .description('what this machine lacks for a cluster, and how to get it')
     .action(async () => setExitCode(await (await import('./commands/doctor.ts')).runDoctor(progress)));
   program
+    .command('test-server [command...]')
+    .description('a cluster in this process, without Docker: runs a test command against it')
+    .option('--port <port>', 'of the API; a free one by default', parseWhole, 0)
+    .option('--nodes <count>', 'simulated nodes', parseWhole, 1)
+    .option('--api-only', 'no controllers, no scheduler, no nodes')
+    .passThroughOptions()
+    .action(async (command: string[], { port, nodes, apiOnly }: { port: number; nodes: number; apiOnly?: boolean }) => {
+      const { runTestServer } = await import('./commands/test-server.ts');
+      process.exitCode = await runTestServer(progress, { port, nodes, isApiOnly: apiOnly === true, command }, untilStopped());
+    });
+  program
     .command('kubeconfig')
     .description("print the path of the cluster's kubeconfig")
     .action(() => progress.text(hostFiles.kubeconfig));
   return program;
+}
+
+function parseWhole(text: string): number {
+  if (/^\d{1,5}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It is a whole number.');
+}
+
+function untilStopped(): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(new Error(`stopped by ${name}`)));
+  return stop.signal;
 }
 
 function setExitCode(isWell: boolean): void {

@@ -14,6 +14,9 @@ const ERROR_LINES_MAX = 12;
 /** A shell's code for a command that is not there. */
 const EXIT_NOT_FOUND = 127;
 
+/** A shell's code for a command that a signal ended. */
+const EXIT_KILLED = 137;
+
 export interface RunOptions {
   readonly cwd?: string;
   /** Added to this process's environment. */
@@ -45,6 +48,15 @@ export function run(command: string, args: readonly string[], options: RunOption
     }
     child.on('error', (error) => resolve({ exitCode: EXIT_NOT_FOUND, stdout: '', stderr: error.message }));
     child.on('close', (code) => resolve({ exitCode: code ?? 124, ...output }));
+  });
+}
+
+/** Runs to the end with this terminal's input and output. Gives the exit code, 127 for a program that does not exist. */
+export function runAttached(command: string, args: readonly string[], environment: Readonly<Record<string, string>>): Promise<number> {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { env: { ...process.env, ...environment }, stdio: 'inherit' });
+    child.on('error', () => resolve(EXIT_NOT_FOUND));
+    child.on('close', (code, signal) => resolve(code ?? (signal === null ? 1 : EXIT_KILLED)));
   });
 }
 

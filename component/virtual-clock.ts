@@ -19,6 +19,8 @@ export interface VirtualClock extends Clock {
 export interface VirtualClockOptions {
   /** Epoch milliseconds. */
   readonly startMs: number;
+  /** Whether it stands still at first. */
+  readonly isFrozen?: boolean;
   /** Whose pace it keeps while it runs. */
   readonly real: Clock;
   /** Resolves when everybody has done what there is to do at this moment. */
@@ -33,12 +35,12 @@ interface Alarm {
   isCancelled: boolean;
 }
 
-export function createVirtualClock({ startMs, real, settle }: VirtualClockOptions): VirtualClock {
+export function createVirtualClock({ startMs, isFrozen = false, real, settle }: VirtualClockOptions): VirtualClock {
   const alarms = createPriorityHeap<Alarm>((left, right) => left.at < right.at || (left.at === right.at && left.order < right.order));
   let orders = 0;
   /** Milliseconds since the start at the moment `since` of the real clock; `since` is undefined while frozen. */
   let passed = 0;
-  let since: number | undefined = real.monotonic();
+  let since: number | undefined = isFrozen ? undefined : real.monotonic();
   let cancelReal = () => {};
   let moving: Promise<unknown> = Promise.resolve();
 

@@ -20,6 +20,7 @@ import type { SharedCaches } from './shared-caches.ts';
 import { statefulSetController } from './stateful-set.ts';
 import { taintEvictionController } from './taint-eviction.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
+import { validatingPolicyStatusController } from './validating-admission-policy.ts';
 
 export interface ControllersConfig {
   /** What the nodes' pod ranges are taken from: `10.244.0.0/16`. */
@@ -55,6 +56,10 @@ export function listControllers(caches: SharedCaches, { clusterCidr, rootCa }: C
     { component: 'node-controller', run: (deps, signal) => runController(nodeLifecycleController(caches), deps, signal) },
     { component: 'taint-eviction-controller', run: (deps, signal) => runController(taintEvictionController(caches), deps, signal) },
     { component: 'pod-garbage-collector', run: (deps, signal) => runController(podGarbageController(caches), deps, signal) },
+    {
+      component: 'validatingadmissionpolicy-status-controller',
+      run: (deps, signal) => runController(validatingPolicyStatusController(caches), deps, signal),
+    },
     { component: 'garbage-collector-controller', run: (deps, signal) => runController(collector, deps, signal) },
   ];
 }

@@ -6,6 +6,7 @@ import {
   configmaps,
   controllerrevisions,
   cronjobs,
+  customresourcedefinitions,
   daemonsets,
   deployments,
   endpoints,
@@ -21,11 +22,13 @@ import {
   serviceaccounts,
   services,
   statefulsets,
+  validatingadmissionpolicies,
 } from '#api/generated/resources.ts';
 import type {
   ConfigMap,
   ControllerRevision,
   CronJob,
+  CustomResourceDefinition,
   DaemonSet,
   Deployment,
   EndpointSlice,
@@ -41,6 +44,7 @@ import type {
   Service,
   ServiceAccount,
   StatefulSet,
+  ValidatingAdmissionPolicy,
 } from '#api/generated/types.ts';
 import { keyOf } from '#api/meta/object-key.ts';
 import { controllerOf } from '#api/meta/owner-reference.ts';
@@ -87,6 +91,8 @@ export interface SharedCaches {
   readonly endpoints: Informer<Endpoints>;
   readonly serviceAccounts: Informer<ServiceAccount>;
   readonly configMaps: Informer<ConfigMap>;
+  readonly customResourceDefinitions: Informer<CustomResourceDefinition>;
+  readonly validatingAdmissionPolicies: Informer<ValidatingAdmissionPolicy>;
   /** Every resource that may own or be owned, the ones above included; running it keeps all copies current. */
   readonly all: ResourceCaches;
 }
@@ -114,6 +120,8 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     leases: createInformer({ type: leases, indexes }, deps),
     serviceAccounts: createInformer({ type: serviceaccounts, indexes }, deps),
     configMaps: createInformer({ type: configmaps, indexes }, deps),
+    customResourceDefinitions: createInformer({ type: customresourcedefinitions, indexes }, deps),
+    validatingAdmissionPolicies: createInformer({ type: validatingadmissionpolicies, indexes }, deps),
   };
   const all = createResourceCaches(Object.values(caches), (type) => createInformer({ type, indexes }, deps), deps);
   const { client, clock, random } = deps;

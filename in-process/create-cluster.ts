@@ -43,6 +43,8 @@ export interface ClusterOptions {
   /** In memory if absent. */
   readonly storage?: Storage;
   readonly faults?: Faults;
+  /** Time stands still from the beginning, and moves only as the test moves it: the same seed gives the same run. */
+  readonly isFrozen?: boolean;
   readonly log?: Logger;
   /** 0, a free one, if absent. */
   readonly port?: number;
@@ -82,7 +84,7 @@ export async function createCluster(options: ClusterOptions = {}): Promise<Clust
   const { log = silentLogger, storage = createMemoryStorage(), startMs = systemClock.now() } = options;
   const random = seededRandom(options.seed ?? 1);
   const activity = createActivity();
-  const clock = createVirtualClock({ startMs, real: systemClock, settle: activity.settle });
+  const clock = createVirtualClock({ startMs, isFrozen: true, real: systemClock, settle: activity.settle });
   const credentials = await createCredentials(startMs);
   const tokens = createComponentTokens(random);
   let faults: Faults = {};
@@ -103,7 +105,11 @@ export async function createCluster(options: ClusterOptions = {}): Promise<Clust
   });
   const clientOf = (component: ComponentName): Client => {
     const transport = createDirectTransport({ server: () => server, token: tokens.tokenOf(component), userAgent: component, activity });
-    return createClientOver(component === 'admin' ? transport : withFaults(transport, () => faults, { clock, random }));
+    return createClientOver(
+      component === 'admin'
+        ? transport
+        : withFaults(transport, () => faults, { clock, random, crash: () => components.get(component)?.crash() }),
+    );
   };
   const client = clientOf('admin');
   const simulated = createSimulatedNodes(
@@ -129,6 +135,7 @@ export async function createCluster(options: ClusterOptions = {}): Promise<Clust
     throw error;
   });
   faults = options.faults ?? {};
+  if (options.isFrozen !== true) clock.resume();
   return {
     url,
     ca: credentials.ca,

@@ -11,21 +11,27 @@ import type { Random } from '#component/random.ts';
 export interface Faults {
   /** The watch breaks off before it delivers; its client watches again from where it was. */
   readonly watchDropped?: number;
+  /** The server has forgotten where the client was: it lists again, and never hears of what was there in between. */
+  readonly watchExpired?: number;
   /** The delivery comes late by up to this long; the client acts on what it saw before. */
   readonly watchDelayed?: { readonly chance: number; readonly delayMsMax: number };
   /** A PUT or PATCH is refused with Conflict, as if somebody else had been faster. */
   readonly writeConflict?: number;
-  /** A write is done, and its answer lost: what a crash between two writes looks like. */
+  /** A write is done, and its answer lost: the component does not know whether it was. */
   readonly answerLost?: number;
+  /** The component is killed after a write, and a new one begins with nothing but what the API shows. */
+  readonly crashAfterWrite?: number;
 }
 
 export interface FaultDeps {
   readonly clock: Clock;
   readonly random: Random;
+  /** Kills the component whose transport this is. */
+  crash(): void;
 }
 
 /** The faults may change while it is used; none from the next request on when they are empty. */
-export function withFaults(inner: Transport, faults: () => Faults, { clock, random }: FaultDeps): Transport {
+export function withFaults(inner: Transport, faults: () => Faults, { clock, random, crash }: FaultDeps): Transport {
   const happens = (chance = 0): boolean => chance > 0 && random.next() < chance;
   return {
     ...inner,
@@ -38,12 +44,14 @@ export function withFaults(inner: Transport, faults: () => Faults, { clock, rand
         );
       }
       const answer = await inner.request(request);
+      if (isWrite && happens(faults().crashAfterWrite)) crash();
       if (isWrite && happens(faults().answerLost)) throw new ApiError('ServiceUnavailable', 'injected: the answer was lost');
       return answer;
     },
     stream: async function* (path, signal) {
       for await (const chunk of inner.stream(path, signal)) {
         if (happens(faults().watchDropped)) throw new ApiError('ServiceUnavailable', 'injected: the watch broke off');
+        if (happens(faults().watchExpired)) throw new ApiError('Expired', 'injected: too old resource version');
         const { chance, delayMsMax = 0 } = faults().watchDelayed ?? {};
         if (happens(chance)) await clock.sleep(random.next() * delayMsMax, signal);
         yield chunk;

@@ -30,6 +30,11 @@ export function applyJsonPatch(original: JsonObject, patch: unknown): JsonObject
   return document;
 }
 
+/** Whether a patch could not be applied because one of its own tests said no. */
+export function isFailedTest(error: unknown): boolean {
+  return error instanceof Error && error.cause instanceof Error && error.cause.name === 'TestError';
+}
+
 function applyOne(document: unknown, operation: Operation): unknown {
   if (operation.path === '' && (operation.op === 'add' || operation.op === 'replace')) return structuredClone(operation.value);
   try {

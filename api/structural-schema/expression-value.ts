@@ -1,30 +1,11 @@
 /**
- * What an expression sees of an object: the members its schema names, integers as integers, times and durations by their format. Lists and maps tell a
- * budget how much of them is looked through, which bounds what a rule can cost however large the object is.
+ * What an expression sees of an object: the members its schema names, integers as integers, times and durations by their format. Lists and maps count
+ * what of them is looked through.
  * Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation-rules.
  */
+import { type Budget, countedList, countedMap } from '../cel/budget.ts';
 import { isJsonArray, isJsonObject, type Json, type JsonObject, memberOf } from '../meta/json.ts';
 import type { Schema } from './schema.ts';
-
-/** How many items and members all rules of one object together may look through: some ten milliseconds. */
-const LOOKED_THROUGH_MAX = 200_000;
-
-export class BudgetError extends Error {}
-
-export interface Budget {
-  /** Throws a BudgetError when nothing is left. */
-  spend(count: number): void;
-}
-
-export function createBudget(): Budget {
-  let left = LOOKED_THROUGH_MAX;
-  return {
-    spend: (count) => {
-      left -= count;
-      if (left < 0) throw new BudgetError('validation failed due to running out of cost budget, no further validation rules will be run');
-    },
-  };
-}
 
 /** Of a resource, `apiVersion`, `kind` and its names are visible besides. */
 export function toExpressionValue(schema: Schema, value: Json, budget: Budget, isResource = schema.isEmbeddedResource): unknown {
@@ -41,26 +22,8 @@ function textValue(format: string, text: string): unknown {
   return Number.isNaN(time.getTime()) ? text : time;
 }
 
-/** Whoever goes through a list asks for its length first. */
 function listValue({ items }: Schema, list: readonly Json[], budget: Budget): unknown {
-  const values = items === undefined ? [] : list.map((item) => toExpressionValue(items, item, budget));
-  return new Proxy(values, {
-    get: (target, name, receiver) => {
-      if (name === 'length') budget.spend(target.length);
-      const value: unknown = Reflect.get(target, name, receiver);
-      return value;
-    },
-  });
-}
-
-/** Whoever goes through a map asks for its keys first. The library knows plain maps only, so this is one. */
-function countedMap(members: readonly (readonly [string, unknown])[], budget: Budget): ReadonlyMap<string, unknown> {
-  const map = new Map(members);
-  const keys = () => {
-    budget.spend(map.size);
-    return Map.prototype.keys.call(map);
-  };
-  return Object.defineProperty(map, 'keys', { value: keys });
+  return countedList(items === undefined ? [] : list.map((item) => toExpressionValue(items, item, budget)), budget);
 }
 
 /** Null stands for what is not there. Members nobody described are not visible. */

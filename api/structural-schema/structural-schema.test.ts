@@ -243,6 +243,21 @@ test('a pattern made to take for ever takes no time', () => {
 });
 
 const P = 'p.properties[a]';
+/** Something of every type, for rules that are written of it. */
+const listeners: JsonObject = aList(
+  anObject({
+    name: text,
+    port: { type: 'integer' },
+    protocol: text,
+    ratio: { type: 'number' },
+    since: { ...text, format: 'date-time' },
+    labels: { type: 'object', additionalProperties: text },
+    target: { 'x-kubernetes-int-or-string': true },
+    anything: { 'x-kubernetes-preserve-unknown-fields': true },
+    tls: anObject({ mode: text, refs: aList(text) }),
+  }),
+);
+
 const schemas: readonly { it: string; part: JsonObject; problems: readonly string[] }[] = [
   { it: 'without a type', part: {}, problems: [`${P}.type: Required value: must not be empty for specified object fields`] },
   {
@@ -303,15 +318,52 @@ const schemas: readonly { it: string; part: JsonObject; problems: readonly strin
   {
     it: 'with a rule that is no expression',
     part: { ...text, 'x-kubernetes-validations': [{ rule: 'self ==' }] },
-    problems: [`${P}.x-kubernetes-validations[0].rule: Invalid value: "self ==": compilation failed: Unexpected token: EOF`],
-  },
-  {
-    it: 'with a rule that asks for what is not here',
-    part: { ...text, 'x-kubernetes-validations': [{ rule: 'quantity(self).isGreaterThan(quantity("1"))' }] },
     problems: [
-      `${P}.x-kubernetes-validations[0].rule: Invalid value: "quantity(self).isGreaterThan(quantity(\\"1\\"))": compilation failed: found no matching overload for 'quantity(dyn)'`,
+      `${P}.x-kubernetes-validations[0].rule: Invalid value: "self ==": compilation failed: ERROR: <input>:1:8: Syntax error: Unexpected token: EOF\n | self ==\n | .......^`,
     ],
   },
+  {
+    it: 'with a rule about a field that it does not have',
+    part: anObject({ b: text }, { 'x-kubernetes-validations': [{ rule: 'has(self.b) && self.c == ""' }] }),
+    problems: [
+      `${P}.x-kubernetes-validations[0].rule: Invalid value: "has(self.b) && self.c == \\"\\"": compilation failed: ERROR: <input>:1:20: undefined field 'c'\n | has(self.b) && self.c == ""\n | ...................^`,
+    ],
+  },
+  {
+    it: 'with a rule that asks whether a field is there that it does not have',
+    part: anObject({ b: text }, { 'x-kubernetes-validations': [{ rule: 'has(self.c)' }] }),
+    problems: [
+      `${P}.x-kubernetes-validations[0].rule: Invalid value: "has(self.c)": compilation failed: ERROR: <input>:1:9: undefined field 'c'\n | has(self.c)\n | ........^`,
+    ],
+  },
+  {
+    it: 'with a rule that compares what cannot be compared',
+    part: { type: 'integer', 'x-kubernetes-validations': [{ rule: 'self > "1"' }] },
+    problems: [
+      `${P}.x-kubernetes-validations[0].rule: Invalid value: "self > \\"1\\"": compilation failed: ERROR: <input>:1:6: found no matching overload for '_>_' applied to '(int, string)'\n | self > "1"\n | .....^`,
+    ],
+  },
+  {
+    it: 'with a rule that gives no answer',
+    part: { type: 'integer', 'x-kubernetes-validations': [{ rule: 'self + 1' }] },
+    problems: [`${P}.x-kubernetes-validations[0].rule: Invalid value: "self + 1": must evaluate to a bool`],
+  },
+  ...[
+    'self.all(l1, self.exists_one(l2, l1.name == l2.name && l1.port == l2.port))',
+    'self.all(l, l.protocol in ["HTTP", "TCP"] ? !has(l.tls) : true)',
+    'self.all(l, !has(l.tls) || l.tls.mode != "" && size(l.tls.refs) > 0)',
+    'self.size() > 0 ? self[0].port > 0 : true',
+    'self.map(l, l.port).sum() < 100000 && self.map(l, l.name).isSorted()',
+    'self.all(l, l.?tls.?mode.orValue("x") != "" && l.?tls.mode.hasValue() == has(l.tls))',
+    'self.filter(l, has(l.tls)).all(l, l.tls == self[0].tls || l.tls.refs == [] || "a" in l.tls.refs)',
+    'self.all(l, !has(l.labels) || l.labels.all(k, k.startsWith("a") && l.labels[k] != ""))',
+    'self.all(l, l.since > timestamp("2020-01-01T00:00:00Z") && l.since - l.since < duration("1h"))',
+    'self.all(l, l.ratio >= 0.5 && l.ratio > 0 && double(l.port) * l.ratio > 1.0)',
+    'self.all(l, type(l.target) == int ? l.target > 0 : l.target.endsWith("%"))',
+    'self.all(i, l, i < 10 && isIP(l.name) || quantity(l.name).isLessThan(quantity("1Gi")))',
+    'self.all(l, ("%s:%d".format([l.name, l.port])).matches("^[a-z]+:[0-9]+$"))',
+    'self.all(l, l.anything.foo == 1 || l.anything == null)',
+  ].map((rule) => ({ it: `with the rule ${rule}`, part: { ...listeners, 'x-kubernetes-validations': [{ rule }] }, problems: [] })),
   {
     it: 'with a rule about changes of items nobody can follow',
     part: aList({ ...text, 'x-kubernetes-validations': [{ rule: 'self == oldSelf' }] }),

@@ -40,7 +40,7 @@ const rules: readonly { it: string; schema: JsonObject; value: Json; previous?: 
     it: 'that cannot be evaluated',
     schema: anObject({ b: whole }, rule('self.b > 1')),
     value: {},
-    problems: ['a: Invalid value: "object": No such key: b evaluating rule: self.b > 1'],
+    problems: ['a: Invalid value: "object": no such key: b evaluating rule: self.b > 1'],
   },
   { it: 'about changes, on creation', schema: { ...text, ...rule('self == oldSelf') }, value: 'x', problems: [] },
   {

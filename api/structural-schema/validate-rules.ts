@@ -3,12 +3,14 @@
  * whether the rules of a schema can be enforced at all: one that cannot is refused with the definition, never ignored.
  * Source: k8s.io/apiextensions-apiserver, pkg/apiserver/schema/cel/validation.go (KEP-2876).
  */
+import { type Budget, BudgetError, createBudget, isOutOfBudget } from '../cel/budget.ts';
+import { type Compiler, createCompiler, type Expression, evaluationProblem, toOptional } from '../cel/expression.ts';
 import { duplicate, forbiddenField, invalidValue, notSupported, required } from '../meta/field-path.ts';
 import { isJsonArray, isJsonObject, type Json, type JsonObject, jsonEquals, memberOf } from '../meta/json.ts';
 import type { FieldProblem } from '../meta/status.ts';
-import { compileExpression, type Expression, firstLine, toOptional } from './expression.ts';
-import { type Budget, BudgetError, createBudget, toExpressionValue } from './expression-value.ts';
-import { objectsAt, type Rule, type Schema, textAt } from './schema.ts';
+import { declaredType } from './declared-types.ts';
+import { toExpressionValue } from './expression-value.ts';
+import { objectsAt, parseSchema, type Rule, type Schema, textAt } from './schema.ts';
 
 const REASONS = ['FieldValueInvalid', 'FieldValueForbidden', 'FieldValueRequired', 'FieldValueDuplicate'];
 
@@ -102,8 +104,8 @@ function evaluateRules(schema: Schema, value: Json, place: Place): void {
     const expression = compiled(rule.rule, 'bool');
     if (typeof expression === 'string') continue;
     // What was wrong before and has not changed is let be; a rule about changes has nothing to say without one.
-    if (!expression.usesOldSelf && isUnchanged) continue;
-    if (expression.usesOldSelf && previous === undefined && !rule.optionalOldSelf) continue;
+    if (!expression.uses('oldSelf') && isUnchanged) continue;
+    if (expression.uses('oldSelf') && previous === undefined && !rule.optionalOldSelf) continue;
     const before = previous === undefined ? undefined : toExpressionValue(schema, previous, budget, isResource);
     const oldSelf = rule.optionalOldSelf ? toOptional(before) : before;
     const problem = evaluateRule(rule, expression, { self, oldSelf }, schema, place);
@@ -111,20 +113,17 @@ function evaluateRules(schema: Schema, value: Json, place: Place): void {
   }
 }
 
-interface Variables {
-  readonly self: unknown;
-  readonly oldSelf: unknown;
-}
+type Variables = Readonly<Record<'self' | 'oldSelf', unknown>>;
 
 function evaluateRule(rule: Rule, expression: Expression, variables: Variables, schema: Schema, { path }: Place): FieldProblem | undefined {
   try {
     if (expression.evaluate(variables) === true) return undefined;
   } catch (error) {
-    if (isOutOfBudget(error)) throw new BudgetError(firstLine(error));
+    if (isOutOfBudget(error)) throw new BudgetError(evaluationProblem(error));
     return invalidValue(
       path === '' ? '<nil>' : path,
       typeNameOf(schema),
-      `${firstLine(error)} evaluating rule: ${rule.message || rule.rule}`,
+      `${evaluationProblem(error)} evaluating rule: ${rule.message || rule.rule}`,
     );
   }
   const message = messageOf(rule, variables);
@@ -141,11 +140,6 @@ function evaluateRule(rule: Rule, expression: Expression, variables: Variables, 
   }
 }
 
-function isOutOfBudget(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) if (cause instanceof BudgetError) return true;
-  return false;
-}
-
 function typeNameOf({ type, isIntOrString }: Schema): string {
   return isIntOrString ? 'int-or-string' : type;
 }
@@ -160,7 +154,7 @@ function messageOf(rule: Rule, variables: Variables): string {
     const message = expression.evaluate(variables);
     return typeof message === 'string' && message.trim() !== '' && !message.includes('\n') ? message.trim() : written;
   } catch (error) {
-    if (isOutOfBudget(error)) throw new BudgetError(firstLine(error));
+    if (isOutOfBudget(error)) throw new BudgetError(evaluationProblem(error));
     return written;
   }
 }
@@ -173,37 +167,75 @@ function pathSuffix(fieldPath: string, path: string): string {
 
 const COMPILED_REMEMBERED_MAX = 2_048;
 const compiledExpressions = new Map<string, Expression | string>();
+const untyped = createCompiler({ self: 'dyn', oldSelf: 'dyn' });
 
-function compiled(text: string, type: 'bool' | 'string'): Expression | string {
+/** Checked without the schema; that was done when the definition was written. */
+function compiled(text: string, type: ResultType): Expression | string {
   const key = `${type} ${text}`;
   const known = compiledExpressions.get(key);
   if (known !== undefined) return known;
-  const made = compileExpression(text, type);
+  const made = ofType(untyped.compile(text), type);
   if (compiledExpressions.size >= COMPILED_REMEMBERED_MAX) compiledExpressions.clear();
   compiledExpressions.set(key, made);
   return made;
 }
 
+type ResultType = 'bool' | 'string';
+
+function ofType(made: Expression | string, type: ResultType): Expression | string {
+  if (typeof made === 'string') return `compilation failed: ${made}`;
+  return made.type === type || made.type === 'dyn' ? made : `must evaluate to a ${type}`;
+}
+
 /** Whether the rules of one place in a schema can be enforced. `uncorrelatable` is the list within which nothing is known from before, if any. */
-export function ruleProblems(node: JsonObject, path: string, uncorrelatable: string | undefined): readonly FieldProblem[] {
-  return objectsAt(node, 'x-kubernetes-validations').flatMap((rule, index) => {
+export function ruleProblems(
+  node: JsonObject,
+  path: string,
+  uncorrelatable: string | undefined,
+  isResource = false,
+): readonly FieldProblem[] {
+  const rules = objectsAt(node, 'x-kubernetes-validations');
+  if (rules.length === 0) return [];
+  const compile = typedCompiler(node, isResource);
+  return rules.flatMap((rule, index) => {
     const rulePath = `${path}.x-kubernetes-validations[${index}]`;
-    return [...expressionProblems(rule, rulePath, uncorrelatable), ...tellingProblems(rule, rulePath)];
+    return [...expressionProblems(rule, rulePath, uncorrelatable, compile), ...tellingProblems(rule, rulePath, compile)];
   });
 }
 
-function expressionProblems(rule: JsonObject, path: string, uncorrelatable: string | undefined): readonly FieldProblem[] {
+type TypedCompiler = (rule: JsonObject, text: string, type: ResultType) => Expression | string;
+
+function typedCompiler(node: JsonObject, isResource: boolean): TypedCompiler {
+  const schema = parseSchema(node);
+  const { type: self, types } = declaredType(schema, isResource || schema.isEmbeddedResource);
+  // Each is dear to make, and most places need one of them.
+  const compilers = new Map<string, Compiler>();
+  const compilerFor = (oldSelf: string) => compilers.getOrInsertComputed(oldSelf, () => createCompiler({ self, oldSelf }, types));
+  return (rule, text, type) => {
+    const plain = compiled(text, type);
+    if (typeof plain === 'string') return plain;
+    const oldSelf = memberOf(rule, 'optionalOldSelf') === true ? `optional<${self}>` : self;
+    return ofType(compilerFor(oldSelf).compile(text), type);
+  };
+}
+
+function expressionProblems(
+  rule: JsonObject,
+  path: string,
+  uncorrelatable: string | undefined,
+  compile: TypedCompiler,
+): readonly FieldProblem[] {
   const text = textAt(rule, 'rule');
   if (text.trim() === '') return [required(`${path}.rule`, 'rule is not specified')];
-  const expression = compiled(text, 'bool');
-  if (typeof expression === 'string') return [invalidValue(`${path}.rule`, text, `compilation failed: ${expression}`)];
-  if (!expression.usesOldSelf || uncorrelatable === undefined) return [];
+  const expression = compile(rule, text, 'bool');
+  if (typeof expression === 'string') return [invalidValue(`${path}.rule`, text, expression)];
+  if (!expression.uses('oldSelf') || uncorrelatable === undefined) return [];
   return [
     invalidValue(`${path}.rule`, text, `oldSelf cannot be used on the uncorrelatable portion of the schema within ${uncorrelatable}`),
   ];
 }
 
-function tellingProblems(rule: JsonObject, path: string): readonly FieldProblem[] {
+function tellingProblems(rule: JsonObject, path: string, compile: TypedCompiler): readonly FieldProblem[] {
   const message = memberOf(rule, 'message');
   const messageExpression = textAt(rule, 'messageExpression');
   const reason = textAt(rule, 'reason');
@@ -215,9 +247,9 @@ function tellingProblems(rule: JsonObject, path: string): readonly FieldProblem[
   } else if (textAt(rule, 'rule').trim().includes('\n') && messageExpression === '') {
     problems.push(required(`${path}.message`, 'message must be specified if rule contains line breaks'));
   }
-  const expression = messageExpression === '' ? undefined : compiled(messageExpression, 'string');
+  const expression = messageExpression === '' ? undefined : compile(rule, messageExpression, 'string');
   if (typeof expression === 'string') {
-    problems.push(invalidValue(`${path}.messageExpression`, messageExpression, `messageExpression compilation failed: ${expression}`));
+    problems.push(invalidValue(`${path}.messageExpression`, messageExpression, `messageExpression ${expression}`));
   }
   if (reason !== '' && !REASONS.includes(reason)) problems.push(notSupported(`${path}.reason`, reason, REASONS));
   if (fieldPath !== '' && !/^(\.[^.[\]']+|\['[^']+'\])+$/.test(fieldPath)) {

@@ -18,7 +18,7 @@ const PROBLEMS_MAX = 256;
 
 /** Takes `openAPIV3Schema`. Structure is looked at once the rest is right, as what is not OpenAPI cannot be structural. */
 export function validateSchema(source: JsonObject, path: string): readonly FieldProblem[] {
-  const problems = openApiProblems(source, path);
+  const problems = openApiProblems(source, path, true);
   if (problems.length > 0) return problems.slice(0, PROBLEMS_MAX);
   const structural = [...invariantProblems(source, 'root', path), ...completenessProblems(source, path)];
   if (structural.length > 0) return structural.slice(0, PROBLEMS_MAX);
@@ -42,16 +42,16 @@ function childrenOf(node: JsonObject, path: string): readonly (readonly [JsonObj
 }
 
 /** `uncorrelatable` is the list around it whose items are not known from one state of an object to the next. */
-function openApiProblems(node: JsonObject, path: string, uncorrelatable?: string): readonly FieldProblem[] {
+function openApiProblems(node: JsonObject, path: string, isRoot: boolean, uncorrelatable?: string): readonly FieldProblem[] {
   const isLoose = textAt(node, 'type') === 'array' && textAt(node, 'x-kubernetes-list-type') !== 'map';
   return [
     ...nodeProblems(node, path),
     ...extensionProblems(node, path),
     ...listProblems(node, path),
-    ...ruleProblems(node, path, uncorrelatable),
+    ...ruleProblems(node, path, uncorrelatable, isRoot),
     ...childrenOf(node, path).flatMap(([inner, innerPath]) => {
       const isItem = innerPath === `${path}.items`;
-      return openApiProblems(inner, innerPath, uncorrelatable ?? (isLoose && isItem ? path : undefined));
+      return openApiProblems(inner, innerPath, false, uncorrelatable ?? (isLoose && isItem ? path : undefined));
     }),
   ];
 }

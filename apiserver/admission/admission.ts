@@ -21,6 +21,8 @@ export interface AdmissionRequest {
   readonly previous: ApiObject | undefined;
   /** The request's: what a plugin waits for ends with it. */
   readonly signal: AbortSignal;
+  /** Tells the client something it should know, in a `Warning` header. */
+  warn(text: string): void;
 }
 
 export interface AdmissionPlugin {

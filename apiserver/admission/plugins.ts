@@ -1,8 +1,10 @@
 /** The admission plugins, in the order in which they are asked. */
 
 import type { Clock } from '#component/clock.ts';
+import type { Logger } from '#component/logger.ts';
 import type { Random } from '#component/random.ts';
 import type { RbacAuthorizer } from '../authorization/rbac-authorizer.ts';
+import type { ResourceRegistry } from '../resource-registry.ts';
 import type { LiveObjects } from '../service-accounts/live-objects.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { WatchCache } from '../storage/watch-cache.ts';
@@ -11,6 +13,10 @@ import { certificateRequests } from './certificate-requests.ts';
 import { defaultTolerations } from './default-tolerations.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { noEscalation } from './no-escalation.ts';
+import { mutatingPolicies } from './policies/mutating-policies.ts';
+import { paramAccess } from './policies/param-access.ts';
+import type { PolicySet } from './policies/policy-set.ts';
+import { validatingPolicies } from './policies/validating-policies.ts';
 import { priority } from './priority.ts';
 import { serviceAccount } from './service-account.ts';
 import { serviceTypeChange } from './service-type-change.ts';
@@ -23,6 +29,9 @@ export interface AdmissionDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly authorizer: Pick<RbacAuthorizer, 'policy'>;
+  readonly resources: ResourceRegistry;
+  readonly policies: PolicySet;
+  readonly log: Logger;
 }
 
 export function admissionPlugins(deps: AdmissionDeps): readonly AdmissionPlugin[] {
@@ -35,5 +44,8 @@ export function admissionPlugins(deps: AdmissionDeps): readonly AdmissionPlugin[
     serviceTypeChange,
     certificateRequests(deps),
     noEscalation(deps),
+    paramAccess(deps),
+    mutatingPolicies(deps),
+    validatingPolicies(deps),
   ];
 }

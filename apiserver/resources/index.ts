@@ -21,6 +21,8 @@ import { ipaddresses } from './ipaddresses.ts';
 import { jobs } from './jobs.ts';
 import { leases } from './leases.ts';
 import { limitranges } from './limitranges.ts';
+import { mutatingadmissionpolicies } from './mutatingadmissionpolicies.ts';
+import { mutatingadmissionpolicybindings } from './mutatingadmissionpolicybindings.ts';
 import { namespaces } from './namespaces.ts';
 import { networkpolicies } from './networkpolicies.ts';
 import { nodes } from './nodes.ts';
@@ -43,6 +45,8 @@ import { servicecidrs } from './servicecidrs.ts';
 import { services } from './services.ts';
 import { statefulsets } from './statefulsets.ts';
 import { storageclasses } from './storageclasses.ts';
+import { validatingadmissionpolicies } from './validatingadmissionpolicies.ts';
+import { validatingadmissionpolicybindings } from './validatingadmissionpolicybindings.ts';
 import { volumeattachments } from './volumeattachments.ts';
 import { volumeattributesclasses } from './volumeattributesclasses.ts';
 
@@ -94,4 +98,8 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   volumeattributesclasses,
   runtimeclasses,
   certificatesigningrequests,
+  validatingadmissionpolicies,
+  validatingadmissionpolicybindings,
+  mutatingadmissionpolicies,
+  mutatingadmissionpolicybindings,
 ];

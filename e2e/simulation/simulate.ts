@@ -1,0 +1,145 @@
+/**
+ * One run of a scenario under faults: what people do to the cluster, what goes wrong, and what must hold after every single write. All chance comes from the seed, so
+ * a run that failed fails again. The three patterns of the Sieve paper (OSDI '22) are among the faults: stale state (late and broken watches), unobserved state
+ * (a list in the place of events) and crashes between writes.
+ */
+import type { ApiObject } from '#api/meta/resource-type.ts';
+import { type Random, seededRandom } from '#component/random.ts';
+import { createMemoryStorage } from '../../apiserver/storage/memory-storage.ts';
+import type { StorageEvent } from '../../apiserver/storage/storage.ts';
+import { type Cluster, createCluster, type Faults } from '../../in-process/index.ts';
+import type { PodConduct } from '../../simulated-nodes/pod-conduct.ts';
+
+/** The state of the cluster as it is written, one revision at a time: object by key. */
+export type World = ReadonlyMap<string, ApiObject>;
+
+export interface Scenario {
+  readonly name: string;
+  readonly nodes: number;
+  readonly conduct?: (random: Random) => Partial<PodConduct>;
+  /** What people do, one after the other, with time passing in between. */
+  readonly acts: readonly ((cluster: Cluster) => Promise<unknown>)[];
+  /** For each run a new one, which may remember: what is wrong with the world after a write; empty when nothing is. */
+  createCheck(): (world: World, event: StorageEvent) => readonly string[];
+  /** What is not yet as it was asked for; empty when all is. */
+  unfinished(world: World): readonly string[];
+}
+
+export interface Outcome {
+  readonly scenario: string;
+  readonly seed: number;
+  /** What went wrong; empty when the run was good. */
+  readonly problems: readonly string[];
+  readonly writes: number;
+  readonly virtualMs: number;
+}
+
+const STEP_MS_MAX = 30_000;
+/** Back-off of crashed components and of refused writes included, a cluster without faults gets there well within this. */
+const CONVERGE_MS_MAX = 60 * 60_000;
+/** At rest nothing is written but leases. */
+const REST_MS = 5 * 60_000;
+const PROBLEMS_MAX = 10;
+/** More for so few objects is a hot loop. */
+const WRITES_MAX = 5_000;
+
+/** Runs the scenario with this seed. Never throws: what went wrong is in the outcome. */
+export async function simulate(scenario: Scenario, seed: number): Promise<Outcome> {
+  const random = seededRandom(seed);
+  const storage = createMemoryStorage();
+  const conduct = scenario.conduct?.(random) ?? {};
+  const observer = observe(scenario);
+  const watching = new AbortController();
+  await using cluster = await createCluster({
+    seed,
+    nodes: scenario.nodes,
+    storage,
+    isFrozen: true,
+    faults: chooseFaults(random),
+    pods: () => conduct,
+  });
+  const beganMs = cluster.clock.monotonic();
+  const following = follow(storage, observer, watching.signal);
+  try {
+    for (const act of scenario.acts) {
+      await act(cluster);
+      await cluster.clock.advance(random.next() * STEP_MS_MAX);
+    }
+    cluster.setFaults({});
+    await cluster.clock.advanceUntil(() => observer.problems.length > 0 || scenario.unfinished(observer.world).length === 0, {
+      virtualMsMax: CONVERGE_MS_MAX,
+    });
+    await cluster.settle();
+    await checkRest(cluster, scenario, observer);
+  } catch (error) {
+    const why = scenario.unfinished(observer.world);
+    observer.problems.push(`${error instanceof Error ? error.message : String(error)}${why.length === 0 ? '' : `: ${why.join('; ')}`}`);
+  }
+  watching.abort();
+  await following;
+  if (observer.writes > WRITES_MAX) observer.problems.push(`${observer.writes} writes: a hot loop`);
+  return {
+    scenario: scenario.name,
+    seed,
+    problems: observer.problems.slice(0, PROBLEMS_MAX),
+    writes: observer.writes,
+    virtualMs: cluster.clock.monotonic() - beganMs,
+  };
+}
+
+/** Every kind of fault in about half of the runs, now rare, now frequent. */
+function chooseFaults(random: Random): Faults {
+  const chance = (max: number) => (random.next() < 0.5 ? 0 : random.next() * max);
+  return {
+    watchDropped: chance(0.2),
+    watchExpired: chance(0.1),
+    watchDelayed: { chance: chance(0.5), delayMsMax: random.next() * 20_000 },
+    writeConflict: chance(0.2),
+    answerLost: chance(0.1),
+    crashAfterWrite: chance(0.05),
+  };
+}
+
+interface Observer {
+  readonly world: Map<string, ApiObject>;
+  readonly problems: string[];
+  writes: number;
+  see(event: StorageEvent): void;
+}
+
+function observe(scenario: Scenario): Observer {
+  const check = scenario.createCheck();
+  const observer: Observer = {
+    world: new Map(),
+    problems: [],
+    writes: 0,
+    see: (event) => {
+      const { item, type } = event;
+      if (type === 'delete') observer.world.delete(item.key);
+      else observer.world.set(item.key, JSON.parse(item.bytes.toString()));
+      if (isNoise(item.key)) return;
+      observer.writes++;
+      if (observer.problems.length < PROBLEMS_MAX)
+        observer.problems.push(...check(observer.world, event).map((problem) => `at ${item.revision}: ${problem}`));
+    },
+  };
+  return observer;
+}
+
+/** Renewals and reports, which never end. */
+function isNoise(key: string): boolean {
+  return key.startsWith('/registry/coordination.k8s.io/leases/') || key.startsWith('/registry/core/events/');
+}
+
+async function follow(storage: ReturnType<typeof createMemoryStorage>, observer: Observer, signal: AbortSignal): Promise<void> {
+  for await (const changes of storage.watch('/registry/', 1n, signal, () => {})) for (const change of changes) observer.see(change);
+}
+
+/** What is as it should be stays so, and nobody writes. */
+async function checkRest(cluster: Cluster, scenario: Scenario, observer: Observer): Promise<void> {
+  await cluster.clock.advance(REST_MS);
+  const before = observer.writes;
+  await cluster.clock.advance(REST_MS);
+  if (observer.writes > before) observer.problems.push(`${observer.writes - before} writes at rest`);
+  observer.problems.push(...scenario.unfinished(observer.world).map((problem) => `at rest: ${problem}`));
+}
