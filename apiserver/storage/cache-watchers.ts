@@ -37,12 +37,16 @@ interface Watcher {
   /** The revision that the last read told. */
   toldRevision: bigint;
   wait: Wait | undefined;
+  /** What ends its waiting: listened to from the first wait to the end, because listening anew each time costs as much as an event. */
+  signal: AbortSignal | undefined;
+  readonly onAbort: () => void;
 }
 
 /** `isDue`: there is something to read; until then all changes that come are for others, and the watcher's position may move past them. */
 interface Wait {
   isDue: boolean;
   readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
 }
 
 export function createCacheWatchers(window: EventWindow, currentRevision: () => bigint, clock: Clock): CacheWatchers {
@@ -93,12 +97,15 @@ export function createCacheWatchers(window: EventWindow, currentRevision: () => 
     open: (prefix, sinceRevision) => {
       if (sinceRevision < window.oldestRevision()) throw tooOldResourceVersion(sinceRevision, window.oldestRevision());
       const position = window.positionAfter(sinceRevision);
-      const watcher: Watcher = { prefix, sinceRevision, position, toldRevision: sinceRevision, wait: undefined };
+      const onAbort = () => watcher.wait?.reject(watcher.signal?.reason);
+      const state = { position, toldRevision: sinceRevision, wait: undefined, signal: undefined };
+      const watcher: Watcher = { prefix, sinceRevision, ...state, onAbort };
       const folder = folderOf(prefix);
       byFolder.getOrInsertComputed(folder, () => new Set()).add(watcher);
       const close = () => {
         const watchers = byFolder.get(folder);
         if (watchers?.delete(watcher) && watchers.size === 0) byFolder.delete(folder);
+        watcher.signal?.removeEventListener('abort', watcher.onAbort);
         watcher.wait?.resolve();
       };
       const isOpen = () => byFolder.get(folder)?.has(watcher) === true;
@@ -155,24 +162,32 @@ function collect(watcher: Watcher, window: EventWindow): readonly CacheEvent[] {
 }
 
 function park(watcher: Watcher, window: EventWindow, signal: AbortSignal): Promise<void> {
+  listenTo(signal, watcher);
   return new Promise((resolve, reject) => {
     const leave = () => {
-      signal.removeEventListener('abort', onAbort);
       // Everything that came while waiting was for others, unless a change for this watcher has set its position.
       if (watcher.wait?.isDue === false) watcher.position = window.endPosition();
       watcher.wait = undefined;
     };
-    const onAbort = () => {
-      leave();
-      reject(signal.reason);
+    watcher.wait = {
+      isDue: false,
+      resolve: () => {
+        leave();
+        resolve();
+      },
+      reject: (reason) => {
+        leave();
+        reject(reason);
+      },
     };
-    const finish = () => {
-      leave();
-      resolve();
-    };
-    watcher.wait = { isDue: false, resolve: finish };
-    signal.addEventListener('abort', onAbort, { once: true });
   });
+}
+
+function listenTo(signal: AbortSignal, watcher: Watcher): void {
+  if (watcher.signal === signal) return;
+  watcher.signal?.removeEventListener('abort', watcher.onAbort);
+  watcher.signal = signal;
+  signal.addEventListener('abort', watcher.onAbort);
 }
 
 function folderOf(prefix: string): string {
