@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeObject } from './decode.ts';
+import { decodeObject, decodePart } from './decode.ts';
 import { deployments, pods } from './generated/resources.ts';
 import { ApiError } from './meta/status.ts';
 
@@ -20,6 +20,12 @@ test('known fields stay, unknown ones are left out and named', () => {
 test('null is absent in an object and empty in a list or map', () => {
   const body = { metadata: { name: 'web', creationTimestamp: null, labels: { a: null } }, spec: { containers: [null] } };
   assert.deepEqual(decodeObject(pods, body).object, { metadata: { name: 'web', labels: { a: '' } }, spec: { containers: [{ name: '' }] } });
+});
+
+test('an empty list or map is absent, unless the field is required or only a part is read', () => {
+  const body = { metadata: { name: 'web', labels: {}, finalizers: [] }, spec: { containers: [], securityContext: {}, nodeSelector: {} } };
+  assert.deepEqual(decodeObject(pods, body).object, { metadata: { name: 'web' }, spec: { containers: [], securityContext: {} } });
+  assert.deepEqual(decodePart(pods, { metadata: { labels: {} } }).object, { metadata: { labels: {} } });
 });
 
 test('required fields that were left out are there, empty', () => {

@@ -80,7 +80,15 @@ interface Model {
   readonly fields: ReadonlyMap<string, FieldType>;
   /** What an object of this model always has; an author who leaves it out gets the empty value of its type. */
   readonly required: readonly string[];
+  /** Lists and maps that are there even when they are empty. */
+  readonly keptEmpty: ReadonlySet<string>;
 }
+
+/**
+ * The field of a model in which an empty list says something else than an absent one. No policies at all are refused, policies left out are the usual
+ * ones; and clients of Kubernetes 1.33 and older insist on a slice's endpoints.
+ */
+const EMPTY_WITH_MEANING: Readonly<Record<string, string>> = { V2HPAScalingRules: 'policies', EndpointSlice: 'endpoints' };
 
 const models = new Map<string, Model>();
 
@@ -93,7 +101,9 @@ function modelOf(name: string): Model {
   const isKind = ['apiVersion', 'kind', 'metadata'].every((field) => Object.hasOwn(schema, field));
   const isRequired = (field: string, text: string) => text.endsWith('!') || (isKind && (field === 'metadata' || field === 'spec'));
   const required = Object.entries(schema).filter(([field, text]) => isRequired(field, text));
-  const model = { name, fields: new Map(fields), required: required.map(([field]) => field) };
+  const names = required.map(([field]) => field);
+  const keptEmpty = new Set([...names, EMPTY_WITH_MEANING[name] ?? '']);
+  const model = { name, fields: new Map(fields), required: names, keptEmpty };
   models.set(name, model);
   return model;
 }
@@ -128,9 +138,16 @@ function decodeModel(model: Model, value: JsonObject, place: Place): JsonObject 
     if (inner === null || inner === undefined) continue;
     const goPath = place.goPath === '' ? key : `${place.goPath}.${key}`;
     const next = { ...place, path, goPath, depth: place.depth + 1 };
-    members.push([key, decodeValue(fieldType, inner, next, model.name)]);
+    const decoded = decodeValue(fieldType, inner, next, model.name);
+    if (place.isPart || !isEmptyContainer(decoded, fieldType) || model.keptEmpty.has(key)) members.push([key, decoded]);
   }
   return Object.fromEntries(place.isPart ? members : [...members, ...missingMembers(model, value, place)]);
+}
+
+/** An empty list or map says what an absent one says, and is stored as that. */
+function isEmptyContainer(value: Json, { container }: FieldType): boolean {
+  if (container === 'list') return isJsonArray(value) && value.length === 0;
+  return container === 'map' && isJsonObject(value) && Object.keys(value).length === 0;
 }
 
 /** Types promise required fields, and code behind this border relies on it; validation says which of them may not be empty. */

@@ -61,6 +61,21 @@ describe('a new cluster', () => {
 });
 
 describe('who may come in', () => {
+  test('says of its version all that upstream’s schema requires', async () => {
+    const version = await call('GET', '/version');
+    const required = ['major', 'minor', 'gitVersion', 'gitCommit', 'gitTreeState', 'buildDate', 'goVersion', 'compiler', 'platform'];
+    assert.deepEqual(
+      required.filter((name) => typeof version.at(name) !== 'string'),
+      [],
+    );
+  });
+
+  test('finds what generated clients ask for with a slash at the end', async () => {
+    for (const path of ['/version/', '/api/v1/', '/apis/', '/apis/apps/', '/apis/apps/v1/', '/openid/v1/jwks/'])
+      assert.equal((await call('GET', path)).statusCode, 200, path);
+    assert.equal((await call('GET', '/apis/nothing/v1/')).statusCode, 404);
+  });
+
   test('nobody sees the health endpoints and the version, and nothing else', async () => {
     for (const path of ['/livez', '/readyz', '/healthz', '/version'])
       assert.equal((await call('GET', path, undefined, { as: null })).statusCode, 200);

@@ -10,8 +10,10 @@ import { createRegistry, type Registry } from '#component/metrics.ts';
 import type { Random } from '#component/random.ts';
 import { aborted, runTogether } from '#component/shutdown.ts';
 import { createAdmissionChain } from './admission/admission.ts';
-import { admissionPlugins } from './admission/plugins.ts';
+import { admissionPlugins, ownPlugins } from './admission/plugins.ts';
 import { createPolicySet } from './admission/policies/policy-set.ts';
+import type { FrontProxyCredentials } from './aggregation/aggregated-servers.ts';
+import { createAggregation } from './aggregation/aggregation.ts';
 import { createRbacAuthorizer } from './authorization/rbac-authorizer.ts';
 import { createCustomResources } from './custom-resources/custom-resources.ts';
 import { createDiscovery } from './discovery/discovery.ts';
@@ -36,6 +38,7 @@ import { addressAt, parseRange } from './service-address-range.ts';
 import { createServiceAddresses } from './service-addresses.ts';
 import type { Storage } from './storage/storage.ts';
 import { createWatchCache, type WatchCache } from './storage/watch-cache.ts';
+import { createWebhookClient } from './webhooks/call-webhook.ts';
 
 /** Between questions whether the storage is there. */
 const FILL_RETRY_MS = 100;
@@ -52,6 +55,8 @@ export interface ApiServerOptions {
   readonly advertise: { readonly address: string; readonly port: number };
   readonly serviceCidr: string;
   readonly tls: { readonly certificate: string; readonly key: string; readonly clientCa: string };
+  /** What this server shows aggregated ones that it is the front proxy, and the authority that such certificates are checked against. PEM. */
+  readonly frontProxy: FrontProxyCredentials & { readonly ca: string };
   readonly kubelet: KubeletCredentials;
   /** Who service account tokens say that they are from, and what they are signed with. */
   readonly serviceAccounts: TokenKeyPems & { readonly issuer: string };
@@ -103,9 +108,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     options.staticTokens ?? new Map(),
   );
   const policies = createPolicySet({ cache, log });
-  const admission = createAdmissionChain(
-    admissionPlugins({ storage, cache, objects, authorizer, resources, policies, clock, random, log }),
-  );
+  const webhooks = createWebhookClient({ cache, clock });
+  const admissionDeps = { storage, cache, objects, authorizer, resources, policies, webhooks, clock, random, log };
+  const admission = createAdmissionChain(admissionPlugins(admissionDeps));
+  const ownAdmission = createAdmissionChain(ownPlugins(admissionDeps));
   const kubelets = createKubeletClient(options.kubelet, { clock });
   const deps: PipelineDeps = {
     storage,
@@ -114,6 +120,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     admission,
     serviceAddresses,
     kubelets,
+    webhooks,
     objects,
     tokens,
     authorizer,
@@ -123,7 +130,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     stopping: stopping.signal,
   };
   const customResources = createCustomResources(deps);
-  const postStart = createPostStart(deps, {
+  const aggregation = createAggregation(deps, options.frontProxy);
+  const ownDeps = { ...deps, admission: ownAdmission };
+  const postStart = createPostStart(ownDeps, {
+    authorities: { client: options.tls.clientCa, frontProxy: options.frontProxy.ca },
     ...options.advertise,
     serviceCidr: options.serviceCidr,
     serviceAddress: addressAt(parseRange(options.serviceCidr).first),
@@ -134,19 +144,21 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     { name: 'rbac', problem: () => (authorizer.isReady() ? undefined : 'the policy has not been read yet') },
     { name: 'admission-policies', problem: () => (policies.isReady() ? undefined : 'the admission policies have not been read yet') },
     customResources.check,
+    ...aggregation.checks,
     ...postStart.checks,
   ]);
   const registry = options.registry ?? createRegistry();
   const ownAddress = `${options.advertise.address}:${options.advertise.port}`;
   const app = createServer({
     ...deps,
-    discovery: createDiscovery(resources, ownAddress),
-    openApi: createOpenApi(resources),
+    aggregation,
+    discovery: createDiscovery({ resources, known: aggregation.known, serverAddress: ownAddress }),
+    openApi: createOpenApi(resources, aggregation.known),
     issuerDocuments: createIssuerDocuments(issuer, ownAddress, tokenKeys),
     health,
     registry,
     metrics: createRequestMetrics(registry),
-    tls: options.tls,
+    tls: { ...options.tls, frontProxyCa: options.frontProxy.ca },
   });
 
   async function afterCacheIsFilled(signal: AbortSignal): Promise<void> {
@@ -155,6 +167,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       (group) => authorizer.run(group),
       (group) => policies.run(group),
       (group) => customResources.run(group),
+      (group) => aggregation.run(group),
       (group) => postStart.run(group),
     ]);
   }
@@ -173,6 +186,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     stopping.abort(new Error('the server is stopping'));
     await app.close();
     await kubelets.close();
+    await webhooks.close();
   }
 
   return {

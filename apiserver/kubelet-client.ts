@@ -1,6 +1,6 @@
 /**
  * The API server's road to kubelets: HTTPS to a node's address with the server's own client certificate. Used by `pods/log` and the subresources that take a
- * connection over (`kubelet-upgrade.ts`). The one file of this room that imports undici. Source: upstream's pkg/kubelet/client.
+ * connection over (`kubelet-upgrade.ts`). undici's home for calls to kubelets. Source: upstream's pkg/kubelet/client.
  */
 import type { Readable } from 'node:stream';
 import type { Agent } from 'undici';
@@ -12,6 +12,8 @@ export interface KubeletClient {
   /** GET of a path of a kubelet's API. Resolves once the kubelet has answered; throws ApiError for a refusal or a kubelet that cannot be reached. */
   stream(target: KubeletTarget, signal: AbortSignal): Promise<Readable>;
   upgrade: UpgradeToKubelet;
+  /** For whoever forwards a request to a kubelet as it is. */
+  readonly tls: KubeletCredentials;
   close(): Promise<void>;
 }
 
@@ -63,6 +65,7 @@ export function createKubeletClient(credentials: KubeletCredentials, deps: { rea
       throw refusal(response.statusCode, await response.body.text());
     },
     upgrade: createKubeletUpgrade(credentials, deps),
+    tls: credentials,
     close: async () => {
       await Promise.all([...agents.values()].map((agent) => agent.destroy()));
     },

@@ -24,6 +24,9 @@ const certificate = config.file('KEELSON_SERVER_CERT', `${CERTIFICATES}/server.c
 const key = config.file('KEELSON_SERVER_KEY', `${CERTIFICATES}/server.key`);
 const kubeletCertificate = config.file('KEELSON_KUBELET_CLIENT_CERT', `${CERTIFICATES}/kubelet-client.crt`);
 const kubeletKey = config.file('KEELSON_KUBELET_CLIENT_KEY', `${CERTIFICATES}/kubelet-client.key`);
+const frontProxyCa = config.file('KEELSON_FRONT_PROXY_CA', `${CERTIFICATES}/front-proxy-ca.crt`);
+const frontProxyCertificate = config.file('KEELSON_FRONT_PROXY_CLIENT_CERT', `${CERTIFICATES}/front-proxy-client.crt`);
+const frontProxyKey = config.file('KEELSON_FRONT_PROXY_CLIENT_KEY', `${CERTIFICATES}/front-proxy-client.key`);
 const serviceAccountKey = config.file('KEELSON_SERVICE_ACCOUNT_KEY', `${CERTIFICATES}/sa.key`);
 const serviceAccountPublicKey = config.file('KEELSON_SERVICE_ACCOUNT_PUBLIC_KEY', `${CERTIFICATES}/sa.pub`);
 const issuer = config.text('SERVICE_ACCOUNT_ISSUER', 'https://kubernetes.default.svc.cluster.local');
@@ -50,6 +53,7 @@ await runProcess(log, async (signal) => {
     advertise: { address: advertiseAddress, port },
     serviceCidr,
     tls: { certificate, key, clientCa: ca },
+    frontProxy: { ca: frontProxyCa, certificate: frontProxyCertificate, key: frontProxyKey },
     serviceAccounts: { issuer, privateKey: serviceAccountKey, publicKey: serviceAccountPublicKey },
     kubelet: { ca, certificate: kubeletCertificate, key: kubeletKey },
   });

@@ -3,18 +3,30 @@
  * addresses and the `kubernetes` Service with the address of this server behind it. Runs once the cache is filled; tries again until it has succeeded, and until then `/readyz` names what is missing.
  * Everything goes through the pipeline, as anybody's write does. Source: upstream's pkg/controlplane (controllers of the system namespaces and of kubernetes.default).
  */
-import { endpoints, endpointslices, namespaces, priorityclasses, servicecidrs, services } from '#api/generated/resources.ts';
+import {
+  configmaps,
+  endpoints,
+  endpointslices,
+  namespaces,
+  priorityclasses,
+  rolebindings,
+  roles,
+  servicecidrs,
+  services,
+} from '#api/generated/resources.ts';
 import { jsonEquals } from '#api/meta/json.ts';
 import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
 import { apiVersionOf } from '#api/meta/resource-type.ts';
 import { isReason } from '#api/meta/status.ts';
 import { formatTime } from '#component/clock.ts';
+import { EXTRA_PREFIX, GROUP_HEADER, UID_HEADER, USER_HEADER } from './aggregation/user-headers.ts';
 import { bootstrapPolicy } from './authorization/bootstrap-policy.ts';
 import { parseStored } from './encoding/json-value.ts';
 import type { HealthCheck } from './health-checks.ts';
 import { createObject } from './pipeline/create.ts';
 import { patchObject } from './pipeline/patch.ts';
 import type { ApiRequest, PipelineDeps } from './pipeline/request.ts';
+import { FRONT_PROXY_NAMES } from './request/authenticate.ts';
 import type { User } from './request/user.ts';
 import { storageKey } from './storage-key.ts';
 
@@ -25,6 +37,8 @@ export interface PostStartOptions {
   /** The first address of the service CIDR. */
   readonly serviceAddress: string;
   readonly serviceCidr: string;
+  /** PEM: who signs the certificates of clients and of front proxies. */
+  readonly authorities: { readonly client: string; readonly frontProxy: string };
 }
 
 interface Step {
@@ -49,6 +63,11 @@ const PRIORITY_CLASSES = [
   },
 ] as const;
 
+/** The ConfigMap, and of the Role that lets it be read the beginning of its name. */
+const AUTHENTICATION_INFO = 'extension-apiserver-authentication';
+
+const RBAC_DEFAULTS = { 'kubernetes.io/bootstrapping': 'rbac-defaults' };
+
 /** The Service, its Endpoints, its EndpointSlice and the range of addresses share the name. */
 const NAME = 'kubernetes';
 
@@ -66,6 +85,10 @@ export function createPostStart(deps: PipelineDeps, options: PostStartOptions): 
     { name: 'poststarthook/scheduling/bootstrap-system-priority-classes', run: () => createPriorityClasses(write) },
     { name: 'poststarthook/start-default-service-cidr', run: () => createServiceCidr(write, options, deps) },
     { name: 'poststarthook/start-kubernetes-service', run: () => createOwnService(write, options) },
+    {
+      name: 'poststarthook/start-cluster-authentication-info-controller',
+      run: () => publishAuthenticationInfo(write, options),
+    },
   ];
   const done = new Set<string>();
   return {
@@ -143,6 +166,33 @@ async function createOwnService(write: Writer, { address, port, serviceAddress }
     addressType: 'IPv4',
     endpoints: [{ addresses: [address], conditions: { ready: true } }],
     ports: endpointPorts,
+  });
+}
+
+/** By what aggregated servers know whom to believe: clients of this authority, and this server's word about others. */
+async function publishAuthenticationInfo(write: Writer, { authorities }: PostStartOptions): Promise<void> {
+  const metadata = { name: AUTHENTICATION_INFO, namespace: 'kube-system' };
+  const reader = `${AUTHENTICATION_INFO}-reader`;
+  await write.enforce(configmaps, {
+    metadata,
+    data: {
+      'client-ca-file': authorities.client,
+      'requestheader-client-ca-file': authorities.frontProxy,
+      'requestheader-allowed-names': JSON.stringify(FRONT_PROXY_NAMES),
+      'requestheader-username-headers': JSON.stringify([USER_HEADER]),
+      'requestheader-uid-headers': JSON.stringify([UID_HEADER]),
+      'requestheader-group-headers': JSON.stringify([GROUP_HEADER]),
+      'requestheader-extra-headers-prefix': JSON.stringify([EXTRA_PREFIX]),
+    },
+  });
+  await write.ensure(roles, {
+    metadata: { name: reader, namespace: 'kube-system', labels: RBAC_DEFAULTS },
+    rules: [{ apiGroups: [''], resources: ['configmaps'], resourceNames: [AUTHENTICATION_INFO], verbs: ['get', 'list', 'watch'] }],
+  });
+  await write.ensure(rolebindings, {
+    metadata: { name: `system::${reader}`, namespace: 'kube-system', labels: RBAC_DEFAULTS },
+    roleRef: { apiGroup: roles.group, kind: 'Role', name: reader },
+    subjects: ['system:kube-controller-manager', 'system:kube-scheduler'].map((name) => ({ apiGroup: roles.group, kind: 'User', name })),
   });
 }
 

@@ -12,6 +12,8 @@ export interface ResourceRegistry {
   findByKind(group: string, version: string, kind: string): ResourceDefinition<ApiObject> | undefined;
   /** By the part of a storage key: `/registry/<group or core>/<plural>/…`; of several versions the stored one. */
   findByKey(key: string): ResourceDefinition<ApiObject> | undefined;
+  /** All versions of the resource in all groups, itself included: what is stored as the same objects. */
+  equivalents(definition: ResourceDefinition<ApiObject>): Definitions;
   /** Throws when the resource is not served: for those the server itself relies on. */
   get<T extends ApiObject>(type: ResourceType<T>): ResourceDefinition<ApiObject>;
   /** In the order in which they were given, custom ones last. Another array whenever anything has changed. */
@@ -19,6 +21,8 @@ export interface ResourceRegistry {
   builtIn(): Definitions;
   /** Takes all custom resources, in the place of those there were. */
   setCustom(definitions: Definitions): void;
+  /** Calls back whenever anything has changed, until the signal is aborted. */
+  onChange(listener: () => void, signal: AbortSignal): void;
 }
 
 interface Index {
@@ -26,10 +30,12 @@ interface Index {
   readonly byResource: ReadonlyMap<string, ResourceDefinition<ApiObject>>;
   readonly byKind: ReadonlyMap<string, ResourceDefinition<ApiObject>>;
   readonly byKey: ReadonlyMap<string, ResourceDefinition<ApiObject>>;
+  readonly byStorage: ReadonlyMap<string, Definitions>;
 }
 
 export function createResourceRegistry(builtIn: Definitions): ResourceRegistry {
   let index = indexOf(builtIn);
+  const listeners = new Set<() => void>();
   return {
     find: (group, version, plural) => index.byResource.get(resourceId({ group, version, plural })),
     findByKind: (group, version, kind) => index.byKind.get(`${group}/${version}/${kind}`),
@@ -37,6 +43,7 @@ export function createResourceRegistry(builtIn: Definitions): ResourceRegistry {
       const [, , group = '', plural = ''] = key.split('/', 4);
       return index.byKey.get(`${group}/${plural}`);
     },
+    equivalents: (definition) => index.byStorage.get(storageId(definition)) ?? [],
     get: (type) => {
       const definition = index.byResource.get(resourceId(type));
       if (definition === undefined) throw new Error(`the resource ${resourceId(type)} is not in the list of resources`);
@@ -47,7 +54,13 @@ export function createResourceRegistry(builtIn: Definitions): ResourceRegistry {
     setCustom: (custom) => {
       const wanted = [...builtIn, ...custom];
       const isSame = wanted.length === index.all.length && wanted.every((definition, at) => definition === index.all[at]);
-      if (!isSame) index = indexOf(wanted);
+      if (isSame) return;
+      index = indexOf(wanted);
+      for (const listener of listeners) listener();
+    },
+    onChange: (listener, signal) => {
+      listeners.add(listener);
+      signal.addEventListener('abort', () => listeners.delete(listener), { once: true });
     },
   };
 }
@@ -62,9 +75,14 @@ function indexOf(all: Definitions): Index {
     byResource: by(({ type }) => resourceId(type)),
     byKind: by(({ type }) => `${type.group}/${type.version}/${type.kind}`),
     byKey: by(({ type }) => `${type.group || 'core'}/${type.plural}`, stored),
+    byStorage: Map.groupBy(all, storageId),
   };
 }
 
 function resourceId({ group, version, plural }: { group: string; version: string; plural: string }): string {
   return `${group}/${version}/${plural}`;
+}
+
+function storageId({ type }: ResourceDefinition<ApiObject>): string {
+  return `${type.storageGroup ?? type.group}/${type.plural}`;
 }

@@ -40,6 +40,7 @@ function defineReview<T extends ApiObject>(type: ResourceType<T>): ResourceDefin
     validateUpdate: () => [],
     prepareForCreate: (object) => object,
     prepareForUpdate: (object) => object,
+    statusMetadata: [],
     prepareForStatusUpdate: (object) => object,
     selectableFields: () => ({}),
   };

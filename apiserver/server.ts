@@ -8,39 +8,47 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import { ApiError, toStatus } from '#api/meta/status.ts';
 import { createUpgrades, type Upgrades } from '#component/http-upgrade.ts';
 import type { Registry } from '#component/metrics.ts';
+import type { AggregatedServer } from './aggregation/aggregated-servers.ts';
+import type { Aggregation } from './aggregation/aggregation.ts';
+import { forwardToServer } from './aggregation/forward-to-server.ts';
 import type { DiscoveryDocuments } from './discovery/discovery.ts';
 import { type EncodedAnswer, encodeAnswer, encodeValue } from './encoding/encode-answer.ts';
 import { type MediaType, negotiateResponse } from './encoding/negotiate.ts';
 import { hasProtobuf } from './encoding/protobuf/protobuf-object.ts';
 import { SLAB_BYTES, slabs } from './encoding/slabs.ts';
+import type { Exchange } from './forwarding/forward.ts';
+import { proxyToTarget } from './forwarding/proxy-to-target.ts';
 import type { HealthChecks } from './health-checks.ts';
 import type { OpenApiDocuments } from './openapi/openapi.ts';
 import type { Answer, ConnectionAnswer } from './pipeline/answer.ts';
-import { findRoute, isLongRunning, methodNotAllowed, noSuchResource } from './pipeline/dispatch.ts';
+import { findRoute, isForwarded, isLongRunning, methodNotAllowed, noSuchResource } from './pipeline/dispatch.ts';
 import type { ApiRequest, PipelineDeps } from './pipeline/request.ts';
-import { authenticate } from './request/authenticate.ts';
+import { createAuthenticator } from './request/authenticate.ts';
 import { throwIfForbidden } from './request/authorize.ts';
 import { sinkOf } from './request/byte-sink.ts';
 import { impersonate, wantsImpersonation } from './request/impersonate.ts';
-import { createInFlightLimit } from './request/in-flight-limit.ts';
+import { createInFlightLimit, type InFlightLimit } from './request/in-flight-limit.ts';
 import { joinConnections } from './request/join-connections.ts';
 import { parseRequestInfo, type RequestInfo } from './request/request-info.ts';
 import { createRequestLifetimes, type RequestLifetime } from './request/request-lifetime.ts';
 import type { RequestMetrics } from './request/request-metrics.ts';
+import { goneSignal, sendMessages } from './request/send-messages.ts';
 import { BODY_BYTES_MAX, toApiError } from './request/to-api-error.ts';
 import type { User } from './request/user.ts';
+import { createWarnings, type Warnings } from './request/warnings.ts';
 import type { IssuerDocument } from './service-accounts/issuer-discovery.ts';
 import { versionInfo } from './version.ts';
 
 export interface ServerDeps extends PipelineDeps {
+  readonly aggregation: Pick<Aggregation, 'servers'>;
   readonly discovery: DiscoveryDocuments;
   readonly openApi: OpenApiDocuments;
   readonly issuerDocuments: readonly IssuerDocument[];
   readonly health: HealthChecks;
   readonly registry: Registry;
   readonly metrics: RequestMetrics;
-  /** PEM: what this server shows, and the authority that client certificates are checked against. */
-  readonly tls: { readonly certificate: string; readonly key: string; readonly clientCa: string };
+  /** PEM: what this server shows, and the authorities that certificates of clients and of front proxies are checked against. */
+  readonly tls: { readonly certificate: string; readonly key: string; readonly clientCa: string; readonly frontProxyCa: string };
 }
 
 /** Names of objects may be 253 characters long and more when encoded; the router's default is 100. */
@@ -60,7 +68,7 @@ export function createServer(deps: ServerDeps): FastifyInstance {
     https: {
       cert: deps.tls.certificate,
       key: deps.tls.key,
-      ca: deps.tls.clientCa,
+      ca: [deps.tls.clientCa, deps.tls.frontProxyCa],
       minVersion: 'TLSv1.2',
       requestCert: true,
       // Connections without a certificate are anonymous; ones with a wrong certificate are refused by `authenticate`, with a Status.
@@ -70,7 +78,8 @@ export function createServer(deps: ServerDeps): FastifyInstance {
     bodyLimit: BODY_BYTES_MAX,
     // No route has a schema; the compilers that Fastify would load for them are a tenth of a start.
     schemaController: { compilersFactory: { buildValidator: refuseSchemas, buildSerializer: refuseSchemas } },
-    routerOptions: { maxParamLength: PATH_PART_CHARACTERS_MAX },
+    // Generated clients ask for `/version/` and `/apis/apps/v1/`.
+    routerOptions: { maxParamLength: PATH_PART_CHARACTERS_MAX, ignoreTrailingSlash: true },
     forceCloseConnections: 'idle',
     frameworkErrors: (error, request, reply) => sendError(error, request, reply, deps),
   });
@@ -83,7 +92,16 @@ export function createServer(deps: ServerDeps): FastifyInstance {
   const contextOf = addHooks(app, deps);
   addHealthRoutes(app, deps, contextOf);
   addDocumentRoutes(app, deps, contextOf);
-  const handleResource = createResourceHandler(deps, contextOf, upgrades);
+  const limits = { lifetimes: createRequestLifetimes(deps.clock), inFlight: createInFlightLimit() };
+  const handleResource = createResourceHandler(deps, contextOf, upgrades, limits);
+  // Before the body is read: it belongs to the server that the request is handed on to.
+  const forwardToOther = createAggregatedHandler(deps, contextOf, upgrades, limits);
+  app.addHook('onRequest', async (request, reply) => {
+    const { info } = contextOf(request);
+    const server = deps.aggregation.servers.findByPath(info.path);
+    if (server !== undefined) return forwardToOther(server, request, reply);
+    if (info.isResource && isForwarded(info)) return handleResource(request, reply);
+  });
   for (const path of ['/api/*', '/apis/*']) app.all(path, handleResource);
   upgrades.listen(app.server, app.routing);
   return app;
@@ -96,11 +114,12 @@ function refuseSchemas(): never {
 /** What every request passes before its body is read. Gives the function that tells what was found out. */
 function addHooks(app: FastifyInstance, deps: ServerDeps): ContextOf {
   const contexts = new WeakMap<IncomingMessage, RequestContext>();
+  const authenticate = createAuthenticator({ ...deps.tls, tokens: deps.tokens });
   app.addHook('onRequest', async (request) => {
     const [path = '/', queryText = ''] = splitUrl(request.raw.url ?? '/');
     const query = new URLSearchParams(queryText);
     const info = parseRequestInfo(request.method, path, query);
-    const requester = await authenticate(request.raw.socket, request.headers.authorization, deps.tokens);
+    const requester = await authenticate(request.raw);
     const isAsOther = wantsImpersonation(request.headers);
     const user = isAsOther ? impersonate(requester, request.raw.headersDistinct, deps.authorizer) : requester;
     contexts.set(request.raw, { info, query, user });
@@ -154,10 +173,35 @@ function addDocumentRoutes(app: FastifyInstance, { discovery, openApi, issuerDoc
   }
 }
 
+/** What the same limits hold for, whoever answers. */
+interface Limits {
+  readonly lifetimes: ReturnType<typeof createRequestLifetimes>;
+  readonly inFlight: InFlightLimit;
+}
+
+/** Every verb on everything that another server answers. */
+function createAggregatedHandler(deps: ServerDeps, contextOf: ContextOf, upgrades: Upgrades, { lifetimes, inFlight }: Limits) {
+  return async (server: AggregatedServer, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const { info, user } = contextOf(request);
+    const isUpgrade = upgrades.isUpgrade(request.raw);
+    const isStream = isUpgrade || (info.isResource && isLongRunning(info));
+    const leave = isStream ? () => {} : inFlight.enter(info.verb);
+    const lifetime = lifetimes.begin(reply.raw, { isStream });
+    const signals = isUpgrade ? [goneSignal(request.raw)] : [lifetime.connection, lifetime.signal];
+    const exchange = exchangeOf(request.raw, reply, { ...deps, upgrades });
+    try {
+      const signal = AbortSignal.any([...signals, deps.stopping]);
+      await forwardToServer(server, user, exchange, { ...deps.aggregation, clock: deps.clock, signal });
+      return reply;
+    } finally {
+      lifetime.end();
+      leave();
+    }
+  };
+}
+
 /** Every verb on every resource. */
-function createResourceHandler(deps: ServerDeps, contextOf: ContextOf, upgrades: Upgrades) {
-  const lifetimes = createRequestLifetimes(deps.clock);
-  const inFlight = createInFlightLimit();
+function createResourceHandler(deps: ServerDeps, contextOf: ContextOf, upgrades: Upgrades, { lifetimes, inFlight }: Limits) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const { info, query, user } = contextOf(request);
     if (!info.isResource) throw request.method === 'GET' ? noSuchResource() : methodNotAllowed();
@@ -167,7 +211,7 @@ function createResourceHandler(deps: ServerDeps, contextOf: ContextOf, upgrades:
     const form = negotiateResponse(isStream && route.info.verb !== 'watch' ? undefined : request.headers.accept, negotiable);
     const leave = isStream ? () => {} : inFlight.enter(route.info.verb);
     const lifetime = lifetimes.begin(reply.raw, { isStream });
-    const warnings: string[] = [];
+    const warnings = createWarnings();
     const apiRequest: ApiRequest = {
       ...route,
       query,
@@ -177,14 +221,28 @@ function createResourceHandler(deps: ServerDeps, contextOf: ContextOf, upgrades:
       userAgent: request.headers['user-agent'],
       form,
       signal: lifetime.signal,
-      warn: (text) => warnings.push(text),
+      warn: warnings.add,
     };
     const { deprecationWarning } = route.definition.custom ?? {};
     if (deprecationWarning !== undefined) apiRequest.warn(deprecationWarning);
     try {
-      const answer = await route.handler(apiRequest, deps);
-      if (warnings.length > 0) reply.header('warning', warnings.map(warningHeader));
-      if (answer.type === 'stream') return await sendStream(answer, lifetime, reply, deps);
+      const answer = await route.handler(apiRequest, deps).finally(() => sendWarnings(warnings, reply));
+      if (answer.type === 'stream') {
+        if (upgrades.isUpgrade(request.raw)) {
+          const take = () => {
+            reply.hijack();
+            return upgrades.take(request.raw);
+          };
+          await sendMessages(answer, { request: request.raw, take, isWatch: route.info.verb === 'watch' }, deps);
+          return reply;
+        }
+        return await sendStream(answer, lifetime, reply, deps);
+      }
+      if (answer.type === 'forward') {
+        const exchange = exchangeOf(request.raw, reply, { ...deps, upgrades });
+        await proxyToTarget(answer.target, exchange, { ...deps, connection: lifetime.connection, isNamespaced: info.namespace !== '' });
+        return reply;
+      }
       if (answer.type === 'connection') return await connect(answer, request, reply, { ...deps, upgrades });
       return sendEncoded(await encodeAnswer(answer, { form, query, nowMs: deps.clock.now() }), reply);
     } finally {
@@ -202,15 +260,26 @@ async function connect(
   { upgrades, kubelets, clock, stopping }: ServerDeps & { readonly upgrades: Upgrades },
 ): Promise<FastifyReply> {
   if (!upgrades.isUpgrade(raw)) throw new ApiError('BadRequest', 'Upgrade request required');
-  const gone = new AbortController();
-  raw.socket.once('close', () => gone.abort(new Error('the client has gone')));
   const request = { method: raw.method ?? 'GET', headers: raw.headers };
-  const { head, connection } = await kubelets.upgrade(target, request, AbortSignal.any([gone.signal, stopping]));
+  const { head, connection } = await kubelets.upgrade(target, request, AbortSignal.any([goneSignal(raw), stopping]));
   reply.hijack();
   const client = upgrades.take(raw);
   client.write(head);
   await joinConnections(client, connection, { clock, signal: stopping });
   return reply;
+}
+
+/** The client's side of a request that is handed on. */
+function exchangeOf(request: IncomingMessage, reply: FastifyReply, deps: ServerDeps & { readonly upgrades: Upgrades }): Exchange {
+  const { upgrades, clock, stopping } = deps;
+  return {
+    request,
+    response: reply.raw,
+    isUpgrade: upgrades.isUpgrade(request),
+    begin: () => void reply.hijack(),
+    takeConnection: () => upgrades.take(request),
+    join: (client, target) => joinConnections(client, target, { clock, signal: stopping }),
+  };
 }
 
 /** A response that goes on: from here on an error can only end it. */
@@ -247,7 +316,8 @@ function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply,
   const apiError = toApiError(error);
   if (apiError.code >= 500) log.error({ err: apiError, method: request.method, path: request.url }, 'a request failed');
   if (apiError.reason === 'Unauthorized') log.info({ why: apiError.cause, path: request.url }, 'unable to authenticate the request');
-  if (apiError.reason === 'TooManyRequests' || apiError.reason === 'ServiceUnavailable') reply.header('retry-after', '1');
+  const retryAfterSeconds = apiError.details?.retryAfterSeconds ?? (apiError.reason === 'TooManyRequests' ? 1 : 0);
+  if (retryAfterSeconds > 0) reply.header('retry-after', String(retryAfterSeconds));
   return sendEncoded(encodeValue(toStatus(apiError), apiError.code, { mediaType: errorMediaType(request) }), reply);
 }
 
@@ -265,8 +335,8 @@ function splitUrl(url: string): readonly [string, string] {
   return at < 0 ? [url, ''] : [url.slice(0, at), url.slice(at + 1)];
 }
 
-/** RFC 7234's form, as upstream writes it: code, no agent, quoted text. */
-function warningHeader(text: string): string {
-  const quoted = text.replace(/[^\x20-\x7e]/g, '?').replace(/[\\"]/g, '\\$&');
-  return `299 - "${quoted}"`;
+/** With whatever the answer will be. */
+function sendWarnings(warnings: Warnings, reply: FastifyReply): void {
+  const headers = warnings.headers();
+  if (headers.length > 0) reply.header('warning', headers);
 }

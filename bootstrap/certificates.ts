@@ -21,7 +21,11 @@ import {
   planCertificates,
 } from './plan-certificates.ts';
 
-const AUTHORITY_SUBJECTS: Readonly<Record<AuthorityName, string>> = { ca: 'keelson', 'etcd-ca': 'keelson-etcd' };
+const AUTHORITY_SUBJECTS: Readonly<Record<AuthorityName, string>> = {
+  ca: 'keelson',
+  'etcd-ca': 'keelson-etcd',
+  'front-proxy-ca': 'keelson-front-proxy',
+};
 
 export interface CertificateDeps {
   /** Holds one directory per component, `authorities` and `host`. */
@@ -39,8 +43,13 @@ export async function applyCertificates(deps: CertificateDeps): Promise<readonly
   const nowMs = deps.clock.now();
   const ca = await applyAuthority('ca', deps, nowMs);
   const etcdCa = await applyAuthority('etcd-ca', deps, nowMs);
-  const authorities = { ca, 'etcd-ca': etcdCa };
-  const created = new Set([ca, etcdCa].filter((authority) => authority.plan === 'create').map((authority) => authority.name));
+  const frontProxyCa = await applyAuthority('front-proxy-ca', deps, nowMs);
+  const authorities = { ca, 'etcd-ca': etcdCa, 'front-proxy-ca': frontProxyCa };
+  const created = new Set(
+    Object.values(authorities)
+      .filter((authority) => authority.plan === 'create')
+      .map((authority) => authority.name),
+  );
   const planned = planCertificates(
     identities,
     (identity) => findCertificate(pathsOf(deps.root, identity), authorities[identity.authority].certificatePem),

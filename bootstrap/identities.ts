@@ -4,8 +4,11 @@
  * to the API server; upstream's own names are kept where RBAC or the node authorizer knows them.
  */
 
-/** `ca` signs whatever speaks to or for the API server; `etcd-ca` only etcd and its one client. */
-export type AuthorityName = 'ca' | 'etcd-ca';
+/**
+ * `ca` signs whatever speaks to or for the API server; `etcd-ca` only etcd and its one client; `front-proxy-ca` only the certificate by which aggregated servers
+ * know that the API server is it, and may speak for any user.
+ */
+export type AuthorityName = 'ca' | 'etcd-ca' | 'front-proxy-ca';
 
 export interface Identity {
   /** The component's directory below /pki; `host` is the user's .keelson folder. */
@@ -55,6 +58,12 @@ export const identities: readonly Identity[] = [
     name: 'kubelet-client',
     ...client({ commonName: 'kube-apiserver-kubelet-client', organization: 'keelson:kubelet-api-admins' }),
   },
+  {
+    directory: 'apiserver',
+    name: 'front-proxy-client',
+    ...client({ commonName: 'front-proxy-client' }),
+    authority: 'front-proxy-ca',
+  },
   { directory: 'scheduler', name: 'tls', ...client({ commonName: 'system:kube-scheduler' }) },
   { directory: 'controller-manager', name: 'tls', ...client({ commonName: 'system:kube-controller-manager' }) },
   ...NODES.flatMap(nodeIdentities),
@@ -70,6 +79,7 @@ export const sharedFiles: readonly SharedFile[] = [
     source: directory === 'etcd' ? 'etcd-ca.crt' : 'ca.crt',
   })),
   { directory: 'apiserver', name: 'etcd-ca.crt', source: 'etcd-ca.crt' },
+  { directory: 'apiserver', name: 'front-proxy-ca.crt', source: 'front-proxy-ca.crt' },
   { directory: 'apiserver', name: 'sa.key', source: 'sa.key' },
   { directory: 'apiserver', name: 'sa.pub', source: 'sa.pub' },
 ];

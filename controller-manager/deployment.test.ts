@@ -64,10 +64,6 @@ function createWorld(initial: Deployment) {
       if (isReplicaSet(object)) replicaSets = replicaSets.map((other) => (other.metadata.uid === object.metadata.uid ? object : other));
     } else if (action.verb === 'delete') {
       replicaSets = replicaSets.filter(({ metadata }) => metadata.uid !== action.uid);
-    } else if (action.verb === 'patch') {
-      const current = replicaSets.find(({ spec }) => JSON.stringify(spec.template?.spec) === JSON.stringify(deployment.spec.template.spec));
-      const annotations = { ...deployment.metadata.annotations, [REVISION]: current?.metadata.annotations?.[REVISION] ?? '' };
-      deployment = { ...deployment, metadata: { ...deployment.metadata, annotations } };
     }
   };
   const letPodsRun = (): void => {

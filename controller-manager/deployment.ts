@@ -161,16 +161,14 @@ function pauseNoted({ deployment, nowMs }: DeploymentSnapshot, status: Deploymen
   return { ...status, conditions: notePause(deployment, status.conditions ?? [], nowMs) };
 }
 
-/** The status if it changed, then the revision: a patch without a version, because the status write has just made a new one. */
+/** The status and the revision if they changed, in one write: an annotation that comes with the status is no new generation. */
 function statusActions({ deployment }: DeploymentSnapshot, status: DeploymentStatus, rollout?: Rollout): readonly Action[] {
-  const isSame = isDeepStrictEqual(deployment.status ?? {}, status);
   const revision = rollout?.current === undefined ? 0 : revisionOf(rollout.current);
-  const writes: Action[] = isSame ? [] : [updateStatus(deployments, { ...deployment, status })];
-  if (revision !== 0 && revision !== revisionOf(deployment)) {
-    const patch = { metadata: { uid: deployment.metadata.uid, annotations: { [REVISION]: String(revision) } } };
-    writes.push({ verb: 'patch', type: deployments, key: keyOf(deployment), patchType: 'merge', patch });
-  }
-  return writes;
+  const isNewRevision = revision !== 0 && revision !== revisionOf(deployment);
+  if (!isNewRevision && isDeepStrictEqual(deployment.status ?? {}, status)) return [];
+  const annotations = { ...deployment.metadata.annotations, [REVISION]: String(revision) };
+  const metadata = isNewRevision ? { ...deployment.metadata, annotations } : deployment.metadata;
+  return [updateStatus(deployments, { ...deployment, metadata, status })];
 }
 
 /** Deletes the ReplicaSets of the oldest revisions beyond the history's limit; never one that has or may get pods. */

@@ -15,7 +15,11 @@ const execute = promisify(execFile);
 const root = join(import.meta.dirname, '..');
 const folder = join(root, '.keelson');
 export const kubeconfigPath = join(folder, 'kubeconfig');
-export const kubectlPath = existsSync(join(folder, 'bin/kubectl')) ? join(folder, 'bin/kubectl') : 'kubectl';
+const installed = ['kubectl-trixie', 'kubectl-sid'].map((name) => join(folder, 'bin', name)).filter((path) => existsSync(path));
+/** An old kubectl and a new one where set-up could unpack them, else the machine's alone. */
+export const kubectlPaths: readonly string[] = installed.length === 0 ? ['kubectl'] : installed;
+/** What the suites that are not about kubectl use: the newest. */
+export const kubectlPath = kubectlPaths.at(-1) ?? 'kubectl';
 
 /** Everything the product answers within, with room for a busy machine: a wait that ends here is a failure. */
 const WAIT_MS_MAX = 90_000;
@@ -27,9 +31,9 @@ export interface Output {
   readonly stderr: string;
 }
 
-/** Runs a program to its end; a non-zero exit is an answer, not an error. */
-export async function run(file: string, args: readonly string[], input?: string): Promise<Output> {
-  const child = execute(file, args, { maxBuffer: OUTPUT_BYTES_MAX, cwd: root });
+/** Runs a program to its end; a non-zero exit is an answer, not an error. `environment` is added to this process's. */
+export async function run(file: string, args: readonly string[], input?: string, environment: object = {}): Promise<Output> {
+  const child = execute(file, args, { maxBuffer: OUTPUT_BYTES_MAX, cwd: root, env: { ...process.env, ...environment } });
   // A program that ends without reading its input closes the pipe under us; its exit code tells what matters.
   child.child.stdin?.on('error', () => {}).end(input ?? '');
   try {
@@ -115,6 +119,13 @@ export async function aNamespace(t: TestContext): Promise<string> {
   return name;
 }
 
+/** Where the kubeconfig says that the cluster is. */
+export function serverUrl(): string {
+  const server = /^\s*(?:.*\s)?server: "?([^"\s]+)"?/m.exec(readFileSync(kubeconfigPath, 'utf8'))?.[1];
+  if (server === undefined) throw new Error(`${kubeconfigPath} names no server`);
+  return server;
+}
+
 let agent: Agent | undefined;
 
 /** One request to the API server with the admin's certificate (or none, with `anonymous`). */
@@ -129,7 +140,7 @@ export async function api(
   });
   const dispatcher = options.anonymous ? new Agent({ connect: { ca } }) : agent;
   const headers = options.body === undefined ? {} : { 'content-type': options.contentType ?? 'application/json' };
-  const response = await request(`https://127.0.0.1:6443${path}`, {
+  const response = await request(`${serverUrl()}${path}`, {
     method,
     dispatcher,
     headers,
@@ -143,8 +154,10 @@ export async function api(
 
 /** Closes what `api` opened, so that a test file can end. */
 export async function closeApi(): Promise<void> {
-  await agent?.close();
+  const closing = agent;
   agent = undefined;
+  // Every answer has been read by now; a polite close would wait for sockets that nothing else keeps alive.
+  await closing?.destroy();
 }
 
 /** The address at which a node answers, from the host. */

@@ -101,6 +101,11 @@ export async function createCluster(options: ClusterOptions = {}): Promise<Clust
     tls: { certificate: credentials.serving.certificatePem, key: credentials.serving.keyPem, clientCa: credentials.ca },
     serviceAccounts: { issuer: ISSUER, ...credentials.serviceAccountKeys },
     kubelet: { ca: credentials.ca, certificate: credentials.kubeletClient.certificatePem, key: credentials.kubeletClient.keyPem },
+    frontProxy: {
+      ca: credentials.frontProxy.ca,
+      certificate: credentials.frontProxy.certificatePem,
+      key: credentials.frontProxy.keyPem,
+    },
     staticTokens: tokens.users,
   });
   const clientOf = (component: ComponentName): Client => {

@@ -14,6 +14,8 @@ export interface Credentials {
   readonly ca: string;
   readonly serving: KeyAndCertificate;
   readonly kubeletClient: KeyAndCertificate;
+  /** What aggregated servers know this one by, and who signed that. */
+  readonly frontProxy: KeyAndCertificate & { readonly ca: string };
   readonly serviceAccountKeys: { readonly privateKey: string; readonly publicKey: string };
   /** For a program outside: kubectl, an operator under test. */
   client(user: string, groups: readonly string[]): Promise<KeyAndCertificate>;
@@ -34,13 +36,26 @@ export async function createCredentials(nowMs: number): Promise<Credentials> {
     commonName: 'kube-apiserver',
     serverNames: LOCAL_NAMES,
   } as const;
-  const [serving, kubeletClient, privateKey] = await Promise.all([
+  const frontProxyAuthority = await issueAuthority('keelson-in-process-front-proxy', validity);
+  const [serving, kubeletClient, frontProxy, privateKey] = await Promise.all([
     issueCertificate(server, authority, validity),
     client('kube-apiserver-kubelet-client'),
+    issueCertificate(
+      { directory: '', name: '', authority: 'front-proxy-ca', usage: 'client', commonName: 'front-proxy-client' },
+      frontProxyAuthority,
+      validity,
+    ),
     generateKeyPem(),
   ]);
   const publicKey = createPublicKey(privateKey).export({ type: 'spki', format: 'pem' }).toString();
-  return { ca: authority.certificatePem, serving, kubeletClient, serviceAccountKeys: { privateKey, publicKey }, client };
+  return {
+    ca: authority.certificatePem,
+    serving,
+    kubeletClient,
+    frontProxy: { ...frontProxy, ca: frontProxyAuthority.certificatePem },
+    serviceAccountKeys: { privateKey, publicKey },
+    client,
+  };
 }
 
 export type ComponentName = 'admin' | 'controller-manager' | 'scheduler' | 'nodes';

@@ -407,6 +407,11 @@ test('who withdraws its configuration owns nothing, and takes nothing with it th
   );
 });
 
+test('an empty part that somebody applies is there', () => {
+  const world = applied(applied(nothing, 'other', named({ spec: {} })), 'me', named({ spec: { strategy: {} } }));
+  assert.deepEqual(world.object.spec, { strategy: {} });
+});
+
 test('a field has the value of whoever applied it last', () => {
   fc.assert(
     fc.property(aConfiguration, aConfiguration, (other, mine) => {

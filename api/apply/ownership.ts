@@ -3,7 +3,7 @@
  * else, which for an apply is a conflict unless it is forced. The pipeline calls these with the object before and after; they decide, nothing more.
  * Source: sigs.k8s.io/structured-merge-diff, merge/update.go; k8s.io/apimachinery, pkg/util/managedfields/internal.
  */
-import type { JsonObject } from '../meta/json.ts';
+import { type JsonObject, jsonEquals } from '../meta/json.ts';
 import { type Comparison, changedFields, compareFields } from './compare.ts';
 import type { Conflict } from './conflict.ts';
 import { difference, emptyFieldSet, type FieldSet, fieldSetEquals, intersection, isEmptyFieldSet, pathsOf, union } from './field-set.ts';
@@ -66,7 +66,9 @@ export function applyConfiguration(apply: Apply): Applied {
   const lost = comparison === undefined ? emptyFieldSet : union(changedFields(comparison), comparison.removed);
   const rest = withoutFields(others, lost);
   const mine = { ...by, fields: own, time };
-  return { outcome: 'merged', object: comparison === undefined ? live : object, managers: isEmptyFieldSet(own) ? rest : [...rest, mine] };
+  // An empty struct that is new has no field to own: nothing to compare, and yet a change.
+  const isUnchanged = comparison === undefined && jsonEquals(live, object);
+  return { outcome: 'merged', object: isUnchanged ? live : object, managers: isEmptyFieldSet(own) ? rest : [...rest, mine] };
 }
 
 /** What its manager applied last time, does not apply now, and nobody else lays claim to. */

@@ -33,13 +33,20 @@ export class ApiError extends Error {
   readonly reason: StatusReason;
   readonly code: number;
   readonly details: StatusDetails | undefined;
+  /** The whole answer, where somebody else has worded it: a webhook may refuse for reasons that are not in the list. */
+  readonly status: Status | undefined;
 
-  constructor(reason: StatusReason, message: string, options: { details?: StatusDetails; code?: number; cause?: unknown } = {}) {
+  constructor(
+    reason: StatusReason,
+    message: string,
+    options: { details?: StatusDetails; code?: number; status?: Status; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'ApiError';
     this.reason = reason;
     this.code = options.code ?? statusCodes[reason];
     this.details = options.details;
+    this.status = options.status;
   }
 }
 
@@ -49,6 +56,7 @@ export function isReason(error: unknown, ...reasons: readonly StatusReason[]): e
 
 /** The body that answers a failed request. */
 export function toStatus(error: ApiError): Status {
+  if (error.status !== undefined) return error.status;
   return {
     kind: 'Status',
     apiVersion: 'v1',

@@ -7,7 +7,7 @@ import { ruleMatches } from '#api/admissionregistration/v1/resource-rules.ts';
 import { namespaces } from '#api/generated/resources.ts';
 import type { MatchResources, NamedRuleWithOperations } from '#api/generated/types.ts';
 import { compileLabelSelector, type LabelMatcher, type Labels } from '#api/meta/label-selector.ts';
-import { type ApiObject, apiVersionOf } from '#api/meta/resource-type.ts';
+import type { ApiObject } from '#api/meta/resource-type.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import { storagePrefix } from '../storage-key.ts';
@@ -42,14 +42,6 @@ export function compileMatch(match: MatchResources): CompiledMatch {
       return (await isInMatchingNamespace(write, matchesNamespace, deps)) ? found : undefined;
     },
   };
-}
-
-/** The object of a write in another version of its kind. */
-export function inVersion(object: ApiObject, from: Definition, to: Definition): ApiObject {
-  if (from === to) return object;
-  if (to.custom !== undefined) return { ...object, apiVersion: apiVersionOf(to.type) };
-  const stored = from.storedAs?.toStored(object) ?? object;
-  return to.storedAs?.fromStored(stored) ?? stored;
 }
 
 /** Undefined for a selector that everything matches. */

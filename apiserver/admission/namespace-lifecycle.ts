@@ -45,7 +45,7 @@ async function throwIfClosed({ info, definition, object }: AdmissionRequest, dep
   if (found === undefined) throw notFound(namespaces, info.namespace);
   if (parseStored(found.bytes).metadata.deletionTimestamp === undefined) return;
   const why = `unable to create new content in namespace ${info.namespace} because it is being terminated`;
-  const refusal = forbidden(definition.type, object.metadata.name, why);
+  const refusal = forbidden(definition.type, object.metadata.name ?? info.name, why);
   const cause = { reason: 'NamespaceTerminating', message: `namespace ${info.namespace} is being terminated`, field: 'metadata.namespace' };
   throw new ApiError('Forbidden', refusal.message, { details: { ...refusal.details, causes: [cause] } });
 }

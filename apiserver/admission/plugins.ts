@@ -1,4 +1,4 @@
-/** The admission plugins, in the order in which they are asked. */
+/** The admission plugins, in the order in which they are asked. Policies and then webhooks come last: they see what the others have made of an object. */
 
 import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
@@ -8,6 +8,7 @@ import type { ResourceRegistry } from '../resource-registry.ts';
 import type { LiveObjects } from '../service-accounts/live-objects.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { WatchCache } from '../storage/watch-cache.ts';
+import type { WebhookClient } from '../webhooks/call-webhook.ts';
 import type { AdmissionPlugin } from './admission.ts';
 import { certificateRequests } from './certificate-requests.ts';
 import { defaultTolerations } from './default-tolerations.ts';
@@ -21,6 +22,8 @@ import { priority } from './priority.ts';
 import { serviceAccount } from './service-account.ts';
 import { serviceTypeChange } from './service-type-change.ts';
 import { taintNewNodes } from './taint-new-nodes.ts';
+import { mutatingWebhooks } from './webhooks/mutating-webhooks.ts';
+import { validatingWebhooks } from './webhooks/validating-webhooks.ts';
 
 export interface AdmissionDeps {
   readonly storage: Storage;
@@ -28,13 +31,26 @@ export interface AdmissionDeps {
   readonly objects: LiveObjects;
   readonly clock: Clock;
   readonly random: Random;
-  readonly authorizer: Pick<RbacAuthorizer, 'policy'>;
-  readonly resources: ResourceRegistry;
-  readonly policies: PolicySet;
   readonly log: Logger;
+  readonly resources: ResourceRegistry;
+  readonly webhooks: WebhookClient;
+  readonly authorizer: Pick<RbacAuthorizer, 'policy'>;
+  readonly policies: PolicySet;
 }
 
 export function admissionPlugins(deps: AdmissionDeps): readonly AdmissionPlugin[] {
+  return [
+    ...ownPlugins(deps),
+    paramAccess(deps),
+    mutatingPolicies(deps),
+    mutatingWebhooks(deps),
+    validatingPolicies(deps),
+    validatingWebhooks(deps),
+  ];
+}
+
+/** Those that ask nobody outside: for what the server writes while it starts, when a webhook may need it to be there. */
+export function ownPlugins(deps: AdmissionDeps): readonly AdmissionPlugin[] {
   return [
     namespaceLifecycle(deps),
     serviceAccount(deps),
@@ -44,8 +60,5 @@ export function admissionPlugins(deps: AdmissionDeps): readonly AdmissionPlugin[
     serviceTypeChange,
     certificateRequests(deps),
     noEscalation(deps),
-    paramAccess(deps),
-    mutatingPolicies(deps),
-    validatingPolicies(deps),
   ];
 }

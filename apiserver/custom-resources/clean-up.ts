@@ -10,6 +10,7 @@ import { type ConditionLike, withCondition } from '#api/meta/condition.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { isReason } from '#api/meta/status.ts';
 import { formatTime } from '#component/clock.ts';
+import { admitEverything } from '../admission/admission.ts';
 import { isOfType } from '../encoding/json-value.ts';
 import { deleteOne } from '../pipeline/delete.ts';
 import { isDeletable } from '../pipeline/deletion.ts';
@@ -76,7 +77,7 @@ async function empty(definition: CustomResourceDefinition, deps: PipelineDeps, s
     reason: 'InstanceDeletionInProgress',
     message: 'CustomResource deletion is in progress',
   });
-  const resource = defineCustomResource(definition, version, { schemaRevision: 0n, gone: signal });
+  const resource = defineCustomResource(definition, version, { ...deps, schemaRevision: 0n, gone: signal });
   const prefix = storagePrefix(resource.type);
   await deps.cache.waitUntilCurrent(signal);
   for (;;) {
@@ -101,7 +102,10 @@ async function deleteAll(resource: ResourceDefinition<ApiObject>, prefix: string
     for (const { namespace, name } of waiting) {
       signal.throwIfAborted();
       try {
-        await deleteOne(deletionRequest(resource, namespace, name, signal), deps, wish, { namespace, name });
+        await deleteOne(deletionRequest(resource, namespace, name, signal), { ...deps, admission: admitEverything }, wish, {
+          namespace,
+          name,
+        });
       } catch (error) {
         // Somebody else was faster, which is what we wanted.
         if (!isReason(error, 'NotFound')) throw error;

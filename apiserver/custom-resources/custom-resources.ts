@@ -38,7 +38,7 @@ interface Planned {
 export function createCustomResources(deps: PipelineDeps): CustomResources {
   const { cache, resources, clock, log } = deps;
   const prefix = storagePrefix(customresourcedefinitions);
-  const served = createServedVersions();
+  const served = createServedVersions({ webhooks: deps.webhooks, random: deps.random });
   const cleanup = createCleanup(deps);
   let isRegistered = false;
 

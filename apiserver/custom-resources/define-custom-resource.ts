@@ -17,11 +17,13 @@ import { validateRules } from '#api/structural-schema/validate-rules.ts';
 import { validateValue } from '#api/structural-schema/validate-value.ts';
 import { defineResource } from '../resources/define-resource.ts';
 import type { CustomParts, ResourceDefinition, ScalePaths } from '../resources/resource-definition.ts';
+import { type ConverterDeps, converterOf } from './conversion-webhook.ts';
+import { createConvertedForm } from './converted-form.ts';
 import { customColumns } from './custom-columns.ts';
 import { decodeCustomObject, decodeCustomPart } from './decode-custom-object.ts';
-import { createStoredForm } from './stored-form.ts';
+import { createStoredForm, type StorageVersion, type StoredForm } from './stored-form.ts';
 
-export interface CustomResourceOptions {
+export interface CustomResourceOptions extends ConverterDeps {
   /** Objects stored at or before this revision may have been stored under another schema. */
   readonly schemaRevision: bigint;
   /** Aborted when the version is no longer served. */
@@ -50,6 +52,7 @@ export function defineCustomResource(
     shortNames: names.shortNames ?? [],
     categories: names.categories ?? [],
     columns: customColumns(version.additionalPrinterColumns ?? []),
+    statusMetadata: [],
     applyDefaults: (object) => withParts(object, applySchemaDefaults(schema, jsonOf(object))),
     validate: (object) => [...metadataProblems(object, type), ...schemaProblems(schema, jsonOf(object), undefined)],
     countedPart: (object) => countedPartOf(object, hasStatus),
@@ -62,7 +65,7 @@ export function defineCustomResource(
     decode: (value) => decodeCustomObject(schema, type, value),
     decodePart: (value) => decodeCustomPart(schema, type, value),
     validateChange: (object, previous) => [...metadataProblems(object, type), ...schemaProblems(schema, jsonOf(object), jsonOf(previous))],
-    ...createStoredForm(apiVersionOf(type), storageOf(definition), options.schemaRevision),
+    ...formOf(definition, apiVersionOf(type), options),
     scale: scalePathsOf(version),
     deprecationWarning: deprecationOf(version, type),
     isTerminating,
@@ -92,14 +95,17 @@ function typeOf(
   });
 }
 
+function formOf(definition: CustomResourceDefinition, apiVersion: string, options: CustomResourceOptions): StoredForm {
+  const storage = storageOf(definition, options.schemaRevision);
+  const converter = converterOf(definition, options);
+  return converter === undefined ? createStoredForm(apiVersion, storage) : createConvertedForm(apiVersion, storage, converter);
+}
+
 /** Which version is stored, and the schemas that stored objects may have been written under. */
-function storageOf({ spec }: CustomResourceDefinition): {
-  readonly apiVersion: string;
-  readonly schemas: ReadonlyMap<string, Schema>;
-} {
+function storageOf({ spec }: CustomResourceDefinition, schemaRevision: bigint): StorageVersion {
   const storage = spec.versions.find((version) => version.storage);
   const schemas = spec.versions.map((version) => [`${spec.group}/${version.name}`, parseSchema(schemaOf(version) ?? ANYTHING)] as const);
-  return { apiVersion: `${spec.group}/${storage?.name ?? ''}`, schemas: new Map(schemas) };
+  return { apiVersion: `${spec.group}/${storage?.name ?? ''}`, schemas: new Map(schemas), schemaRevision };
 }
 
 function metadataProblems({ metadata }: ApiObject, { isNamespaced }: ResourceType<ApiObject>) {

@@ -8,6 +8,7 @@ import { jsonEquals } from '#api/meta/json.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { compareVersions } from '#api/meta/version-priority.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
+import type { ConverterDeps } from './conversion-webhook.ts';
 import { defineCustomResource } from './define-custom-resource.ts';
 
 interface Known {
@@ -26,7 +27,7 @@ export interface ServedVersions {
   ): readonly ResourceDefinition<ApiObject>[];
 }
 
-export function createServedVersions(): ServedVersions {
+export function createServedVersions(deps: ConverterDeps): ServedVersions {
   /** By uid: a definition that is deleted and made again is another one. */
   let known: ReadonlyMap<string, Known> = new Map();
   return {
@@ -36,7 +37,7 @@ export function createServedVersions(): ServedVersions {
           .filter(({ definition }) => isConditionTrue(definition.status?.conditions, 'Established'))
           .map(({ definition, revision }) => [
             definition.metadata.uid ?? '',
-            next(known.get(definition.metadata.uid ?? ''), definition, revision),
+            next(known.get(definition.metadata.uid ?? ''), definition, revision, deps),
           ]),
       );
       for (const [uid, { lifetimes }] of known) end(lifetimes, current.get(uid)?.lifetimes);
@@ -46,7 +47,7 @@ export function createServedVersions(): ServedVersions {
   };
 }
 
-function next(before: Known | undefined, definition: CustomResourceDefinition, revision: bigint): Known {
+function next(before: Known | undefined, definition: CustomResourceDefinition, revision: bigint, deps: ConverterDeps): Known {
   if (before !== undefined && isServedAlike(before.definition, definition)) return before;
   const hasSchemas = before !== undefined && jsonEquals(schemasOf(before.definition), schemasOf(definition));
   const schemaRevision = hasSchemas ? before.schemaRevision : revision;
@@ -56,7 +57,7 @@ function next(before: Known | undefined, definition: CustomResourceDefinition, r
   const lifetimes = new Map(versions.map(({ name }) => [name, before?.lifetimes.get(name) ?? new AbortController()]));
   const values = versions.map((version) => {
     const gone = lifetimes.get(version.name)?.signal ?? AbortSignal.abort();
-    return defineCustomResource(definition, version, { schemaRevision, gone });
+    return defineCustomResource(definition, version, { ...deps, schemaRevision, gone });
   });
   return { definition, schemaRevision, values, lifetimes };
 }

@@ -1,10 +1,13 @@
 /**
  * What there is to be asked for: groups, versions, resources, their verbs and short names. Plain (one document per group version) and aggregated (all in one,
- * which current clients prefer). Made from the resources there are, and anew when those have changed. Source: k8s.io/apiserver, pkg/endpoints/discovery.
+ * which current clients prefer). Made from the resources there are and what aggregated servers say of theirs, and anew when either has changed.
+ * Source: k8s.io/apiserver, pkg/endpoints/discovery, and k8s.io/kube-aggregator, pkg/apiserver/handler_{apis,discovery}.go.
  */
+import { inOrder, type Prioritized, priorityOf } from '#api/apiregistration/v1/priorities.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { apiVersionOf } from '#api/meta/resource-type.ts';
-import { compareVersions } from '#api/meta/version-priority.ts';
+import type { KnownServer } from '../aggregation/server-checks.ts';
+import { aggregatedResources } from '../aggregation/server-documents.ts';
 import { isServed, verbsOfSubresource } from '../pipeline/dispatch.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
@@ -17,10 +20,11 @@ export interface DiscoveryDocuments {
   paths(): readonly string[];
 }
 
-interface GroupVersion {
-  readonly group: string;
-  readonly version: string;
-  readonly definitions: readonly ResourceDefinition<ApiObject>[];
+interface GroupVersion extends Prioritized {
+  readonly freshness: 'Current' | 'Stale';
+  /** As an APIResourceList has them; undefined for a version that another server is asked for. */
+  plainResources?(): readonly object[];
+  aggregatedResources(): readonly object[];
 }
 
 /** How aggregated documents are asked for and named. */
@@ -30,15 +34,24 @@ const FIXED_PATHS = [CONFIGURATION_PATH, KEYS_PATH, '/healthz', '/livez', '/metr
 
 interface Documents {
   readonly definitions: readonly ResourceDefinition<ApiObject>[];
+  readonly known: readonly KnownServer[];
   readonly plain: ReadonlyMap<string, string>;
   readonly aggregated: ReadonlyMap<string, string>;
 }
 
-/** `serverAddress` is where clients in the cluster's own network find the server. */
-export function createDiscovery(resources: Pick<ResourceRegistry, 'all'>, serverAddress: string): DiscoveryDocuments {
-  let documents = documentsOf(resources.all(), serverAddress);
+export interface DiscoverySources {
+  readonly resources: Pick<ResourceRegistry, 'all'>;
+  /** Aggregated servers; another array whenever anything has changed. */
+  known(): readonly KnownServer[];
+  /** Where clients in the cluster's own network find this server. */
+  readonly serverAddress: string;
+}
+
+export function createDiscovery({ resources, known, serverAddress }: DiscoverySources): DiscoveryDocuments {
+  let documents = documentsOf(resources.all(), known(), serverAddress);
   const current = () => {
-    if (documents.definitions !== resources.all()) documents = documentsOf(resources.all(), serverAddress);
+    const isCurrent = documents.definitions === resources.all() && documents.known === known();
+    if (!isCurrent) documents = documentsOf(resources.all(), known(), serverAddress);
     return documents;
   };
   return {
@@ -50,12 +63,16 @@ export function createDiscovery(resources: Pick<ResourceRegistry, 'all'>, server
       const body = plain.get(trimmed);
       return body === undefined ? undefined : { contentType: 'application/json', body };
     },
-    paths: () => [...current().plain.keys(), ...FIXED_PATHS].sort(),
+    paths: () => [...current().plain.keys(), ...current().known.map((server) => `/apis/${remoteName(server)}`), ...FIXED_PATHS].sort(),
   };
 }
 
-function documentsOf(definitions: readonly ResourceDefinition<ApiObject>[], serverAddress: string): Documents {
-  const groupVersions = groupVersionsOf(definitions);
+function documentsOf(
+  definitions: readonly ResourceDefinition<ApiObject>[],
+  known: readonly KnownServer[],
+  serverAddress: string,
+): Documents {
+  const groupVersions = groupVersionsOf(definitions, known);
   const groups = [...new Set(groupVersions.map(({ group }) => group))];
   const plain = new Map<string, string>();
   const put = (path: string, document: object) => plain.set(path, JSON.stringify(document));
@@ -63,12 +80,15 @@ function documentsOf(definitions: readonly ResourceDefinition<ApiObject>[], serv
   const named = groups.filter((group) => group !== '');
   put('/apis', { kind: 'APIGroupList', apiVersion: 'v1', groups: named.map((group) => apiGroup(group, groupVersions)) });
   for (const group of named) put(`/apis/${group}`, { kind: 'APIGroup', apiVersion: 'v1', ...apiGroup(group, groupVersions) });
-  for (const groupVersion of groupVersions) put(pathOf(groupVersion), resourceList(groupVersion));
+  for (const groupVersion of groupVersions) {
+    const list = resourceList(groupVersion);
+    if (list !== undefined) put(pathOf(groupVersion), list);
+  }
   const aggregated = new Map([
     ['/api', JSON.stringify(aggregatedList([''], groupVersions))],
     ['/apis', JSON.stringify(aggregatedList(named, groupVersions))],
   ]);
-  return { definitions, plain, aggregated };
+  return { definitions, known, plain, aggregated };
 }
 
 function wantsAggregated(accept = ''): boolean {
@@ -80,12 +100,42 @@ function wantsAggregated(accept = ''): boolean {
   return wanted >= 0 && (plain < 0 || wanted < plain);
 }
 
-function groupVersionsOf(definitions: readonly ResourceDefinition<ApiObject>[]): readonly GroupVersion[] {
+/** In the order in which clients are to prefer them. */
+function groupVersionsOf(definitions: readonly ResourceDefinition<ApiObject>[], known: readonly KnownServer[]): readonly GroupVersion[] {
+  const remote = new Map(known.map((server) => [remoteName(server), remoteVersion(server)]));
   const byVersion = Map.groupBy(definitions, ({ type }) => apiVersionOf(type));
-  return [...byVersion.values()].flatMap((members) => {
-    const [first] = members;
-    return first === undefined ? [] : [{ group: first.type.group, version: first.type.version, definitions: members }];
-  });
+  const local = [...byVersion].filter(([name]) => !remote.has(name)).flatMap(([, members]) => localVersion(members) ?? []);
+  return inOrder([...local, ...remote.values()]);
+}
+
+function localVersion(members: readonly ResourceDefinition<ApiObject>[]): GroupVersion | undefined {
+  const [first] = members;
+  if (first === undefined) return undefined;
+  const { group, version } = first.type;
+  return {
+    group,
+    version,
+    priority: priorityOf(group, version, { isCustom: members.every(({ custom }) => custom !== undefined) }),
+    freshness: 'Current',
+    plainResources: () => members.flatMap(apiResources),
+    aggregatedResources: () => members.map((definition) => aggregatedResource(definition, { group, version })),
+  };
+}
+
+function remoteName({ server }: KnownServer): string {
+  const { group = '', version = '' } = server.apiService.spec;
+  return `${group}/${version}`;
+}
+
+function remoteVersion({ server, documents, isCurrent }: KnownServer): GroupVersion {
+  const { group = '', version = '', groupPriorityMinimum, versionPriority } = server.apiService.spec;
+  return {
+    group,
+    version,
+    priority: { group: groupPriorityMinimum, version: versionPriority },
+    freshness: isCurrent ? 'Current' : 'Stale',
+    aggregatedResources: () => aggregatedResources(documents?.resources ?? [], { group, version }),
+  };
 }
 
 function pathOf({ group, version }: { readonly group: string; readonly version: string }): string {
@@ -94,7 +144,7 @@ function pathOf({ group, version }: { readonly group: string; readonly version: 
 
 /** The preferred version first. */
 function versionsOf(group: string, all: readonly GroupVersion[]): readonly GroupVersion[] {
-  return all.filter((one) => one.group === group).sort((left, right) => compareVersions(left.version, right.version));
+  return all.filter((one) => one.group === group);
 }
 
 function apiGroup(group: string, all: readonly GroupVersion[]): object {
@@ -102,9 +152,9 @@ function apiGroup(group: string, all: readonly GroupVersion[]): object {
   return { name: group, versions, preferredVersion: versions[0] };
 }
 
-function resourceList({ group, version, definitions }: GroupVersion): object {
+function resourceList({ group, version, plainResources }: GroupVersion): object | undefined {
   const groupVersion = group === '' ? version : `${group}/${version}`;
-  return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion, resources: definitions.flatMap(apiResources) };
+  return plainResources && { kind: 'APIResourceList', apiVersion: 'v1', groupVersion, resources: plainResources() };
 }
 
 /** Of a kind whose definition is being deleted nothing is announced that would keep it; finalizers can still be taken away. */
@@ -149,10 +199,10 @@ function foreignGroup(kind: string): object {
 function aggregatedList(groups: readonly string[], all: readonly GroupVersion[]): object {
   const items = groups.map((group) => ({
     metadata: { name: group, creationTimestamp: null },
-    versions: versionsOf(group, all).map(({ version, definitions }) => ({
-      version,
-      resources: definitions.map((definition) => aggregatedResource(definition, { group, version })),
-      freshness: 'Current',
+    versions: versionsOf(group, all).map((one) => ({
+      version: one.version,
+      resources: one.aggregatedResources(),
+      freshness: one.freshness,
     })),
   }));
   return { kind: 'APIGroupDiscoveryList', apiVersion: 'apidiscovery.k8s.io/v2', metadata: {}, items };

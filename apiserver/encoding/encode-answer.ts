@@ -34,7 +34,7 @@ const LIST_END = Buffer.from(']}');
 const TURN_BYTES_MAX = 256 * 1024;
 
 export async function encodeAnswer(
-  answer: Exclude<Answer, { type: 'stream' | 'connection' }>,
+  answer: Exclude<Answer, { type: 'stream' | 'connection' | 'forward' }>,
   options: EncodeOptions,
 ): Promise<EncodedAnswer> {
   const { form } = options;

@@ -1,7 +1,7 @@
 /**
  * Stored bytes as a version of a kind serves them. Nearly always these are the same; a version that is not the stored one is made of it here, once per object, and
  * turned back into it before it is written; objects of a custom resource may have been stored before its schema was what it is. Whoever shows or changes
- * stored objects asks here.
+ * stored objects asks here. Of custom resources that a webhook converts, it asks for the conversion first.
  */
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
@@ -36,9 +36,32 @@ export function servedObject(definition: ResourceDefinition<ApiObject>, object: 
   return served;
 }
 
+/** Waits until all of these can be shown: a webhook may have to be asked, which is done for many at once. Nearly always there is nothing to do. */
+export async function prepareServed({ custom }: ResourceDefinition<ApiObject>, stored: readonly Buffer[]): Promise<void> {
+  await custom?.convertAhead?.(stored);
+}
+
+/** One object, converted by whoever has to. */
+export async function servedBytesOf(definition: ResourceDefinition<ApiObject>, bytes: Buffer): Promise<Buffer> {
+  await definition.custom?.convertAhead?.([bytes]);
+  return servedBytes(definition, bytes);
+}
+
 /** The object as it is stored. */
-export function storedObject({ custom, storedAs }: ResourceDefinition<ApiObject>, object: ApiObject): ApiObject {
+export async function storedObject({ custom, storedAs }: ResourceDefinition<ApiObject>, object: ApiObject): Promise<ApiObject> {
   return (custom ?? storedAs)?.toStored(object) ?? object;
+}
+
+/** An object of one version of a kind in another. */
+export async function convertObject(
+  from: ResourceDefinition<ApiObject>,
+  to: ResourceDefinition<ApiObject>,
+  object: ApiObject,
+): Promise<ApiObject> {
+  if (from === to) return object;
+  if (to.custom !== undefined) return to.custom.fromVersion(object);
+  const stored = from.storedAs?.toStored(object) ?? object;
+  return to.storedAs?.fromStored(stored) ?? stored;
 }
 
 /** Whether stored bytes may differ from what is served. */

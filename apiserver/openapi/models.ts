@@ -116,8 +116,13 @@ interface Maker {
   ref(schemaName: string): { readonly $ref: string };
 }
 
+/** Whose untyped members are not objects: they may be lists, booleans, anything. */
+const MODEL_OF_ANYTHING = 'JSONSchemaProps';
+
 function modelOf(schemaName: string, maker: Maker): object {
-  const fields = Object.entries(schemas[schemaName] ?? {});
+  const fields = Object.entries(schemas[schemaName] ?? {}).map(([name, format]): [string, string] =>
+    schemaName === MODEL_OF_ANYTHING ? [name, format.replace(/any$/, 'any-value')] : [name, format],
+  );
   const required = fields.filter(([, format]) => format.endsWith('!')).map(([name]) => name);
   const properties = fields.map(([name, format]) => [name, { ...typeOf(format.replace('!', ''), maker), ...patchHints(schemaName, name) }]);
   return { type: 'object', properties: Object.fromEntries(properties), ...(required.length === 0 ? {} : { required }) };
@@ -146,7 +151,9 @@ const scalars: Readonly<Record<string, Readonly<Record<Dialect, object>>>> = {
     v2: { type: 'string', format: 'int-or-string' },
     v3: { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] },
   },
-  any: { v2: { type: 'object' }, v3: {} },
+  any: same({ type: 'object' }),
+  // Not an empty schema: kubectl's templates take that for none at all.
+  'any-value': same({ description: 'Any JSON value.' }),
 };
 
 /** Unions: when a patch sets another member, those it does not name are dropped. */

@@ -4,19 +4,23 @@
  * Source: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-interface-definition.
  */
 import { createHash } from 'node:crypto';
-import type { JsonObject } from '#api/meta/json.ts';
+import { discoveryPath } from '#api/apiregistration/v1/availability.ts';
+import { isJsonObject, type Json, type JsonObject } from '#api/meta/json.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { apiVersionOf } from '#api/meta/resource-type.ts';
 import { ApiError } from '#api/meta/status.ts';
+import type { KnownServer } from '../aggregation/server-checks.ts';
 import type { EncodedAnswer } from '../encoding/encode-answer.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import { versionInfo } from '../version.ts';
+import { encodeOpenApiV2, OPENAPI_V2_PROTOBUF } from './encode-v2.ts';
+import { withServers } from './merge-servers.ts';
 import { createModels, type Models } from './models.ts';
 import { pathsOf } from './paths.ts';
 
 export interface OpenApiDocuments {
-  /** Throws NotAcceptable for clients that accept protobuf and nothing else. */
+  /** In JSON, or in gnostic's protobuf for those who ask for it. Throws NotAcceptable for clients that accept neither. */
   v2(accept: string | undefined): EncodedAnswer;
   /** Where the documents of each group version are. */
   index(): object;
@@ -25,29 +29,36 @@ export interface OpenApiDocuments {
 }
 
 interface State {
+  readonly known: readonly KnownServer[];
   readonly definitions: readonly ResourceDefinition<ApiObject>[];
   readonly byPath: ReadonlyMap<string, readonly ResourceDefinition<ApiObject>[]>;
   readonly documents: Map<string, object>;
-  whole: Buffer | undefined;
+  /** The v2 document, by content type. */
+  readonly whole: Map<string, Buffer>;
 }
 
-export function createOpenApi(resources: Pick<ResourceRegistry, 'all'>): OpenApiDocuments {
-  let state = stateOf(resources.all(), undefined);
+/** `known` gives the aggregated servers, in another array whenever anything has changed. */
+export function createOpenApi(resources: Pick<ResourceRegistry, 'all'>, known: () => readonly KnownServer[]): OpenApiDocuments {
+  let state = stateOf(resources.all(), known(), undefined);
   const current = () => {
-    if (state.definitions !== resources.all()) state = stateOf(resources.all(), state);
+    if (state.definitions !== resources.all() || state.known !== known()) state = stateOf(resources.all(), known(), state);
     return state;
   };
   return {
     v2: (accept) => {
-      throwUnlessJson(accept);
-      const now = current();
-      now.whole ??= Buffer.from(JSON.stringify(documentV2(now.definitions)));
-      return { statusCode: 200, contentType: 'application/json', pieces: [now.whole] };
+      const contentType = contentTypeOfV2(accept);
+      const { definitions, known, whole } = current();
+      const bytes = whole.get(contentType) ?? encodeV2(withServers(documentV2(definitions), known), contentType);
+      whole.set(contentType, bytes);
+      return { statusCode: 200, contentType, pieces: [bytes] };
     },
     index: () => ({
-      paths: Object.fromEntries(
-        [...current().byPath].map(([path, members]) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hashOf(members)}` }]),
-      ),
+      paths: Object.fromEntries([
+        ...[...current().byPath].map(
+          ([path, members]) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hashOf(members)}` }] as const,
+        ),
+        ...current().known.flatMap(documentOfServer),
+      ]),
     }),
     v3: (fullPath) => {
       const { byPath, documents } = current();
@@ -61,24 +72,44 @@ export function createOpenApi(resources: Pick<ResourceRegistry, 'all'>): OpenApi
   };
 }
 
+/** A document that the server itself is asked for. */
+function documentOfServer({ server, documents }: KnownServer): readonly (readonly [string, object])[] {
+  const url = documents?.openApiV3;
+  return url === undefined ? [] : [[discoveryPath(server.apiService).slice(1), { serverRelativeURL: url }]];
+}
+
 /** Documents whose kinds are the same stay. */
-function stateOf(definitions: readonly ResourceDefinition<ApiObject>[], before: State | undefined): State {
+function stateOf(definitions: readonly ResourceDefinition<ApiObject>[], known: readonly KnownServer[], before: State | undefined): State {
   const byPath = Map.groupBy(definitions, ({ type }) => (type.group === '' ? `api/${type.version}` : `apis/${type.group}/${type.version}`));
   const isSame = (path: string) => {
     const [now, then] = [byPath.get(path) ?? [], before?.byPath.get(path) ?? []];
     return now.length === then.length && now.every((definition, index) => definition === then[index]);
   };
   const kept = [...(before?.documents ?? [])].filter(([path]) => isSame(path));
-  return { definitions, byPath, documents: new Map(kept), whole: undefined };
+  return { definitions, known, byPath, documents: new Map(kept), whole: new Map() };
 }
 
-/** Older clients know this document as protobuf only, which we do not have; current ones read the v3 documents. */
-function throwUnlessJson(accept = ''): void {
-  if (accept === '' || accept.includes('*/*') || accept.includes('application/json')) return;
-  throw new ApiError('NotAcceptable', 'only the following media types are accepted: application/json');
+const JSON_TYPE = 'application/json';
+const PROTOBUF_NAMES = ['application/com.github.proto-openapi.spec.v2@v1.0+protobuf', OPENAPI_V2_PROTOBUF];
+
+/** The first that we have of what the client accepts; weights do not occur. */
+function contentTypeOfV2(accept = ''): string {
+  const accepted = accept === '' ? ['*/*'] : accept.split(',').map((range) => (range.split(';')[0] ?? '').trim());
+  for (const range of accepted) {
+    if (PROTOBUF_NAMES.includes(range)) return OPENAPI_V2_PROTOBUF;
+    if (range === '*/*' || range === 'application/*' || range === JSON_TYPE) return JSON_TYPE;
+  }
+  throw new ApiError('NotAcceptable', `only the following media types are accepted: ${[JSON_TYPE, PROTOBUF_NAMES[0]].join(', ')}`);
 }
 
-function documentV2(definitions: readonly ResourceDefinition<ApiObject>[]): object {
+function encodeV2(document: object, contentType: string): Buffer {
+  const text = JSON.stringify(document);
+  if (contentType === JSON_TYPE) return Buffer.from(text);
+  const parsed: Json = JSON.parse(text);
+  return isJsonObject(parsed) ? encodeOpenApiV2(parsed) : Buffer.alloc(0);
+}
+
+function documentV2(definitions: readonly ResourceDefinition<ApiObject>[]) {
   const models = createModels(definitions, '#/definitions/', 'v2');
   return {
     swagger: '2.0',

@@ -4,12 +4,15 @@
  */
 import type { Status } from '#api/generated/types.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
-import { servedBytes } from '../encoding/served-bytes.ts';
+import { servedBytesOf } from '../encoding/served-bytes.ts';
+import type { ForwardTarget } from '../forwarding/forward-target.ts';
 import type { KubeletTarget } from '../kubelet-client.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 
 /** Where a stream's bytes go. */
 export interface ByteSink {
+  /** Every write is a message of its own: nothing may be put together or cut. */
+  readonly isOfMessages: boolean;
   /** False when the client cannot keep up: wait for `drained` before writing more. */
   write(chunk: Buffer): boolean;
   /** Resolves when there is room again or the signal is aborted. */
@@ -22,8 +25,15 @@ export interface ConnectionAnswer {
   readonly target: KubeletTarget;
 }
 
+/** The request goes on to another server, with the part of its path that is behind `proxy`. */
+export interface ForwardAnswer {
+  readonly type: 'forward';
+  readonly target: Omit<ForwardTarget, 'path'>;
+}
+
 export type Answer =
   | ConnectionAnswer
+  | ForwardAnswer
   /** One stored object. */
   | {
       readonly type: 'object';
@@ -48,8 +58,13 @@ export interface ListPage {
   readonly remainingItemCount: number | undefined;
 }
 
-export function objectAnswer(definition: ResourceDefinition<ApiObject>, bytes: Buffer, statusCode: 200 | 201 | 202 = 200): Answer {
-  return { type: 'object', statusCode, definition, bytes: servedBytes(definition, bytes) };
+/** Takes the object as it is stored. */
+export async function objectAnswer(
+  definition: ResourceDefinition<ApiObject>,
+  bytes: Buffer,
+  statusCode: 200 | 201 | 202 = 200,
+): Promise<Answer> {
+  return { type: 'object', statusCode, definition, bytes: await servedBytesOf(definition, bytes) };
 }
 
 export function statusAnswer(status: Status): Answer {

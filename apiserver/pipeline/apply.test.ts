@@ -215,6 +215,19 @@ describe('an apply', () => {
     assert.deepEqual([withdrawn.at('status.replicas'), whoWrote(withdrawn)], [undefined, ['me Apply', 'reporter Apply status']]);
   });
 
+  test('to the status carries annotations along, without a new generation', async () => {
+    const path = `${DEPLOYMENTS}/annotated`;
+    await apply(path, aDeployment('annotated'));
+    const metadata = { name: 'annotated', annotations: { seen: 'yes' } };
+    const status = { apiVersion: 'apps/v1', kind: 'Deployment', metadata, status: { replicas: 4 } };
+    const applied = await apply(`${path}/status`, status, 'reporter');
+    assert.deepEqual([applied.at('metadata.annotations'), applied.at('metadata.generation')], [{ seen: 'yes' }, 1]);
+    const owned = { 'f:metadata': { 'f:annotations': { 'f:seen': {} } }, 'f:status': { 'f:replicas': {} } };
+    assert.deepEqual(fieldsBy(applied, 'reporter'), owned);
+    const patched = await patch(`${path}/status`, { metadata: { annotations: { seen: null } } });
+    assert.deepEqual([patched.at('metadata.annotations'), patched.at('metadata.generation')], [undefined, 1]);
+  });
+
   test('to the scale owns the number of replicas', async () => {
     const path = `${DEPLOYMENTS}/scaled-by-apply`;
     await apply(path, aDeployment('scaled-by-apply'));

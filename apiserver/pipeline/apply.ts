@@ -5,15 +5,16 @@
  */
 import { withLastApplied } from '#api/apply/last-applied.ts';
 import { decodePart } from '#api/decode.ts';
-import { type JsonObject, memberOf } from '#api/meta/json.ts';
+import { isJsonObject, type Json, type JsonObject, memberOf } from '#api/meta/json.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { ApiError, conflict, isReason } from '#api/meta/status.ts';
 import { decodeAs } from '../encoding/decode-body.ts';
 import { throwIfForbidden } from '../request/authorize.ts';
+import { withStatusMetadata } from '../resources/define-resource.ts';
 import type { Answer } from './answer.ts';
 import { type Configuration, mediaTypeOf, readConfiguration } from './apply-configuration.ts';
 import { createDecoded, type OwnersOf } from './create.ts';
-import { applyTo, asJson, mergeTypeFor, ownedPart, withManagedFields } from './field-owners.ts';
+import { applyTo, asJson, mergeTypeFor, ownedPart, statusPart, withManagedFields } from './field-owners.ts';
 import { MODIFIED_MEANWHILE, replaceObject } from './replace-object.ts';
 import type { ApiRequest, PipelineDeps } from './request.ts';
 import { throwIfMisplaced } from './update.ts';
@@ -71,10 +72,17 @@ function appliedTo(
   const object = withLastApplied(merged.object, configuration.given, options.fieldManager);
   const stored = asJson(current);
   const status = memberOf(request.info.subresource === 'status' ? object : stored, 'status');
-  const parts = request.info.subresource === '' ? object : stored;
+  const parts = request.info.subresource === '' ? object : { ...stored, metadata: statusMetadataOf(object, current, request) };
   const wanted = decode(request, { ...parts, ...(status === undefined ? {} : { status }) });
   throwIfMisplaced(wanted, request);
   return withManagedFields(withPreconditions(wanted, configuration), merged.managedFields);
+}
+
+/** The metadata as stored, with what comes with a status. */
+function statusMetadataOf(object: JsonObject, { metadata }: ApiObject, { definition, info }: ApiRequest): Json {
+  const wanted = isJsonObject(object.metadata) ? object.metadata : {};
+  const merged: unknown = info.subresource === 'status' ? withStatusMetadata(metadata, wanted, definition.statusMetadata) : metadata;
+  return isJsonObject(merged) ? merged : {};
 }
 
 async function createApplied(
@@ -100,7 +108,7 @@ async function createApplied(
 /** What of the configuration the request may change at all; the rest is passed over, as upstream does it. */
 function appliedPart({ fields }: Configuration, { definition, info }: ApiRequest): JsonObject {
   const { status, ...rest } = fields;
-  if (info.subresource === 'status') return status === undefined ? {} : { status };
+  if (info.subresource === 'status') return statusPart(status, isJsonObject(rest.metadata) ? rest.metadata : {}, definition);
   return definition.type.subresources.some(({ name }) => name === 'status') ? rest : fields;
 }
 

@@ -6,6 +6,7 @@ import { bindings, pods } from '#api/generated/resources.ts';
 import type { Binding, Pod } from '#api/generated/types.ts';
 import { withCondition } from '#api/meta/condition.ts';
 import { invalidValue, notSupported, required } from '#api/meta/field-path.ts';
+import type { ApiObject } from '#api/meta/resource-type.ts';
 import { ApiError, conflict, type FieldProblem, invalid } from '#api/meta/status.ts';
 import { formatTime } from '#component/clock.ts';
 import { decodeBodyAs } from '../encoding/decode-body.ts';
@@ -18,14 +19,24 @@ import { parseWriteOptions } from './write-options.ts';
 export async function bindPod(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
   const { definition, info, signal } = request;
   const options = parseWriteOptions(request.query, 'CreateOptions');
-  const binding = decodeBodyAs(bindings, request, options.fieldValidation);
+  const decoded = decodeBodyAs(bindings, request, options.fieldValidation);
+  throwIfMismatched(decoded, info.name);
+  const admission = { operation: 'CREATE', ...request, isDryRun: options.isDryRun, bodyType: bindings, previous: undefined } as const;
+  const binding = asBinding(await deps.admission.mutate({ ...admission, object: decoded }));
   throwIfMismatched(binding, info.name);
+  await deps.admission.validate({ ...admission, object: binding });
   await modifyStored({ definition, namespace: info.namespace, name: info.name, isDryRun: options.isDryRun, signal }, deps, (pod) => {
     if (!isOfType(pods, pod)) throw new ApiError('InternalError', `the stored value is a ${pod.kind}, not a Pod`);
     throwIfUnbindable(pod, binding);
     return { action: 'write', object: bound(pod, binding, formatTime(deps.clock.now())) };
   });
   return statusAnswer({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 });
+}
+
+/** Admission changes what a Binding says, not that it is one; this only tells the compiler. */
+function asBinding(object: ApiObject): Binding {
+  if (!isOfType(bindings, object)) throw new ApiError('InternalError', `admission made a ${object.kind} of the Binding`);
+  return object;
 }
 
 function throwIfMismatched({ metadata, target }: Binding, name: string): void {

@@ -46,7 +46,7 @@ export async function createDecoded(
   const admission = { operation: 'CREATE', ...request, isDryRun: options.isDryRun, previous: undefined } as const;
   const owned = withManagedFields(defaulted, ownersOf({ wanted: decoded, defaulted, current: undefined }, request, options, deps));
   const mutated = await deps.admission.mutate({ ...admission, object: owned });
-  const fresh = withFreshMetadata(mutated, deps);
+  const fresh = withFreshMetadata(placeInNamespace(mutated, definition.type.isNamespaced, info.namespace), deps);
 
   for (let attempt = 1; ; attempt++) {
     // Defaults once more: for what admission added, and for kinds that derive something from their name.
@@ -76,7 +76,7 @@ async function storeNew(
   const addresses = deps.serviceAddresses.session(isDryRun);
   try {
     const complete = await addresses.reserve(object, undefined);
-    if (!isDryRun) return await deps.storage.create(key, storedObject(definition, complete));
+    if (!isDryRun) return await deps.storage.create(key, await storedObject(definition, complete));
     if (await deps.storage.get(key)) throw new StorageError('exists', key);
     return { bytes: Buffer.from(JSON.stringify(complete)) };
   } catch (error) {

@@ -39,7 +39,11 @@ export async function deleteOne(
   const { definition, signal } = request;
   const modified = await modifyStored({ definition, namespace, name, isDryRun: wish.isDryRun, signal }, deps, async (current) => {
     throwIfPreconditionFails(definition.type, current, wish);
-    await deps.admission.validate({ operation: 'DELETE', ...request, isDryRun: wish.isDryRun, object: current, previous: current });
+    const target = { ...request, info: { ...request.info, namespace, name } };
+    const { isDryRun } = wish;
+    const admission = { operation: 'DELETE', ...target, isDryRun, deletion: wish, object: current, previous: current } as const;
+    await deps.admission.mutate(admission);
+    await deps.admission.validate(admission);
     return decideDeletion(definition, current, wish, deps.clock.now());
   });
   if (modified.outcome === 'deleted' && !wish.isDryRun) await deps.serviceAddresses.releaseAll(modified.object);

@@ -18,6 +18,7 @@ import { getObject } from './get.ts';
 import { listObjects } from './list.ts';
 import { readLog } from './log.ts';
 import { patchObject } from './patch.ts';
+import { findProxyTarget } from './proxy.ts';
 import type { ApiRequest, PipelineDeps } from './request.ts';
 import { answerReview } from './review.ts';
 import { getScale, patchScale, updateScale } from './scale.ts';
@@ -50,6 +51,15 @@ const subresources: Readonly<Record<string, Readonly<Record<string, Handler>>>> 
   exec: { get: execInPod, create: execInPod },
   attach: { get: attachToPod, create: attachToPod },
   portforward: { get: forwardPodPorts, create: forwardPodPorts },
+  // Whatever the method, it is the target's affair.
+  proxy: {
+    create: findProxyTarget,
+    delete: findProxyTarget,
+    get: findProxyTarget,
+    options: findProxyTarget,
+    patch: findProxyTarget,
+    update: findProxyTarget,
+  },
   token: { create: createToken },
 };
 
@@ -78,7 +88,20 @@ export function isServed(subresource: string): boolean {
 
 /** Its verbs, as discovery shows them: for `connect`, those that its methods stand for. */
 export function verbsOfSubresource({ name, verbs: described }: Pick<Subresource, 'name' | 'verbs'>): readonly string[] {
-  return described.includes('connect') ? Object.keys(subresources[name] ?? {}).sort() : described;
+  return described.includes('connect')
+    ? Object.keys(subresources[name] ?? {})
+        .filter(isAnnounced)
+        .sort()
+    : described;
+}
+
+function isAnnounced(verb: string): boolean {
+  return verb !== 'options';
+}
+
+/** Answered by another server, which reads the body itself. */
+export function isForwarded({ subresource }: ResourceRequestInfo): boolean {
+  return subresource === 'proxy';
 }
 
 /** Goes on for as long as its client wants: neither counted nor timed. */
@@ -86,7 +109,7 @@ export function isLongRunning({ verb, subresource }: ResourceRequestInfo): boole
   return verb === 'watch' || LONG_RUNNING.has(subresource);
 }
 
-const LONG_RUNNING: ReadonlySet<string> = new Set(['log', 'exec', 'attach', 'portforward']);
+const LONG_RUNNING: ReadonlySet<string> = new Set(['log', 'exec', 'attach', 'portforward', 'proxy']);
 
 /** `GET /api/v1/pods` is all pods; one pod, or a new one, is in a namespace. */
 function isNamespaceMissing({ namespace, verb }: ResourceRequestInfo): boolean {

@@ -11,10 +11,11 @@ import { decodeManagers, encodeManagers, isReset, type Manager, type ManagerId, 
 import type { MergeType } from '#api/apply/merge-type.ts';
 import { managersAfterUpdate } from '#api/apply/ownership.ts';
 import type { ManagedFieldsEntry } from '#api/generated/types.ts';
-import { isJsonObject, type JsonObject, jsonEquals, memberOf } from '#api/meta/json.ts';
+import { isJsonObject, type Json, type JsonObject, jsonEquals, memberOf } from '#api/meta/json.ts';
 import { type ApiObject, apiVersionOf } from '#api/meta/resource-type.ts';
 import { ApiError } from '#api/meta/status.ts';
 import { formatTime } from '#component/clock.ts';
+import { pickStatusMetadata } from '../resources/define-resource.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import type { ApiRequest, PipelineDeps } from './request.ts';
 import { managerFromUserAgent, type WriteOptions } from './write-options.ts';
@@ -118,15 +119,21 @@ export function asJson(object: ApiObject): JsonObject {
   return value;
 }
 
-/** What writers of this resource own: `/status` the status and nothing else, the main resource the rest. */
+/** What writers of this resource own: `/status` the status and what of the metadata comes with it, the main resource the rest. */
 export function ownedPart(object: ApiObject, { definition, info }: Pick<Request, 'definition' | 'info'>): JsonObject {
   const json = asJson(object);
   const status = memberOf(json, 'status');
-  if (info.subresource === 'status') return status === undefined ? {} : { status };
+  if (info.subresource === 'status') return statusPart(status, object.metadata, definition);
   const { resourceVersion: _version, managedFields: _managed, ...metadata } = object.metadata;
   const { status: _status, ...rest } = json;
   const hasStatus = definition.type.subresources.some(({ name }) => name === 'status');
   return { ...(hasStatus ? rest : json), metadata: asMetadata(metadata) };
+}
+
+/** Of an object, or of a configuration for one. */
+export function statusPart(status: Json | undefined, metadata: object, { statusMetadata }: ResourceDefinition<ApiObject>): JsonObject {
+  const picked = asMetadata(pickStatusMetadata(metadata, statusMetadata));
+  return { ...(Object.keys(picked).length === 0 ? {} : { metadata: picked }), ...(status === undefined ? {} : { status }) };
 }
 
 function asMetadata(metadata: object): JsonObject {

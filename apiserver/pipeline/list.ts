@@ -5,7 +5,7 @@
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { ApiError } from '#api/meta/status.ts';
 import { parseStored } from '../encoding/json-value.ts';
-import { isConverted, servedBytes } from '../encoding/served-bytes.ts';
+import { isConverted, prepareServed, servedBytes } from '../encoding/served-bytes.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import { StorageError, type StoredItem } from '../storage/storage.ts';
 import type { Answer, ListPage } from './answer.ts';
@@ -35,8 +35,11 @@ export async function listObjects(request: ApiRequest, deps: PipelineDeps): Prom
 }
 
 /** Every object as the request's version has it. */
-export function listAnswer(definition: ResourceDefinition<ApiObject>, page: ListPage): Answer {
-  const items = isConverted(definition) ? page.items.map(({ bytes }) => ({ bytes: servedBytes(definition, bytes) })) : page.items;
+export async function listAnswer(definition: ResourceDefinition<ApiObject>, page: ListPage): Promise<Answer> {
+  if (!isConverted(definition)) return { type: 'list', definition, page };
+  const stored = page.items.map(({ bytes }) => bytes);
+  await prepareServed(definition, stored);
+  const items = stored.map((bytes) => ({ bytes: servedBytes(definition, bytes) }));
   return { type: 'list', definition, page: { ...page, items } };
 }
 

@@ -1,14 +1,15 @@
 /**
  * Read, change, write back if nobody else did in between; again if somebody did. Every write to an existing object goes through here. The first
  * attempt starts from the cache, which is nearly always current and costs no round trip; whatever it leads to other than a write that the database
- * accepted (a refusal, a change that changes nothing) is tried once more from the database itself before it is believed.
+ * accepted (a refusal, a change that changes nothing) is believed only if the database has the same object, else it is tried once more from there. So nobody is asked
+ * twice about one state of an object.
  * Source: k8s.io/apiserver, pkg/storage/etcd3/store.go, GuaranteedUpdate.
  */
 import { jsonEquals } from '#api/meta/json.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { notFound } from '#api/meta/status.ts';
 import { parseStored } from '../encoding/json-value.ts';
-import { servedBytes, storedObject } from '../encoding/served-bytes.ts';
+import { servedBytesOf, storedObject } from '../encoding/served-bytes.ts';
 import type { ResourceDefinition } from '../resources/resource-definition.ts';
 import { StorageError } from '../storage/storage.ts';
 import { storageKey } from '../storage-key.ts';
@@ -39,6 +40,11 @@ interface Current {
   readonly isFresh: boolean;
 }
 
+/** What came of one attempt: settled, in need of another look, or settled if the object was what it was taken for. */
+type Attempt = Modified | { readonly outcome: 'stale' } | { readonly outcome: 'doubtful'; conclude(): Modified };
+
+const STALE: Attempt = { outcome: 'stale' };
+
 /** `decide` sees the object with its resourceVersion, may be called several times, and may throw to refuse. Throws NotFound. */
 export async function modifyStored(
   target: StoredTarget,
@@ -56,8 +62,10 @@ export async function modifyStored(
   for (;;) {
     target.signal.throwIfAborted();
     const attempt = await tryOnce(key, current, target, deps, decide);
-    if (attempt !== 'stale') return attempt;
-    current = await readFresh();
+    if (attempt.outcome !== 'stale' && attempt.outcome !== 'doubtful') return attempt;
+    const fresh = await readFresh();
+    if (attempt.outcome === 'doubtful' && fresh.revision === current.revision) return attempt.conclude();
+    current = fresh;
   }
 }
 
@@ -67,8 +75,8 @@ async function tryOnce(
   { definition, isDryRun }: StoredTarget,
   { storage }: Pick<PipelineDeps, 'storage'>,
   decide: (current: ApiObject) => Promise<Change> | Change,
-): Promise<Modified | 'stale'> {
-  const before = parseStored(servedBytes(definition, current.bytes));
+): Promise<Attempt> {
+  const before = parseStored(await servedBytesOf(definition, current.bytes));
   try {
     const change = await decide(before);
     const object = withoutResourceVersion(change.object);
@@ -76,19 +84,29 @@ async function tryOnce(
       if (!isDryRun) await storage.delete(key, current.revision);
       return { outcome: 'deleted', bytes: () => bytesAt(object, current.revision), object };
     }
-    const stored = storedObject(definition, object);
-    const storedBefore = definition.custom === undefined ? storedObject(definition, before) : parseStored(current.bytes);
+    const stored = await storedObject(definition, object);
+    const storedBefore = definition.custom === undefined ? await storedObject(definition, before) : parseStored(current.bytes);
     if (jsonEquals(stored, withoutResourceVersion(storedBefore))) {
-      return current.isFresh ? { outcome: 'unchanged', bytes: () => current.bytes, object: before } : 'stale';
+      return settled({ outcome: 'unchanged', bytes: () => current.bytes, object: before }, current);
     }
-    if (isDryRun) return current.isFresh ? { outcome: 'written', bytes: () => bytesAt(object, current.revision), object } : 'stale';
+    if (isDryRun) return settled({ outcome: 'written', bytes: () => bytesAt(object, current.revision), object }, current);
     const item = await storage.update(key, current.revision, stored);
     return { outcome: 'written', bytes: () => item.bytes, object };
   } catch (error) {
     const isLostRace = error instanceof StorageError && (error.reason === 'changed' || error.reason === 'absent');
-    if (isLostRace || !current.isFresh) return 'stale';
-    throw error;
+    if (isLostRace) return STALE;
+    if (current.isFresh) throw error;
+    return {
+      outcome: 'doubtful',
+      conclude: () => {
+        throw error;
+      },
+    };
   }
+}
+
+function settled(modified: Modified, { isFresh }: Current): Attempt {
+  return isFresh ? modified : { outcome: 'doubtful', conclude: () => modified };
 }
 
 function bytesAt(object: ApiObject, revision: bigint): Buffer {

@@ -19,6 +19,7 @@ import type { ServiceAccountTokens } from '../service-accounts/service-account-t
 import type { ServiceAddresses } from '../service-addresses.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { WatchCache } from '../storage/watch-cache.ts';
+import type { WebhookClient } from '../webhooks/call-webhook.ts';
 
 export interface ApiRequest {
   readonly info: ResourceRequestInfo;
@@ -44,6 +45,7 @@ export interface PipelineDeps {
   readonly admission: AdmissionChain;
   readonly serviceAddresses: ServiceAddresses;
   readonly kubelets: KubeletClient;
+  readonly webhooks: WebhookClient;
   readonly objects: LiveObjects;
   readonly tokens: ServiceAccountTokens;
   readonly authorizer: Pick<RbacAuthorizer, 'authorize' | 'isReady' | 'policy'>;

@@ -30,7 +30,9 @@ interface Attributes {
 
 export async function answerReview(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
   const options = parseWriteOptions(request.query, 'CreateOptions');
-  const review = decodeBody(request, options.fieldValidation);
+  const admission = { operation: 'CREATE', ...request, isDryRun: options.isDryRun, previous: undefined } as const;
+  const review = await deps.admission.mutate({ ...admission, object: decodeBody(request, options.fieldValidation) });
+  await deps.admission.validate({ ...admission, object: review });
   const metadata = { ...review.metadata, creationTimestamp: formatTime(deps.clock.now()) };
   return { type: 'value', statusCode: 201, value: { ...review, metadata, status: await statusOf(review, request, deps) } };
 }

@@ -12,7 +12,7 @@ import { type ApiObject, resourceType } from '#api/meta/resource-type.ts';
 import { ApiError, conflict, invalid, notFound } from '#api/meta/status.ts';
 import { decodeBodyAs } from '../encoding/decode-body.ts';
 import { isOfType, parseStored } from '../encoding/json-value.ts';
-import { servedBytes } from '../encoding/served-bytes.ts';
+import { servedBytesOf } from '../encoding/served-bytes.ts';
 import type { ResourceDefinition, ScalePaths } from '../resources/resource-definition.ts';
 import { storageKey } from '../storage-key.ts';
 import type { Answer } from './answer.ts';
@@ -52,7 +52,7 @@ export async function getScale(request: ApiRequest, deps: PipelineDeps): Promise
   await waitForCache(deps, undefined, signal);
   const stored = deps.cache.find(storageKey(definition.type, info.namespace, info.name));
   if (stored === undefined) throw notFound(definition.type, info.name);
-  return { type: 'value', statusCode: 200, value: scaleOf(parseStored(servedBytes(definition, stored.bytes)), definition) };
+  return { type: 'value', statusCode: 200, value: scaleOf(parseStored(await servedBytesOf(definition, stored.bytes)), definition) };
 }
 
 export async function updateScale(request: ApiRequest, deps: PipelineDeps): Promise<Answer> {
@@ -111,7 +111,9 @@ async function writeScale(
     { definition, namespace: info.namespace, name: info.name, isDryRun, signal },
     deps,
     async (current) => {
-      const wanted = next(scaleOf(current, definition));
+      const previous = scaleOf(current, definition);
+      const admission = { operation: 'UPDATE', ...request, isDryRun, bodyType: scales, previous } as const;
+      const wanted = asScale(await deps.admission.mutate({ ...admission, object: next(previous) }));
       throwIfMismatched(wanted, current, request);
       const replicas = wanted.spec?.replicas ?? 0;
       if (replicas < 0) throw invalid(scales, info.name, [invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0')]);
@@ -119,11 +121,11 @@ async function writeScale(
       const changed = withManagedFields(withReplicas(current, replicas, definition), owners);
       const scaled = withoutIdleTimes(definition.prepareForUpdate(changed, current), current);
       throwIfInvalid(definition, info.name, changeProblems(request, scaled, current));
-      await deps.admission.validate({ operation: 'UPDATE', ...request, isDryRun, object: scaled, previous: current });
+      await deps.admission.validate({ ...admission, object: scaleOf(scaled, definition) });
       return { action: 'write', object: scaled };
     },
   );
-  return { type: 'value', statusCode: 200, value: scaleOf(parseStored(servedBytes(definition, modified.bytes())), definition) };
+  return { type: 'value', statusCode: 200, value: scaleOf(parseStored(await servedBytesOf(definition, modified.bytes())), definition) };
 }
 
 function throwIfMismatched({ metadata }: Scale & ApiObject, current: ApiObject, { definition, info }: ApiRequest): void {
@@ -158,6 +160,11 @@ function scaleOf(object: ApiObject, definition: Definition): Scale & ApiObject {
   const status = { replicas: numberAt(object, paths.statusReplicas) ?? 0, ...(selector === '' ? {} : { selector }) };
   const metadata = { name, ...(namespace === undefined ? {} : { namespace }), uid, resourceVersion, creationTimestamp };
   const scale = { kind: 'Scale', apiVersion: 'autoscaling/v1', metadata, spec: { replicas: replicas ?? 0 }, status };
+  return asScale(scale);
+}
+
+/** What is made as a Scale is one; this only tells the compiler. */
+function asScale(scale: ApiObject): Scale & ApiObject {
   if (!isOfType(scales, scale)) throw new ApiError('InternalError', 'a Scale could not be made');
   return scale;
 }

@@ -9,6 +9,7 @@ import { type ApiObject, type ResourceType, resourceType } from '#api/meta/resou
 import { ApiError, conflict, invalid, notFound } from '#api/meta/status.ts';
 import { formatTime } from '#component/clock.ts';
 import { decodeBodyAs } from '../encoding/decode-body.ts';
+import { isOfType } from '../encoding/json-value.ts';
 import type { ObjectReference, TokenClaims } from '../service-accounts/token-claims.ts';
 import type { Answer } from './answer.ts';
 import type { ApiRequest, PipelineDeps } from './request.ts';
@@ -46,9 +47,12 @@ export async function createToken(request: ApiRequest, deps: PipelineDeps): Prom
   const options = parseWriteOptions(request.query, 'CreateOptions');
   const decoded = decodeBodyAs(tokenRequests, request, options.fieldValidation);
   throwIfMisplaced(decoded, request);
+  const admission = { operation: 'CREATE', ...request, isDryRun: options.isDryRun, bodyType: tokenRequests, previous: undefined } as const;
+  const admitted = asTokenRequest(await deps.admission.mutate({ ...admission, object: decoded }));
+  await deps.admission.validate({ ...admission, object: admitted });
   const account = await deps.objects.read(serviceaccounts, info.namespace, info.name);
   if (account === undefined) throw notFound(serviceaccounts, info.name);
-  const spec = completeSpec(decoded.spec ?? {}, deps);
+  const spec = completeSpec(admitted.spec ?? {}, deps);
   throwIfOutOfRange(spec.expirationSeconds);
   const binding = spec.boundObjectRef === undefined ? {} : await bind(spec.boundObjectRef, account, deps);
   const nowMs = deps.clock.now();
@@ -60,9 +64,15 @@ export async function createToken(request: ApiRequest, deps: PipelineDeps): Prom
     audiences: spec.audiences,
     serviceAccount: { name, uid },
   });
-  const metadata = { ...decoded.metadata, name, namespace, creationTimestamp: formatTime(nowMs) };
+  const metadata = { ...admitted.metadata, name, namespace, creationTimestamp: formatTime(nowMs) };
   const status = { token, expirationTimestamp: formatTime(nowMs + spec.expirationSeconds * 1_000) };
-  return { type: 'value', statusCode: 201, value: { ...decoded, metadata, spec, status } };
+  return { type: 'value', statusCode: 201, value: { ...admitted, metadata, spec, status } };
+}
+
+/** Admission changes what a request says, not that it is one; this only tells the compiler. */
+function asTokenRequest(object: ApiObject): TokenRequest {
+  if (!isOfType(tokenRequests, object)) throw new ApiError('InternalError', `admission made a ${object.kind} of the TokenRequest`);
+  return object;
 }
 
 /** A name or namespace in the body must be the path's. */

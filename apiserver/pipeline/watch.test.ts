@@ -37,7 +37,8 @@ async function watched(query: string, openWatch: () => CacheWatch, clock = creat
     resources: createResourceRegistry([configmaps]),
     admission: { mutate: fail, validate: fail },
     serviceAddresses: { session: fail, releaseAll: fail, repair: fail },
-    kubelets: { stream: fail, upgrade: fail, close: fail },
+    kubelets: { stream: fail, upgrade: fail, tls: { ca: '', certificate: '', key: '' }, close: fail },
+    webhooks: { call: fail, close: fail },
     objects: { find: fail, read: fail },
     tokens: { apiAudiences: [], issue: fail, authenticate: fail },
     authorizer: { authorize: fail, isReady: fail, policy: fail },
@@ -69,7 +70,7 @@ async function watched(query: string, openWatch: () => CacheWatch, clock = creat
     warn: fail,
   };
   const chunks: string[] = [];
-  const sink: ByteSink = { write: (chunk) => chunks.push(chunk.toString('utf8')) > 0, drained: async () => {} };
+  const sink: ByteSink = { isOfMessages: false, write: (chunk) => chunks.push(chunk.toString('utf8')) > 0, drained: async () => {} };
   const answer = await watchObjects(request, deps);
   assert.ok(answer.type === 'stream');
   const running = answer.run(sink, new AbortController().signal);

@@ -4,7 +4,7 @@
  * when the window has passed it. Source: k8s.io/apiserver, pkg/endpoints/handlers/watch.go and pkg/storage/cacher/cache_watcher.go.
  */
 import { ApiError, isReason, toStatus } from '#api/meta/status.ts';
-import { isConverted, servedObject } from '../encoding/served-bytes.ts';
+import { isConverted, prepareServed, servedObject } from '../encoding/served-bytes.ts';
 import type { FrameEncoder } from '../encoding/watch-frames.ts';
 import { createFrameEncoder } from '../encoding/watch-frames.ts';
 import type { CachedObject, CacheEvent, CacheWatch } from '../storage/watch-cache.ts';
@@ -22,6 +22,9 @@ const BOOKMARK_INTERVAL_MS = 55_000;
 
 /** Written at once, then the client must read: large enough to fill a segment many times over, small enough to share the process. */
 const CHUNK_BYTES_MAX = 256 * 1024;
+
+/** How many objects of a first list are made ready before the first of them is written. */
+const PREPARED_AT_ONCE = 500;
 
 /** A watch from the past asks of the cache only that it is filled; a revision to come is waited for by the watch itself. */
 const ANY_REVISION = 0n;
@@ -104,17 +107,24 @@ function durationMs({ timeoutSeconds }: WatchOptions, { random }: PipelineDeps):
 }
 
 async function writeInitial(
-  { frames, options, since }: Stream,
+  { request, frames, options, since }: Stream,
   objects: readonly CachedObject[],
   sink: ByteSink,
   signal: AbortSignal,
 ): Promise<void> {
   const closing = options.sendsInitialEvents === true && options.sendsBookmarks ? [frames.bookmark(since, { isEndOfInitial: true })] : [];
-  await writeFrames(
-    objects.map((object) => () => frames.of('ADDED', object)),
-    sink,
-    signal,
-  );
+  for (let at = 0; at < objects.length && !signal.aborted; at += PREPARED_AT_ONCE) {
+    const some = objects.slice(at, at + PREPARED_AT_ONCE);
+    await prepareServed(
+      request.definition,
+      some.map(({ bytes }) => bytes),
+    );
+    await writeFrames(
+      some.map((object) => () => frames.of('ADDED', object)),
+      sink,
+      signal,
+    );
+  }
   await writeFrames(
     closing.map((frame) => () => frame),
     sink,
@@ -123,7 +133,7 @@ async function writeInitial(
 }
 
 async function writeChanges(
-  { watch, selection, frames, options }: Stream,
+  { request, watch, selection, frames, options }: Stream,
   { clock }: PipelineDeps,
   sink: ByteSink,
   signal: AbortSignal,
@@ -131,8 +141,13 @@ async function writeChanges(
   let bookmarkedAt = clock.monotonic();
   while (!signal.aborted) {
     const { events, revision } = await watch.next(signal);
+    const shown = events.flatMap((event) => frameOf(event, selection, frames) ?? []);
+    await prepareServed(
+      request.definition,
+      shown.map(({ stored }) => stored),
+    );
     await writeFrames(
-      events.flatMap((event) => frameOf(event, selection, frames) ?? []),
+      shown.map(({ make }) => make),
       sink,
       signal,
     );
@@ -143,14 +158,21 @@ async function writeChanges(
   }
 }
 
+interface ShownChange {
+  /** The bytes that the frame is made of. */
+  readonly stored: Buffer;
+  make(): Buffer;
+}
+
 /** What a change is to somebody who only sees what the selection lets through; undefined when it is nothing. */
-function frameOf({ type, object, previous, revision }: CacheEvent, selection: Selection, frames: FrameEncoder): (() => Buffer) | undefined {
+function frameOf({ type, object, previous, revision }: CacheEvent, selection: Selection, frames: FrameEncoder): ShownChange | undefined {
   const didMatch = previous !== undefined && (selection.isEverything || selection.matches(previous));
   const doesMatch = type !== 'DELETED' && (selection.isEverything || selection.matches(object));
-  if (doesMatch) return () => frames.of(didMatch ? 'MODIFIED' : 'ADDED', object);
+  if (doesMatch) return { stored: object.bytes, make: () => frames.of(didMatch ? 'MODIFIED' : 'ADDED', object) };
   if (!didMatch) return undefined;
+  if (type === 'DELETED') return { stored: object.bytes, make: () => frames.of('DELETED', object) };
   // Leaving the selection is a deletion to this client: it gets the object it knew, at the version of the change.
-  return () => (type === 'DELETED' ? frames.of('DELETED', object) : frames.departed(previous, revision));
+  return { stored: previous.bytes, make: () => frames.departed(previous, revision) };
 }
 
 async function writeFrames(frames: readonly (() => Buffer)[], sink: ByteSink, signal: AbortSignal): Promise<void> {
@@ -160,7 +182,7 @@ async function writeFrames(frames: readonly (() => Buffer)[], sink: ByteSink, si
     const frame = makeFrame();
     chunk.push(frame);
     chunkBytes += frame.length;
-    if (chunkBytes < CHUNK_BYTES_MAX && index + 1 < frames.length) continue;
+    if (!sink.isOfMessages && chunkBytes < CHUNK_BYTES_MAX && index + 1 < frames.length) continue;
     const hasRoom = sink.write(chunk.length === 1 ? frame : Buffer.concat(chunk, chunkBytes));
     chunk = [];
     chunkBytes = 0;

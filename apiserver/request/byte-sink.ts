@@ -4,6 +4,7 @@ import type { ByteSink } from '../pipeline/answer.ts';
 
 export function sinkOf(raw: ServerResponse): ByteSink {
   return {
+    isOfMessages: false,
     write: (chunk) => raw.write(chunk),
     drained: (signal) =>
       new Promise((resolve) => {

@@ -1,6 +1,6 @@
 /**
- * Two bare connections as one: what comes from either goes to the other, no faster than that one takes it, until the kubelet has ended or either is gone. Called by `server.ts` for a
- * client and the kubelet it talks to. Nothing here understands, or holds, what is said.
+ * Two bare connections as one: what comes from either goes to the other, no faster than that one takes it, until the other end has ended or either is gone. Called by `server.ts` for
+ * a client and whom it talks to: a kubelet, a pod, an aggregated server. Nothing here understands, or holds, what is said.
  */
 import type { Duplex } from 'node:stream';
 import type { Clock } from '#component/clock.ts';

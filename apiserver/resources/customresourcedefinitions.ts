@@ -9,6 +9,7 @@ export const customresourcedefinitions = defineResource<CustomResourceDefinition
   shortNames: ['crd', 'crds'],
   categories: ['api-extensions'],
   columns: nameAndCreation,
+  statusMetadata: [],
   applyDefaults: applyDefinitionDefaults,
   validate: validateDefinition,
   validateUpdate: validateDefinitionUpdate,

@@ -7,7 +7,7 @@ import { jsonEquals } from '#api/meta/json.ts';
 import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
 import type { FieldProblem } from '#api/meta/status.ts';
 import { nameAndCreation } from './columns.ts';
-import type { Column, ResourceDefinition } from './resource-definition.ts';
+import { type Column, type ResourceDefinition, STATUS_METADATA, type StatusMetadata } from './resource-definition.ts';
 
 export interface ResourceParts<T extends ApiObject> {
   readonly shortNames?: readonly string[];
@@ -28,6 +28,8 @@ export interface ResourceParts<T extends ApiObject> {
   prepareForCreate?(object: T): T;
   /** What an update changes besides; runs before the generation is counted. */
   prepareForUpdate?(object: T, previous: T): T;
+  /** Absent: all of `STATUS_METADATA`, as nearly all kinds have it. */
+  readonly statusMetadata?: readonly StatusMetadata[];
   /** What an update through `/approval` gives; kinds without that subresource have none. */
   prepareForApproval?(object: T, previous: T): T;
   /** Besides `metadata.name` and `metadata.namespace`. */
@@ -37,6 +39,7 @@ export interface ResourceParts<T extends ApiObject> {
 
 export function defineResource<T extends ApiObject>(type: ResourceType<T>, parts: ResourceParts<T>): ResourceDefinition<T> {
   const hasStatus = type.subresources.some(({ name }) => name === 'status');
+  const statusMetadata = parts.statusMetadata ?? STATUS_METADATA;
   return {
     type,
     singular: type.kind.toLowerCase(),
@@ -48,7 +51,8 @@ export function defineResource<T extends ApiObject>(type: ResourceType<T>, parts
     validateUpdate: (object, previous, subresource) => parts.validateUpdate?.(object, previous, subresource) ?? [],
     prepareForCreate: (object) => prepareForCreate(object, parts, hasStatus),
     prepareForUpdate: (object, previous) => prepareForUpdate(object, previous, parts, hasStatus),
-    prepareForStatusUpdate: (object, previous) => prepareForStatusUpdate(object, previous),
+    statusMetadata,
+    prepareForStatusUpdate: (object, previous) => prepareForStatusUpdate(object, previous, statusMetadata),
     selectableFields: (object) => ({
       'metadata.name': object.metadata.name ?? '',
       ...(type.isNamespaced ? { 'metadata.namespace': object.metadata.namespace ?? '' } : {}),
@@ -75,10 +79,24 @@ function prepareForUpdate<T extends ApiObject>(object: T, previous: T, parts: Re
 }
 
 /** The version stays the request's own, because it is what the write is compared against. */
-function prepareForStatusUpdate<T extends ApiObject>(object: T, previous: T): T {
+function prepareForStatusUpdate<T extends ApiObject>(object: T, previous: T, writable: readonly StatusMetadata[]): T {
   const { resourceVersion, managedFields } = object.metadata;
-  const metadata = { ...previous.metadata, resourceVersion, ...(managedFields === undefined ? {} : { managedFields }) };
-  return withStatus({ ...previous, metadata }, statusOf(object));
+  const metadata = withStatusMetadata(previous.metadata, object.metadata, writable);
+  const written = { ...metadata, resourceVersion, ...(managedFields === undefined ? {} : { managedFields }) };
+  return withStatus({ ...previous, metadata: written }, statusOf(object));
+}
+
+/** The metadata as it is, but for what a writer of the status may change of it. */
+export function withStatusMetadata<M extends object>(current: M, wanted: object, writable: readonly StatusMetadata[]): M {
+  const kept = { ...current };
+  for (const name of writable) Reflect.deleteProperty(kept, name);
+  return { ...kept, ...pickStatusMetadata(wanted, writable) };
+}
+
+/** What of the metadata a writer of the status may change. */
+export function pickStatusMetadata(metadata: object, writable: readonly StatusMetadata[]): object {
+  const given = writable.map((name): readonly [string, unknown] => [name, Reflect.get(metadata, name)]);
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 
 interface MaybeWithStatus extends ApiObject {

@@ -41,6 +41,7 @@ export function defineVersion<T extends ApiObject, S extends ApiObject>(
     ],
     prepareForCreate: through(stored.prepareForCreate),
     prepareForUpdate: between(stored.prepareForUpdate),
+    statusMetadata: stored.statusMetadata,
     prepareForStatusUpdate: between(stored.prepareForStatusUpdate),
     selectableFields: (object) => renamed(stored.selectableFields(toStored(object)), fieldLabels),
   };

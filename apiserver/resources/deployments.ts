@@ -26,6 +26,7 @@ export const deployments = defineResource<Deployment>(type, {
     wide(textColumn('Images', 'Images of the containers.', (deployment) => containerImages(containersOf(deployment)))),
     wide(textColumn('Selector', 'Which pods belong to it.', ({ spec }) => formatRequirements(requirementsOf(spec.selector)))),
   ],
+  statusMetadata: ['annotations', 'finalizers', 'ownerReferences'],
   applyDefaults: applyDeploymentDefaults,
   validate: validateDeployment,
   validateUpdate: validateDeploymentUpdate,

@@ -1,4 +1,5 @@
 /** The kinds that this version serves: adding one is its definition and a line in this list. What acts on each stands in docs/differences.md. */
+import { apiservices } from './apiservices.ts';
 import { certificatesigningrequests } from './certificatesigningrequests.ts';
 import { clusterrolebindings } from './clusterrolebindings.ts';
 import { clusterroles } from './clusterroles.ts';
@@ -23,6 +24,7 @@ import { leases } from './leases.ts';
 import { limitranges } from './limitranges.ts';
 import { mutatingadmissionpolicies } from './mutatingadmissionpolicies.ts';
 import { mutatingadmissionpolicybindings } from './mutatingadmissionpolicybindings.ts';
+import { mutatingwebhookconfigurations } from './mutatingwebhookconfigurations.ts';
 import { namespaces } from './namespaces.ts';
 import { networkpolicies } from './networkpolicies.ts';
 import { nodes } from './nodes.ts';
@@ -47,6 +49,7 @@ import { statefulsets } from './statefulsets.ts';
 import { storageclasses } from './storageclasses.ts';
 import { validatingadmissionpolicies } from './validatingadmissionpolicies.ts';
 import { validatingadmissionpolicybindings } from './validatingadmissionpolicybindings.ts';
+import { validatingwebhookconfigurations } from './validatingwebhookconfigurations.ts';
 import { volumeattachments } from './volumeattachments.ts';
 import { volumeattributesclasses } from './volumeattributesclasses.ts';
 
@@ -81,6 +84,7 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   clusterrolebindings,
   priorityclasses,
   customresourcedefinitions,
+  apiservices,
   poddisruptionbudgets,
   eventsOfOwnGroup,
   horizontalpodautoscalers,
@@ -102,4 +106,6 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   validatingadmissionpolicybindings,
   mutatingadmissionpolicies,
   mutatingadmissionpolicybindings,
+  mutatingwebhookconfigurations,
+  validatingwebhookconfigurations,
 ];

@@ -24,6 +24,8 @@ export const pods = defineResource<Pod>(type, {
     wide(textColumn('Nominated Node', 'Where room is being made for the pod.', (pod) => pod.status?.nominatedNodeName || NONE)),
     wide(textColumn('Readiness Gates', 'How many further conditions of readiness hold, of how many.', readinessGates)),
   ],
+  // A pod's owners are not its kubelet's to change.
+  statusMetadata: ['annotations', 'finalizers', 'labels'],
   applyDefaults: applyPodDefaults,
   validate: validatePod,
   validateUpdate: validatePodUpdate,

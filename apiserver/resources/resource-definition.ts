@@ -33,6 +33,11 @@ export interface StoredForm<T extends ApiObject> {
   readonly fieldLabels?: Readonly<Record<string, string>>;
 }
 
+/** What of an object's metadata may come with its status. Upstream's strategies of nearly all kinds guard the spec there and nothing else. */
+export const STATUS_METADATA = ['annotations', 'finalizers', 'labels', 'ownerReferences'] as const;
+
+export type StatusMetadata = (typeof STATUS_METADATA)[number];
+
 export interface ResourceDefinition<T extends ApiObject = ApiObject> {
   readonly type: ResourceType<T>;
   /** How its fields are owned and merged; absent: as the schema that the type names says. */
@@ -55,7 +60,9 @@ export interface ResourceDefinition<T extends ApiObject = ApiObject> {
   prepareForCreate(object: T): T;
   /** Before an update through the main resource is stored: the old status stays, generation rises when the spec changed. */
   prepareForUpdate(object: T, previous: T): T;
-  /** Before an update through `/status` is stored: everything but the status stays. */
+  /** What of the metadata a write to `/status` changes along with it. */
+  readonly statusMetadata: readonly StatusMetadata[];
+  /** Before an update through `/status` is stored: everything but the status and `statusMetadata` stays. */
   prepareForStatusUpdate(object: T, previous: T): T;
   /** Before an update through `/approval` is stored; only of kinds that have it. */
   prepareForApproval?(object: T, previous: T): T;
@@ -80,10 +87,14 @@ export interface CustomParts {
   decodePart(value: JsonObject): Decoded<JsonObject>;
   /** In the place of `validate` and `validateUpdate` when an object changes: what was wrong before and did not change is let be. */
   validateChange(object: ApiObject, previous: ApiObject): readonly FieldProblem[];
-  /** Stored bytes as this version serves them; the same bytes where nothing differs. */
+  /** Stored bytes as this version serves them; the same bytes where nothing differs. Throws for bytes that need a webhook and were not converted ahead. */
   served(bytes: Buffer): Buffer;
+  /** Only where a webhook converts between versions: has it convert all of these that need it, so that `served` can show them. Throws what the webhook says. */
+  convertAhead?(stored: readonly Buffer[]): Promise<void>;
   /** The object in the version that is stored. */
-  toStored(object: ApiObject): ApiObject;
+  toStored(object: ApiObject): ApiObject | Promise<ApiObject>;
+  /** An object of another version of the kind in this one. */
+  fromVersion(object: ApiObject): ApiObject | Promise<ApiObject>;
   /** Where the numbers of the `scale` subresource are. */
   readonly scale: ScalePaths | undefined;
   /** What clients of a deprecated version are told. */

@@ -203,14 +203,15 @@ test('an update keeps the status and counts a changed spec', () => {
   assert.equal(scaled.metadata.generation, 5);
 });
 
-test('a status update changes nothing but the status', () => {
-  const previous = decodeObject(pods.type, { metadata: { name: 'a', resourceVersion: '1' }, status: { phase: 'Pending' } }).object;
-  const { object } = decodeObject(pods.type, {
-    metadata: { name: 'a', resourceVersion: '1', labels: { a: 'b' } },
-    spec: { nodeName: 'n' },
-    status: { phase: 'Running' },
-  });
-  assert.deepEqual(pods.prepareForStatusUpdate(object, previous), { ...previous, status: { phase: 'Running' } });
+test('a status update changes the status, and what of the metadata the kind lets it change', () => {
+  const owner = { apiVersion: 'v1', kind: 'Node', name: 'n', uid: 'u' };
+  const metadata = { name: 'a', resourceVersion: '1', annotations: { old: '1' }, generation: 3 };
+  const previous = decodeObject(pods.type, { metadata, status: { phase: 'Pending' } }).object;
+  const wanted = { ...metadata, annotations: undefined, labels: { a: 'b' }, ownerReferences: [owner], generation: 9 };
+  const { object } = decodeObject(pods.type, { metadata: wanted, spec: { nodeName: 'n' }, status: { phase: 'Running' } });
+  const { annotations: _gone, ...kept } = metadata;
+  const expected = { ...previous, metadata: { ...kept, labels: { a: 'b' } }, status: { phase: 'Running' } };
+  assert.deepEqual(pods.prepareForStatusUpdate(object, previous), expected);
 });
 
 test('a namespace is held by its finalizer from the start', () => {

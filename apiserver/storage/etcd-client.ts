@@ -143,5 +143,5 @@ async function translate(error: unknown): Promise<never> {
   if (status === grpcStatus.outOfRange) throw new OutOfRange(reason, { cause: error });
   if (status === grpcStatus.invalidArgument)
     throw new ApiError('RequestEntityTooLarge', `the database refuses it: ${reason}`, { cause: error });
-  throw new ApiError('ServiceUnavailable', `the database is unavailable: ${reason}`, { cause: error });
+  throw new ApiError('ServiceUnavailable', `the database is unavailable: ${reason}`, { details: { retryAfterSeconds: 1 }, cause: error });
 }

@@ -16,6 +16,8 @@ export interface ObjectIndex {
   size(): number;
 }
 
+const NOTHING: readonly CachedObject[] = [];
+
 const keyOf = (object: CachedObject) => object.key;
 
 export function createObjectIndex(): ObjectIndex {
@@ -41,11 +43,13 @@ export function createObjectIndex(): ObjectIndex {
       return previous;
     },
     list: (prefix) => {
-      const own = byResource.get(resourceOf(prefix));
+      const resource = resourceOf(prefix);
+      const own = byResource.get(resource);
       if (own) return withPrefix(own, prefix, keyOf);
+      if (isWhole(resource)) return NOTHING;
       // A prefix above the resources. No resource's prefix starts another's, so whole arrays in order of their prefixes are in key order.
-      const resources = [...byResource.keys()].filter((resource) => resource.startsWith(prefix)).sort();
-      return resources.flatMap((resource) => byResource.get(resource) ?? []);
+      const resources = [...byResource.keys()].filter((one) => one.startsWith(prefix)).sort();
+      return resources.flatMap((one) => byResource.get(one) ?? []);
     },
   };
 }
@@ -55,4 +59,9 @@ function resourceOf(key: string): string {
   let slash = 0;
   for (let count = 0; count < 3 && slash >= 0; count++) slash = key.indexOf('/', slash + 1);
   return slash < 0 ? key : key.slice(0, slash + 1);
+}
+
+/** Names a resource, rather than what several have in common. */
+function isWhole(resource: string): boolean {
+  return resource.endsWith('/') && resource.split('/', 5).length === 5;
 }

@@ -25,6 +25,9 @@ export interface TestApiServer extends AsyncDisposable {
   readonly storage: Storage;
   /** What it signs service account tokens with. */
   readonly tokenKeys: TokenKeyPems;
+  /** PEM of the authority of front proxies' certificates, and a certificate of its for any name. */
+  readonly frontProxyCa: string;
+  frontProxy(name: string): Promise<Pem>;
   /** A serving certificate, as a kubelet has one; for localhost too. */
   serving(names: readonly string[]): Promise<Pem>;
   /** A certificate for another user. */
@@ -53,7 +56,12 @@ const READY_LOOK_MS = 5;
 /** Resolves when `/readyz` would say ok: the namespaces, the RBAC policy and the `kubernetes` Service are there. */
 export async function createTestApiServer(options: TestApiServerOptions = {}): Promise<TestApiServer> {
   const authority = await createTestAuthority();
-  const [serving, admin] = await Promise.all([authority.server(), authority.client('kubernetes-admin', ['system:masters'])]);
+  const frontProxyAuthority = await createTestAuthority('test-front-proxy-ca');
+  const [serving, admin, frontProxy] = await Promise.all([
+    authority.server(),
+    authority.client('kubernetes-admin', ['system:masters']),
+    frontProxyAuthority.client('front-proxy-client'),
+  ]);
   const storage = options.storage ?? createMemoryStorage();
   const tokenKeys = options.tokenKeys ?? (await createTestKeys());
   const stop = new AbortController();
@@ -67,6 +75,7 @@ export async function createTestApiServer(options: TestApiServerOptions = {}): P
     advertise: ADVERTISED,
     serviceCidr: options.serviceCidr ?? '10.96.0.0/16',
     tls: { certificate: serving.certificate, key: serving.key, clientCa: authority.certificate },
+    frontProxy: { ca: frontProxyAuthority.certificate, ...frontProxy },
     serviceAccounts: { issuer: TEST_ISSUER, ...tokenKeys },
     kubelet: { ca: authority.certificate, ...(await authority.client('kube-apiserver-kubelet-client')) },
   });
@@ -88,6 +97,8 @@ export async function createTestApiServer(options: TestApiServerOptions = {}): P
     storage,
     tokenKeys,
     client: authority.client,
+    frontProxyCa: frontProxyAuthority.certificate,
+    frontProxy: (name) => frontProxyAuthority.client(name),
     serving: authority.server,
     stop: end,
     [Symbol.asyncDispose]: end,

@@ -10,7 +10,7 @@ import { installComposePlugin } from '../setup/compose-plugin.ts';
 import { installEngine, startEngine } from '../setup/docker-engine.ts';
 import { findComposeVersion, findEngineVersion, findMachineFacts } from '../setup/machine-facts.ts';
 import { type MissingPiece, planSetup, type SetupAction } from '../setup/plan-setup.ts';
-import { installKubectl, installNetworkTools } from '../setup/test-tools.ts';
+import { installKubectls, installNetworkTools } from '../setup/test-tools.ts';
 
 /** What the user has to see to before set-up can go on; its text says all there is to say. */
 export class SetupIncomplete extends Error {
@@ -21,7 +21,7 @@ const ACTION_NAMES: Readonly<Record<SetupAction, string>> = {
   'install-engine': 'Docker engine',
   'start-engine': 'Docker engine',
   'install-compose': 'docker compose',
-  'install-kubectl': 'kubectl',
+  'install-kubectls': 'kubectl',
   'install-network-tools': 'network tools',
 };
 
@@ -53,9 +53,9 @@ async function perform(action: SetupAction, say: (what: string) => void): Promis
       say('unpacking the package of Debian 13');
       await installComposePlugin();
       return `${await findComposeVersion()} installed`;
-    case 'install-kubectl':
-      say('unpacking the package of Debian 13');
-      await installKubectl();
+    case 'install-kubectls':
+      say('unpacking the packages of Debian 13 and sid');
+      await installKubectls();
       return 'installed in .keelson/bin';
     case 'install-network-tools':
       say('installing nftables, iproute2 and conntrack with apt-get');

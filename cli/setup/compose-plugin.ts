@@ -7,6 +7,7 @@ export async function installComposePlugin(): Promise<void> {
   const configuration = process.env.DOCKER_CONFIG ?? join(homedir(), '.docker');
   await extractFromPackage({
     packageName: 'docker-compose',
+    release: 'trixie',
     path: 'usr/libexec/docker/cli-plugins/docker-compose',
     target: join(configuration, 'cli-plugins', 'docker-compose'),
   });

@@ -9,8 +9,8 @@ import { dirname, join } from 'node:path';
 import { run, runOrThrow } from '../process.ts';
 import { stateDirectory } from '../project.ts';
 
-/** Debian 13: its compose and kubectl need nothing that Debian 12's libc does not have. */
-const RELEASE = 'trixie';
+/** Debian 13, and the one that is always in the making. What we take out of them needs nothing that Debian 12's libc does not have. */
+export type Release = 'trixie' | 'sid';
 const MIRROR = process.env.KEELSON_DEBIAN_MIRROR ?? 'http://deb.debian.org/debian';
 const SYSTEM_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
@@ -24,17 +24,18 @@ export async function installPackages(names: readonly string[]): Promise<void> {
 
 export interface PackagedFile {
   readonly packageName: string;
+  readonly release: Release;
   /** Its place within the package; may have wildcards. */
   readonly path: string;
   /** Where it goes, executable. Written whole or not at all. */
   readonly target: string;
 }
 
-export async function extractFromPackage({ packageName, path, target }: PackagedFile): Promise<void> {
+export async function extractFromPackage({ packageName, release, path, target }: PackagedFile): Promise<void> {
   const work = mkdtempSync(join(tmpdir(), 'keelson-package-'));
   try {
-    const options = await updateOwnSources(work);
-    await runOrThrow('apt-get', [...options, 'download', `${packageName}/${RELEASE}`], { cwd: work });
+    const options = await updateOwnSources(work, release);
+    await runOrThrow('apt-get', [...options, 'download', `${packageName}/${release}`], { cwd: work });
     const [archive = ''] = globSync('*.deb', { cwd: work });
     await runOrThrow('dpkg-deb', ['--extract', join(work, archive), join(work, 'content')]);
     const [file] = globSync(path, { cwd: join(work, 'content') });
@@ -46,7 +47,7 @@ export async function extractFromPackage({ packageName, path, target }: Packaged
 }
 
 /** Gives the options that make apt use our sources; they are up to date when this resolves. */
-async function updateOwnSources(work: string): Promise<readonly string[]> {
+async function updateOwnSources(work: string, release: Release): Promise<readonly string[]> {
   const lists = join(stateDirectory, 'apt-lists');
   mkdirSync(join(lists, 'partial'), { recursive: true });
   const options = [
@@ -60,7 +61,7 @@ async function updateOwnSources(work: string): Promise<readonly string[]> {
   ];
   mkdirSync(join(work, 'cache', 'archives', 'partial'), { recursive: true });
   const update = async (keyring: string) => {
-    writeFileSync(join(work, 'sources.list'), `deb [signed-by=${keyring}] ${MIRROR} ${RELEASE} main\n`);
+    writeFileSync(join(work, 'sources.list'), `deb [signed-by=${keyring}] ${MIRROR} ${release} main\n`);
     return run('apt-get', [...options, 'update', '--quiet']);
   };
   const first = await update(SYSTEM_KEYRING);

@@ -8,14 +8,18 @@ import type { EngineState, MachineFacts } from './plan-setup.ts';
 /** An engine that does not answer within this is as good as none. */
 const ENGINE_ANSWER_MS_MAX = 20_000;
 
-/** Where set-up puts a kubectl if the machine has none. */
-export const ownKubectl = join(stateDirectory, 'bin', 'kubectl');
+/** Where set-up puts an old kubectl (1.32) and a new one (1.36 and what follows it), which the e2e suites run beside each other. */
+export const ownKubectls = [
+  { release: 'trixie', path: join(stateDirectory, 'bin', 'kubectl-trixie') },
+  { release: 'sid', path: join(stateDirectory, 'bin', 'kubectl-sid') },
+] as const;
 
 export async function findMachineFacts(): Promise<MachineFacts> {
-  const [engine, composeVersion, hasKubectl, hasNetworkTools] = await Promise.all([
+  const [engine, composeVersion, hasKubectl, hasOwnKubectls, hasNetworkTools] = await Promise.all([
     findEngineState(),
     findComposeVersion(),
-    findKubectl(),
+    isKubectl('kubectl'),
+    findOwnKubectls(),
     findNetworkTools(),
   ]);
   return {
@@ -25,6 +29,7 @@ export async function findMachineFacts(): Promise<MachineFacts> {
     engine,
     composeVersion,
     hasKubectl,
+    hasOwnKubectls,
     hasNetworkTools,
   };
 }
@@ -58,7 +63,11 @@ async function findNetworkTools(): Promise<boolean> {
   return tools.every(({ exitCode }) => exitCode === 0);
 }
 
-async function findKubectl(): Promise<boolean> {
-  if ((await run('kubectl', ['version', '--client'])).exitCode === 0) return true;
-  return (await run(ownKubectl, ['version', '--client'])).exitCode === 0;
+async function findOwnKubectls(): Promise<boolean> {
+  const found = await Promise.all(ownKubectls.map(({ path }) => isKubectl(path)));
+  return found.every((isThere) => isThere);
+}
+
+async function isKubectl(program: string): Promise<boolean> {
+  return (await run(program, ['version', '--client'])).exitCode === 0;
 }

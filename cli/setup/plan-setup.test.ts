@@ -12,27 +12,40 @@ function aMachine(changes: Partial<MachineFacts> = {}): MachineFacts {
     engine: 'running',
     composeVersion: '2.26.1-4',
     hasKubectl: true,
+    hasOwnKubectls: true,
     hasNetworkTools: true,
     ...changes,
   };
 }
 
-const bare = { engine: 'absent', composeVersion: undefined, hasKubectl: false, hasNetworkTools: false } as const;
+const bare = { engine: 'absent', composeVersion: undefined, hasKubectl: false, hasOwnKubectls: false, hasNetworkTools: false } as const;
 
 const cases: readonly { it: string; machine: MachineFacts; actions: readonly SetupAction[]; missing: readonly string[] }[] = [
   { it: 'does nothing where all is there', machine: aMachine(), actions: [], missing: [] },
   {
     it: 'installs everything on a fresh Debian as root',
     machine: aMachine(bare),
-    actions: ['install-engine', 'start-engine', 'install-compose', 'install-kubectl', 'install-network-tools'],
+    actions: ['install-engine', 'start-engine', 'install-compose', 'install-kubectls', 'install-network-tools'],
     missing: [],
   },
   { it: 'starts an engine that is only stopped', machine: aMachine({ engine: 'stopped' }), actions: ['start-engine'], missing: [] },
   {
     it: 'asks for the engine without root, though it could unpack the rest',
     machine: aMachine({ ...bare, isRoot: false }),
-    actions: ['install-compose', 'install-kubectl'],
+    actions: ['install-compose', 'install-kubectls'],
     missing: ['Docker Engine'],
+  },
+  {
+    it: 'unpacks both versions of kubectl beside the one that a Debian has',
+    machine: aMachine({ hasOwnKubectls: false, isRoot: false }),
+    actions: ['install-kubectls'],
+    missing: [],
+  },
+  {
+    it: 'is content with the kubectl of another distribution',
+    machine: aMachine({ distribution: 'fedora', hasOwnKubectls: false }),
+    actions: [],
+    missing: [],
   },
   {
     it: 'asks for everything on a distribution it does not know',
@@ -68,7 +81,10 @@ for (const { it, machine, actions, missing } of cases) {
 }
 
 test('what only tests need is no matter for a user', () => {
-  assert.deepEqual(planSetup(aMachine({ hasKubectl: false, hasNetworkTools: false }), { forTests: false }).actions, []);
+  assert.deepEqual(
+    planSetup(aMachine({ hasKubectl: false, hasOwnKubectls: false, hasNetworkTools: false }), { forTests: false }).actions,
+    [],
+  );
 });
 
 for (const [version, isEnough] of [

@@ -13,12 +13,15 @@ export interface MachineFacts {
   readonly isRoot: boolean;
   readonly engine: EngineState;
   readonly composeVersion: string | undefined;
+  /** One of the machine's own. */
   readonly hasKubectl: boolean;
+  /** The two that set-up unpacks. */
+  readonly hasOwnKubectls: boolean;
   /** nft, ip and conntrack, with which tests load rules into namespaces of their own. */
   readonly hasNetworkTools: boolean;
 }
 
-export type SetupAction = 'install-engine' | 'start-engine' | 'install-compose' | 'install-kubectl' | 'install-network-tools';
+export type SetupAction = 'install-engine' | 'start-engine' | 'install-compose' | 'install-kubectls' | 'install-network-tools';
 
 export interface MissingPiece {
   readonly what: string;
@@ -67,9 +70,11 @@ function planCompose(facts: MachineFacts): readonly Part[] {
   return [{ what: `docker compose, version ${COMPOSE_VERSION_MIN} or newer`, how: [hint] }];
 }
 
+/** The suites run an old kubectl and a new one where both can be had, else the machine's. */
 function planKubectl(facts: MachineFacts): readonly Part[] {
+  if (facts.hasOwnKubectls) return [];
+  if (isDebian(facts)) return ['install-kubectls'];
   if (facts.hasKubectl) return [];
-  if (isDebian(facts)) return ['install-kubectl'];
   return [{ what: 'kubectl', how: ['https://kubernetes.io/docs/tasks/tools/#kubectl'] }];
 }
 

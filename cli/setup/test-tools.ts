@@ -1,9 +1,11 @@
-/** What only the tests need of a machine: kubectl, which goes into the project's own folder, and the network tools of the distribution. */
+/** What only the tests need of a machine: kubectl in two versions, which go into the project's own folder, and the network tools of the distribution. */
 import { extractFromPackage, installPackages } from './debian-package.ts';
-import { ownKubectl } from './machine-facts.ts';
+import { ownKubectls } from './machine-facts.ts';
 
-export async function installKubectl(): Promise<void> {
-  await extractFromPackage({ packageName: 'kubectl', path: 'usr/bin/kubectl', target: ownKubectl });
+/** One release after the other: they share the folder that apt keeps its lists in. */
+export async function installKubectls(): Promise<void> {
+  for (const { release, path } of ownKubectls)
+    await extractFromPackage({ packageName: 'kubectl', release, path: 'usr/bin/kubectl', target: path });
 }
 
 export async function installNetworkTools(): Promise<void> {

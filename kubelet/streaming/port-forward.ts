@@ -8,10 +8,10 @@ import { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
+import { closeWebSocket, type WebSocket } from '#component/web-socket.ts';
 import { type ChannelProtocol, decodeMessage, encodeMessage } from './channel-protocol.ts';
 import { createSpdySession, type SpdyStream } from './spdy-session.ts';
 import { parsePort } from './stream-request.ts';
-import { closeWebSocket, type WebSocket } from './web-socket.ts';
 
 export interface PortForwardDeps {
   /** Opens a connection to a port of the pod, from within it. Rejects with why it could not. */

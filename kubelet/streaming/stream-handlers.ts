@@ -9,6 +9,7 @@ import type { Pod } from '#api/generated/types.ts';
 import { ApiError } from '#api/meta/status.ts';
 import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
+import { acceptWebSocket, streamOfWebSocket } from '#component/web-socket.ts';
 import type { OpenPodDialer } from '../network/pod-dialer.ts';
 import type { PodStates } from '../pod-states.ts';
 import type { ContainerRuntime, ProcessSession, SessionOptions } from '../runtime/container-runtime.ts';
@@ -18,7 +19,6 @@ import { PORT_FORWARD_PROTOCOL, servePortForward, servePortForwardChannels, TUNN
 import { serveCommand } from './serve-command.ts';
 import { acceptSpdyStreams, type SpdyCommandProtocol, spdyCommandProtocols } from './spdy-streams.ts';
 import { type Agreement, agreeOnProtocol, findRunning, parseCommand, parseCommandOptions, parsePorts } from './stream-request.ts';
-import { acceptWebSocket, streamOfWebSocket } from './web-socket.ts';
 import { createWebSocketStreams } from './web-socket-streams.ts';
 
 export interface StreamDeps {

@@ -4,10 +4,10 @@
  * Source: upstream's kubelet, pkg/cri/streaming/remotecommand/websocket.go.
  */
 import { Readable, Writable } from 'node:stream';
+import { closeWebSocket, type WebSocket } from '#component/web-socket.ts';
 import type { TerminalSize } from '../runtime/container-runtime.ts';
 import { type ChannelProtocol, channels, decodeMessage, encodeMessage } from './channel-protocol.ts';
 import { type CommandOptions, type CommandStreams, encodeOutcome, takeSizes } from './command-streams.ts';
-import { closeWebSocket, type WebSocket } from './web-socket.ts';
 
 /** What is read of the client before its process reads on. */
 const STDIN_BYTES_MAX = 64 * 1024;

@@ -72,11 +72,14 @@ const cases: readonly { it: string; options: Options; problems: readonly string[
     options: { names: { listKind: 'Car' } },
     problems: ['spec.names.listKind: Invalid value: "Car": kind and listKind may not be the same'],
   },
-  { it: 'converted by a webhook that is never asked', options: { spec: { conversion: webhook } }, problems: [] },
+  { it: 'converted by a webhook', options: { spec: { conversion: webhook, versions: both } }, problems: [] },
   {
-    it: 'converted by a webhook',
-    options: { spec: { conversion: webhook, versions: both } },
-    problems: ['spec.conversion.strategy: Unsupported value: "Webhook": supported values: "None"'],
+    it: 'converted by a webhook that is nowhere',
+    options: { spec: { conversion: { ...webhook, webhook: { conversionReviewVersions: ['v2'], clientConfig: {} } }, versions: both } },
+    problems: [
+      'spec.conversion.webhookClientConfig: Required value: exactly one of url or service is required',
+      'spec.conversion.conversionReviewVersions: Invalid value: ["v2"]: must include at least one of v1, v1beta1',
+    ],
   },
   {
     it: 'with a column of no known type',

@@ -13,14 +13,13 @@ import { forbiddenField, invalidValue, notSupported, required } from '../../meta
 import { dns1035LabelProblems, dns1123SubdomainProblems } from '../../meta/names.ts';
 import type { FieldProblem } from '../../meta/status.ts';
 import { validateImmutable, validateObjectMeta } from '../../meta/validation.ts';
-import { withDefined } from '../../meta/with-defined.ts';
+import { applyClientConfigDefaults, validateClientConfig, validateReviewVersions } from '../../meta/webhook-client-config.ts';
 import { validateVersions } from './custom-resource-version.ts';
 
 /** Holds a definition until its objects are gone. */
 export const CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';
 
 const APPROVAL_ANNOTATION = 'api-approved.kubernetes.io';
-const WEBHOOK_PORT = 443;
 
 export function applyDefinitionDefaults(definition: CustomResourceDefinition): CustomResourceDefinition {
   const { spec } = definition;
@@ -33,12 +32,11 @@ export function applyDefinitionDefaults(definition: CustomResourceDefinition): C
 }
 
 function conversionOf({ conversion }: CustomResourceDefinitionSpec): CustomResourceConversion {
-  const service = conversion?.webhook?.clientConfig?.service;
-  if (conversion === undefined || conversion.webhook === undefined || service === undefined) {
+  const clientConfig = conversion?.webhook?.clientConfig;
+  if (conversion === undefined || conversion.webhook === undefined || clientConfig === undefined) {
     return { ...conversion, strategy: conversion?.strategy || 'None' };
   }
-  const clientConfig = { ...conversion.webhook.clientConfig, service: withDefined(service, { port: service.port ?? WEBHOOK_PORT }) };
-  return { ...conversion, webhook: { ...conversion.webhook, clientConfig } };
+  return { ...conversion, webhook: { ...conversion.webhook, clientConfig: applyClientConfigDefaults(clientConfig) } };
 }
 
 export function validateDefinition(definition: CustomResourceDefinition): readonly FieldProblem[] {
@@ -128,19 +126,26 @@ function listedProblems(name: string, field: string): readonly FieldProblem[] {
   return problems.length === 0 ? [] : [invalidValue(field, name, problems.join(','))];
 }
 
-/** One version needs no conversion, whatever is said of it; between several, only None is done here. */
-function validateConversion({ conversion, versions }: CustomResourceDefinitionSpec, field: string): readonly FieldProblem[] {
-  const strategy = conversion?.strategy ?? '';
+/** The names of the fields are those of the kind's first version, as upstream reports them. */
+function validateConversion({ conversion }: CustomResourceDefinitionSpec, field: string): readonly FieldProblem[] {
+  const { strategy = '', webhook } = conversion ?? {};
   if (strategy === '') return [required(`${field}.strategy`)];
   if (strategy !== 'None' && strategy !== 'Webhook') return [notSupported(`${field}.strategy`, strategy, ['None', 'Webhook'])];
+  const { clientConfig, conversionReviewVersions = [] } = webhook ?? {};
+  const configField = `${field}.webhookClientConfig`;
   if (strategy === 'None') {
     const detail = 'should not be set when strategy is not set to Webhook';
-    return conversion?.webhook === undefined ? [] : [forbiddenField(`${field}.webhookClientConfig`, detail)];
+    return [
+      ...(clientConfig === undefined ? [] : [forbiddenField(configField, detail)]),
+      ...(conversionReviewVersions.length === 0 ? [] : [forbiddenField(`${field}.conversionReviewVersions`, detail)]),
+    ];
   }
-  if (conversion?.webhook?.clientConfig === undefined) {
-    return [required(`${field}.webhookClientConfig`, 'required when strategy is set to Webhook')];
-  }
-  return versions.length > 1 ? [notSupported(`${field}.strategy`, strategy, ['None'])] : [];
+  return [
+    ...(clientConfig === undefined
+      ? [required(configField, 'required when strategy is set to Webhook')]
+      : validateClientConfig(clientConfig, configField)),
+    ...validateReviewVersions(conversionReviewVersions, `${field}.conversionReviewVersions`, ''),
+  ];
 }
 
 function validateStoredVersions({ spec, status }: CustomResourceDefinition): readonly FieldProblem[] {

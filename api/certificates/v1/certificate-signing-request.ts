@@ -126,8 +126,9 @@ function validateCertificateUpdate({ status }: Request, previous: Request, subre
 
 /** Through `/approval` nothing but the conditions changes. */
 export function withApprovalOf(request: Request, previous: Request): Request {
+  const { conditions: _before, ...status } = previous.status ?? {};
   const conditions = request.status?.conditions;
-  return { ...previous, metadata: request.metadata, status: { ...previous.status, ...(conditions === undefined ? {} : { conditions }) } };
+  return { ...previous, metadata: request.metadata, status: { ...status, ...(conditions === undefined ? {} : { conditions }) } };
 }
 
 /** The request itself, and who made it, are fixed from the start. */

@@ -10,15 +10,15 @@ import { isJsonObject, type Json } from '#api/meta/json.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import type { RbacAuthorizer } from '../../authorization/rbac-authorizer.ts';
 import { type User, userInfoOf } from '../../request/user.ts';
-import type { ResourceDefinition } from '../../resources/resource-definition.ts';
 import type { AdmissionRequest } from '../admission.ts';
-import { inVersion, nameOf } from '../match-resources.ts';
+import { nameOf } from '../match-resources.ts';
+import { describeRequest, objectTold, optionsOf, type ReviewedWrite } from '../webhooks/admission-review.ts';
 import type { CompiledPolicy, PolicyExpression } from './compiled-policy.ts';
 
 export interface EvaluationInput {
   readonly request: AdmissionRequest;
-  /** The version in which the policy sees the object. */
-  readonly definition: ResourceDefinition<ApiObject>;
+  /** In the version that the policy, or the webhook, is about. */
+  readonly write: ReviewedWrite;
   readonly params: ApiObject | undefined;
   /** Undefined for what is in no namespace. */
   readonly namespace: ApiObject | undefined;
@@ -75,12 +75,11 @@ export function conditionsHold(policy: Pick<CompiledPolicy, 'conditions'>, evalu
 }
 
 function inputValues(
-  { request, definition, params, namespace, authorizer }: EvaluationInput,
+  { request, write, params, namespace, authorizer }: EvaluationInput,
   budget: Budget,
 ): Readonly<Record<string, unknown>> {
-  const { operation, object, previous, user, info } = request;
-  const seen = (value: ApiObject | undefined) =>
-    value === undefined ? null : toDynamicValue(asJson(inVersion(value, request.definition, definition)), budget);
+  const { user, info } = request;
+  const seen = (value: object | null | undefined) => toDynamicValue(asJson(value), budget);
   const target = {
     group: info.group,
     resource: info.resource,
@@ -89,45 +88,24 @@ function inputValues(
     name: nameOf(request),
   };
   return {
-    object: operation === 'DELETE' ? null : seen(object),
-    oldObject: seen(previous),
-    request: toDynamicValue(asJson(requestValue(request, definition)), budget),
-    params: params === undefined ? null : toDynamicValue(asJson(params), budget),
-    namespaceObject: namespace === undefined ? null : toDynamicValue(asJson(namespaceValue(namespace)), budget),
+    object: seen(objectTold(request, write)),
+    oldObject: seen(write.oldObject),
+    request: seen(requestValue(request, write)),
+    params: seen(params),
+    namespaceObject: seen(namespace && namespaceValue(namespace)),
     authorizer: authorizerValue((question) => decide(question, user, authorizer), target),
   };
 }
 
-const OPTIONS_KINDS = { CREATE: 'CreateOptions', UPDATE: 'UpdateOptions', DELETE: 'DeleteOptions' } as const;
-
-/** What reviews of webhooks carry too, without what they need for themselves. */
-function requestValue(request: AdmissionRequest, seen: ResourceDefinition<ApiObject>): object {
-  const { operation, definition, info, user, isDryRun } = request;
-  const kindOf = ({ type }: ResourceDefinition<ApiObject>) => ({
-    group: type.group,
-    version: type.version,
-    kind: kindOfPart(type, info.subresource),
-  });
-  const resourceOf = ({ type }: ResourceDefinition<ApiObject>) => ({ group: type.group, version: type.version, resource: type.plural });
-  const options = { apiVersion: 'meta.k8s.io/v1', kind: OPTIONS_KINDS[operation], ...(isDryRun ? { dryRun: ['All'] } : {}) };
+/** What a review does not mention is there for expressions, and empty. */
+function requestValue(request: AdmissionRequest, { definition }: ReviewedWrite): object {
+  const told = describeRequest(request, definition);
   return {
-    kind: kindOf(seen),
-    resource: resourceOf(seen),
-    subResource: info.subresource,
-    requestKind: kindOf(definition),
-    requestResource: resourceOf(definition),
-    requestSubResource: info.subresource,
-    name: nameOf(request),
-    namespace: info.namespace,
-    operation,
-    userInfo: { uid: '', extra: {}, ...userInfoOf(user) },
-    dryRun: isDryRun,
-    options,
+    ...{ subResource: '', requestSubResource: '', name: '', namespace: '', options: null },
+    ...told,
+    userInfo: { uid: '', extra: {}, ...userInfoOf(request.user) },
+    ...optionsOf(request),
   };
-}
-
-function kindOfPart({ kind, subresources }: ResourceDefinition<ApiObject>['type'], subresource: string): string {
-  return subresources.find(({ name }) => name === subresource)?.kind ?? kind;
 }
 
 /** Of a namespace, what rules may rely on. */
@@ -159,7 +137,7 @@ function serviceAccountUser({ namespace, name }: { readonly namespace: string; r
 }
 
 /** Objects are JSON; this only tells the compiler. */
-export function asJson(value: object): Json {
+export function asJson(value: object | null | undefined): Json {
   const json: unknown = value;
   return isJsonObject(json) ? json : null;
 }

@@ -6,8 +6,10 @@
 import { jsonEquals } from '#api/meta/json.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { ApiError, forbidden } from '#api/meta/status.ts';
+import { convertObject } from '../../encoding/served-bytes.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../admission.ts';
-import { inVersion, nameOf } from '../match-resources.ts';
+import { nameOf } from '../match-resources.ts';
+import { createWriteVersions } from '../webhooks/write-versions.ts';
 import { applyMutation } from './apply-mutation.ts';
 import type { MutatingPolicy } from './compiled-policy.ts';
 import { conditionsHold, createEvaluation } from './evaluation.ts';
@@ -45,27 +47,28 @@ async function mutate(request: AdmissionRequest, deps: MutatingPolicyDeps): Prom
   const { calls, namespace } = await findInvocations(deps.policies.mutating(), request, deps);
   const invoke = (object: ApiObject, invocation: Invocation<MutatingPolicy>) =>
     invokePolicy({ ...request, object }, invocation, namespace, deps);
-  const first = invokeAll(calls, request.object, invoke);
-  const again = invokeAll(first.again, first.object, invoke);
+  const first = await invokeAll(calls, request.object, invoke);
+  const again = await invokeAll(first.again, first.object, invoke);
   const problems = [...first.problems, ...again.problems];
   if (problems.length > 0) throw refusal(request, problems);
   return again.object;
 }
 
-type Invoke = (object: ApiObject, invocation: Invocation<MutatingPolicy>) => Progress;
+type Invoke = (object: ApiObject, invocation: Invocation<MutatingPolicy>) => Promise<Progress>;
 
 /** Also gives the calls that have to be made again, as the object has changed since. */
-function invokeAll(
+async function invokeAll(
   calls: readonly Call<MutatingPolicy>[],
   object: ApiObject,
   invoke: Invoke,
-): Progress & { readonly again: readonly Call<MutatingPolicy>[] } {
+): Promise<Progress & { readonly again: readonly Call<MutatingPolicy>[] }> {
   let current = object;
   const problems: Problem[] = [];
   const invoked: Call<MutatingPolicy>[] = [];
   let changedBefore = 0;
   for (const call of calls) {
-    const step = call.type === 'invocation' ? invoke(current, call.invocation) : { object: current, problems: misconfigured(call.found) };
+    const step =
+      call.type === 'invocation' ? await invoke(current, call.invocation) : { object: current, problems: misconfigured(call.found) };
     problems.push(...step.problems);
     if (!jsonEquals(step.object, current)) changedBefore = invoked.length;
     current = step.object;
@@ -83,34 +86,38 @@ function misconfigured({
   return [{ policy: policy.name, binding: binding?.name ?? '', message: problem, isOfExpression: false }];
 }
 
-function invokePolicy(
+async function invokePolicy(
   request: AdmissionRequest,
   invocation: Invocation<MutatingPolicy>,
   namespace: ApiObject | undefined,
   { authorizer }: MutatingPolicyDeps,
-): Progress {
+): Promise<Progress> {
   const { policy, binding, definition } = invocation;
   let object = request.object;
   const problems: Problem[] = [];
   const failed = (message: string) => {
     if (policy.failurePolicy !== 'Ignore') problems.push({ policy: policy.name, binding: binding.name, message, isOfExpression: true });
   };
-  const evaluationOf = () => createEvaluation(policy, { ...invocation, request: { ...request, object }, namespace, authorizer });
-  const holds = conditionsHold(policy, evaluationOf());
+  const versions = createWriteVersions(request);
+  const evaluationNow = async () => {
+    const write = await versions.in(definition, object, request.definition);
+    return createEvaluation(policy, { ...invocation, write, request: { ...request, object }, namespace, authorizer });
+  };
+  const holds = conditionsHold(policy, await evaluationNow());
   if (holds === false) return { object, problems };
   if (holds !== true) {
     failed(holds.problem);
     return { object, problems };
   }
   for (const { patchType, patch } of policy.mutations) {
-    const outcome = evaluationOf().evaluate(patch);
+    const outcome = (await evaluationNow()).evaluate(patch);
     if (!outcome.isOk) {
       failed(outcome.problem);
       continue;
     }
     try {
-      const changed = applyMutation(patchType, outcome.value, inVersion(object, request.definition, definition), definition);
-      object = inVersion(changed, definition, request.definition);
+      const seen = await convertObject(request.definition, definition, object);
+      object = await convertObject(definition, request.definition, applyMutation(patchType, outcome.value, seen, definition));
     } catch (error) {
       failed(error instanceof Error ? error.message : String(error));
     }

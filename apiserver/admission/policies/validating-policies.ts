@@ -7,6 +7,7 @@ import { ApiError, forbidden, type StatusReason } from '#api/meta/status.ts';
 import type { Logger } from '#component/logger.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../admission.ts';
 import { nameOf } from '../match-resources.ts';
+import { createWriteVersions } from '../webhooks/write-versions.ts';
 import type { CompiledValidation, ValidatingPolicy } from './compiled-policy.ts';
 import { conditionsHold, createEvaluation, type Evaluation } from './evaluation.ts';
 import { findInvocations, type Invocation, type PolicyDeps } from './find-invocations.ts';
@@ -43,6 +44,7 @@ export function validatingPolicies(deps: ValidatingPolicyDeps): AdmissionPlugin 
 
 async function throwIfDenied(request: AdmissionRequest, deps: ValidatingPolicyDeps): Promise<void> {
   const { calls, namespace } = await findInvocations(deps.policies.validating(), request, deps);
+  const versions = createWriteVersions(request);
   const denials: Denial[] = [];
   for (const call of calls) {
     if (call.type === 'misconfiguration') {
@@ -52,7 +54,8 @@ async function throwIfDenied(request: AdmissionRequest, deps: ValidatingPolicyDe
       continue;
     }
     const { policy, binding } = call.invocation;
-    const evaluation = createEvaluation(policy, { ...call.invocation, request, namespace, authorizer: deps.authorizer });
+    const write = await versions.in(call.invocation.definition, request.object, request.definition);
+    const evaluation = createEvaluation(policy, { ...call.invocation, write, request, namespace, authorizer: deps.authorizer });
     const failures = failuresOf(policy, evaluation);
     denials.push(...failures.flatMap((failure) => act(failure, call.invocation, request, deps)));
     const broken = annotate(call.invocation, evaluation, failures.length > 0 && failures[0]?.isOfConditions === true, deps);
