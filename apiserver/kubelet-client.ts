@@ -3,7 +3,7 @@
  * connection over (`kubelet-upgrade.ts`). undici's home for calls to kubelets. Source: upstream's pkg/kubelet/client.
  */
 import type { Readable } from 'node:stream';
-import { Agent, request } from 'undici';
+import type { Agent } from 'undici';
 import { ApiError, type StatusReason, statusCodes } from '#api/meta/status.ts';
 import type { Clock } from '#component/clock.ts';
 import { createKubeletUpgrade, type UpgradeToKubelet } from './kubelet-upgrade.ts';
@@ -45,19 +45,22 @@ export function createKubeletClient(credentials: KubeletCredentials, deps: { rea
   const { ca, certificate, key } = credentials;
   const agents = new Map<string, Agent>();
   // A serving certificate names its node, not the address it happens to have.
-  const agentFor = (nodeName: string): Agent => {
+  const agentFor = (nodeName: string, { Agent: AgentClass }: typeof import('undici')): Agent => {
     const known = agents.get(nodeName);
     if (known) return known;
     const connect = { ca, cert: certificate, key, servername: nodeName, timeout: CONNECT_MS_MAX };
     // A log that is followed may be silent for days.
-    const agent = new Agent({ connect, headersTimeout: FIRST_BYTE_MS_MAX, bodyTimeout: 0 });
+    const agent = new AgentClass({ connect, headersTimeout: FIRST_BYTE_MS_MAX, bodyTimeout: 0 });
     agents.set(nodeName, agent);
     return agent;
   };
   return {
     stream: async ({ nodeName, address, port, path }, signal) => {
       const host = address.includes(':') ? `[${address}]` : address;
-      const response = await reach(nodeName, () => request(`https://${host}:${port}${path}`, { dispatcher: agentFor(nodeName), signal }));
+      // Loaded with the first log that is read: a start has no use for it.
+      const undici = await import('undici');
+      const options = { dispatcher: agentFor(nodeName, undici), signal };
+      const response = await reach(nodeName, () => undici.request(`https://${host}:${port}${path}`, options));
       if (response.statusCode === 200) return response.body;
       throw refusal(response.statusCode, await response.body.text());
     },

@@ -3,6 +3,9 @@
  * Printed as a table for people or, with `--json`, as one object a line for programs.
  */
 
+/** By name and unit. */
+export type Details = Readonly<Record<string, number>>;
+
 export interface Figure {
   readonly bench: string;
   readonly figure: string;
@@ -10,6 +13,10 @@ export interface Figure {
   readonly unit: string;
   /** What the value is held against, measured in the same run. */
   readonly peer?: { readonly name: string; readonly value: number };
+  /** What the value must not be above, and what it would better not be. */
+  readonly target?: { readonly atMost: number; readonly goal: number };
+  /** What else there is to say. */
+  readonly details?: Details;
 }
 
 /** The value over the peer's: under 1 is better than the peer wherever less is better. */
@@ -32,11 +39,28 @@ export function renderJsonLine(figure: Figure): string {
     unit,
     ...(peer === undefined ? {} : { peer: peer.name, peerValue: rounded(peer.value) }),
     ...(ratio === undefined ? {} : { ratio: rounded(ratio) }),
+    ...(figure.target === undefined
+      ? {}
+      : { atMost: rounded(figure.target.atMost), goal: rounded(figure.target.goal), target: verdictOn(figure) }),
+    ...Object.fromEntries(detailsOf(figure)),
   });
 }
 
+/** `goal`, `met` or `missed`; empty without a target. */
+function verdictOn({ value, target }: Figure): string {
+  if (target === undefined) return '';
+  return value <= target.goal ? 'goal' : value <= target.atMost ? 'met' : 'missed';
+}
+
+function detailsOf({ details = {} }: Figure): readonly (readonly [string, number])[] {
+  return Object.entries(details).map(([name, value]) => [name, rounded(value)]);
+}
+
+/** Shown even when they are empty; the ones behind only if a figure has something there. */
+const FIXED_COLUMNS = 7;
+
 export function renderTable(figures: readonly Figure[]): string {
-  const header = ['bench', 'figure', 'value', 'unit', 'against', 'its value', 'ratio'];
+  const header = ['bench', 'figure', 'value', 'unit', 'against', 'its value', 'ratio', 'at most', 'target', 'besides'];
   const rows = figures.map((figure) => {
     const ratio = ratioOf(figure);
     return [
@@ -47,12 +71,19 @@ export function renderTable(figures: readonly Figure[]): string {
       figure.peer?.name ?? '',
       figure.peer === undefined ? '' : String(rounded(figure.peer.value)),
       ratio === undefined ? '' : String(rounded(ratio)),
+      figure.target === undefined ? '' : String(rounded(figure.target.atMost)),
+      verdictOn(figure),
+      detailsOf(figure)
+        .map(([name, value]) => `${name}: ${value}`)
+        .join('; '),
     ];
   });
+  const isUsed = header.map((_, column) => column < FIXED_COLUMNS || rows.some((row) => row[column] !== ''));
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (cells: readonly string[]) =>
     cells
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .filter((_, column) => isUsed[column])
       .join('  ')
       .trimEnd();
   return [line(header), ...rows.map(line)].join('\n');

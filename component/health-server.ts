@@ -2,9 +2,11 @@
  * The small HTTP server every component but the API server has for its owner: `/livez`, `/readyz` (and `/healthz`, upstream's older name for
  * the first) and `/metrics`. Plain HTTP on the address it is given, normally loopback; it answers nothing else.
  */
-import { createServer } from 'node:http';
 import type { Registry } from './metrics.ts';
 import { aborted } from './shutdown.ts';
+
+/** Not imported: see `http-upgrade.ts`. */
+const http = process.getBuiltinModule('node:http');
 
 export interface HealthServerOptions {
   readonly address: string;
@@ -16,7 +18,7 @@ export interface HealthServerOptions {
 
 /** Serves until aborted. */
 export async function runHealthServer(options: HealthServerOptions, signal: AbortSignal): Promise<void> {
-  const server = createServer(async (request, response) => {
+  const server = http.createServer(async (request, response) => {
     const path = new URL(request.url ?? '/', 'http://health').pathname;
     if (path === '/livez' || path === '/healthz') return void response.end('ok');
     if (path === '/readyz') {

@@ -35,7 +35,7 @@ export async function deleteObject(request: ApiRequest, deps: PipelineDeps): Pro
   const wish = parseDeleteOptions(request);
   const modified = await deleteOne(request, deps, wish, info);
   if (modified.outcome === 'deleted' && !isAnsweredWithObject(definition)) return statusAnswer(deletedStatus(definition, modified.object));
-  return objectAnswer(definition, modified.bytes);
+  return objectAnswer(definition, modified.bytes());
 }
 
 /** Deletes or marks one object of the request's resource. */

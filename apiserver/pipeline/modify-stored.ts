@@ -31,8 +31,8 @@ export type Change =
 
 export interface Modified {
   readonly outcome: 'written' | 'unchanged' | 'deleted';
-  /** Final bytes; of a deletion the last state. */
-  readonly bytes: Buffer;
+  /** Final bytes; of a deletion the last state. Made when they are asked for, which an answer that is a Status never does. */
+  bytes(): Buffer;
   readonly object: ApiObject;
 }
 
@@ -84,16 +84,16 @@ async function tryOnce(
     const object = withoutResourceVersion(change.object);
     if (change.action === 'delete') {
       if (!isDryRun) await storage.delete(key, current.revision);
-      return { outcome: 'deleted', bytes: bytesAt(object, current.revision), object };
+      return { outcome: 'deleted', bytes: () => bytesAt(object, current.revision), object };
     }
     const stored = await storedObject(definition, object);
     const storedBefore = definition.custom === undefined ? await storedObject(definition, before) : parseStored(current.bytes);
     if (jsonEquals(stored, withoutResourceVersion(storedBefore))) {
-      return settled({ outcome: 'unchanged', bytes: current.bytes, object: before }, current);
+      return settled({ outcome: 'unchanged', bytes: () => current.bytes, object: before }, current);
     }
-    if (isDryRun) return settled({ outcome: 'written', bytes: bytesAt(object, current.revision), object }, current);
+    if (isDryRun) return settled({ outcome: 'written', bytes: () => bytesAt(object, current.revision), object }, current);
     const item = await storage.update(key, current.revision, stored, change.alongside);
-    return { outcome: 'written', bytes: item.bytes, object };
+    return { outcome: 'written', bytes: () => item.bytes, object };
   } catch (error) {
     const isLostRace = error instanceof StorageError && (error.reason === 'changed' || error.reason === 'absent');
     if (isLostRace) return STALE;

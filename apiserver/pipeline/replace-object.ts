@@ -40,7 +40,7 @@ export async function replaceObject(
   };
   const modified = await settle(reservations, () => modifyStored(target, deps, change));
   if (modified.outcome === 'deleted' && !options.isDryRun) await deps.serviceAddresses.releaseAll(modified.object);
-  return objectAnswer(definition, modified.bytes);
+  return objectAnswer(definition, modified.bytes());
 }
 
 /** Keeps what was reserved if the write went through, gives it back if not. */

@@ -125,7 +125,7 @@ async function writeScale(
       return { action: 'write', object: scaled };
     },
   );
-  return { type: 'value', statusCode: 200, value: scaleOf(parseStored(await servedBytesOf(definition, modified.bytes)), definition) };
+  return { type: 'value', statusCode: 200, value: scaleOf(parseStored(await servedBytesOf(definition, modified.bytes())), definition) };
 }
 
 function throwIfMismatched({ metadata }: Scale & ApiObject, current: ApiObject, { definition, info }: ApiRequest): void {

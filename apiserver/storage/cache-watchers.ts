@@ -4,9 +4,17 @@
  * loop is delivered in one read.
  */
 import { ApiError } from '#api/meta/status.ts';
+import type { Clock } from '#component/clock.ts';
 import type { EventWindow } from './event-window.ts';
 import { tooOldResourceVersion } from './revision-errors.ts';
 import type { CacheEvent, CacheWatch } from './watch-cache.ts';
+
+/** Waking a watcher costs some 10 µs, nearly all of it for writing to its connection: with this many at once a turn of the event loop stays short. */
+const WAKES_PER_TURN_MAX = 250;
+/** However long a round took, nobody waits longer for the next. */
+const REST_MS_MAX = 20;
+/** A timer cannot be told less. */
+const REST_MS_MIN = 1;
 
 /** One read gives at most this many changes (more only if they share a revision), so that one watcher's catching up does not hold up the rest. */
 const EVENTS_PER_READ_MAX = 1_000;
@@ -29,30 +37,56 @@ interface Watcher {
   /** The revision that the last read told. */
   toldRevision: bigint;
   wait: Wait | undefined;
+  /** What ends its waiting: listened to from the first wait to the end, because listening anew each time costs as much as an event. */
+  signal: AbortSignal | undefined;
+  readonly onAbort: () => void;
 }
 
 /** `isDue`: there is something to read; until then all changes that come are for others, and the watcher's position may move past them. */
 interface Wait {
   isDue: boolean;
   readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
 }
 
-export function createCacheWatchers(window: EventWindow, currentRevision: () => bigint): CacheWatchers {
+export function createCacheWatchers(window: EventWindow, currentRevision: () => bigint, clock: Clock): CacheWatchers {
   /** By the part of their prefix up to its last slash, so that a change finds its watchers by the few such parts of its key. */
   const byFolder = new Map<string, Set<Watcher>>();
   let due: Watcher[] = [];
+  let restUntilMs = 0;
 
   function wakeSoon(watcher: Watcher, position: number): void {
     if (!watcher.wait || watcher.wait.isDue) return;
     watcher.wait.isDue = true;
     watcher.position = position;
-    if (due.push(watcher) === 1) setImmediate(wakeDue);
+    if (due.push(watcher) === 1) scheduleRound();
   }
 
-  function wakeDue(): void {
+  /**
+   * After a round, as much time passes as it took: what happens meanwhile goes out in one write per watcher, which costs little more than one event. A few
+   * watchers never notice; hundreds take half of the time at most, however much there is to tell.
+   */
+  function scheduleRound(): void {
+    const restMs = restUntilMs - clock.monotonic();
+    if (restMs < REST_MS_MIN) setImmediate(beginRound);
+    else clock.after(restMs, beginRound);
+  }
+
+  function beginRound(): void {
     const woken = due;
     due = [];
-    for (const watcher of woken) watcher.wait?.resolve();
+    wakeFrom(woken, 0, clock.monotonic());
+  }
+
+  /** The woken read and write before the next turn begins. */
+  function wakeFrom(woken: readonly Watcher[], start: number, beganMs: number): void {
+    const end = start + WAKES_PER_TURN_MAX;
+    for (const watcher of woken.slice(start, end)) watcher.wait?.resolve();
+    setImmediate(() => {
+      if (end < woken.length) return wakeFrom(woken, end, beganMs);
+      const nowMs = clock.monotonic();
+      restUntilMs = nowMs + Math.min(nowMs - beganMs, REST_MS_MAX);
+    });
   }
 
   function* all(): Iterable<Watcher> {
@@ -63,12 +97,15 @@ export function createCacheWatchers(window: EventWindow, currentRevision: () => 
     open: (prefix, sinceRevision) => {
       if (sinceRevision < window.oldestRevision()) throw tooOldResourceVersion(sinceRevision, window.oldestRevision());
       const position = window.positionAfter(sinceRevision);
-      const watcher: Watcher = { prefix, sinceRevision, position, toldRevision: sinceRevision, wait: undefined };
+      const onAbort = () => watcher.wait?.reject(watcher.signal?.reason);
+      const state = { position, toldRevision: sinceRevision, wait: undefined, signal: undefined };
+      const watcher: Watcher = { prefix, sinceRevision, ...state, onAbort };
       const folder = folderOf(prefix);
       byFolder.getOrInsertComputed(folder, () => new Set()).add(watcher);
       const close = () => {
         const watchers = byFolder.get(folder);
         if (watchers?.delete(watcher) && watchers.size === 0) byFolder.delete(folder);
+        watcher.signal?.removeEventListener('abort', watcher.onAbort);
         watcher.wait?.resolve();
       };
       const isOpen = () => byFolder.get(folder)?.has(watcher) === true;
@@ -125,24 +162,32 @@ function collect(watcher: Watcher, window: EventWindow): readonly CacheEvent[] {
 }
 
 function park(watcher: Watcher, window: EventWindow, signal: AbortSignal): Promise<void> {
+  listenTo(signal, watcher);
   return new Promise((resolve, reject) => {
     const leave = () => {
-      signal.removeEventListener('abort', onAbort);
       // Everything that came while waiting was for others, unless a change for this watcher has set its position.
       if (watcher.wait?.isDue === false) watcher.position = window.endPosition();
       watcher.wait = undefined;
     };
-    const onAbort = () => {
-      leave();
-      reject(signal.reason);
+    watcher.wait = {
+      isDue: false,
+      resolve: () => {
+        leave();
+        resolve();
+      },
+      reject: (reason) => {
+        leave();
+        reject(reason);
+      },
     };
-    const finish = () => {
-      leave();
-      resolve();
-    };
-    watcher.wait = { isDue: false, resolve: finish };
-    signal.addEventListener('abort', onAbort, { once: true });
   });
+}
+
+function listenTo(signal: AbortSignal, watcher: Watcher): void {
+  if (watcher.signal === signal) return;
+  watcher.signal?.removeEventListener('abort', watcher.onAbort);
+  watcher.signal = signal;
+  signal.addEventListener('abort', watcher.onAbort);
 }
 
 function folderOf(prefix: string): string {

@@ -6,7 +6,8 @@
 import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
 import type { Random } from '#component/random.ts';
-import { createEtcdClient, type IKeyValue, type ITxnRequest, OutOfRange } from './etcd-client.ts';
+import { createEtcdClient, OutOfRange } from './etcd-client.ts';
+import type { ConditionalWrite, KeyValue } from './etcd-messages.ts';
 import { findOldestRevision } from './etcd-oldest-revision.ts';
 import { createEtcdWatch, type EtcdWatch } from './etcd-watch.ts';
 import { encodeObject, withRevision } from './object-bytes.ts';
@@ -17,7 +18,7 @@ import { type AlongsideWrite, type Storage, StorageError, type StoragePage, type
 /** One message from etcd holds at most this many values; a longer page is put together from several at one revision. */
 const RANGE_ITEMS_MAX = 1_000;
 /** Never written: reading it costs nothing and tells the revision. */
-const REVISION_KEY = Buffer.from('/registry/');
+const REVISION_KEY = '/registry/';
 
 export interface EtcdStorageOptions {
   /** `https://etcd:2379` */
@@ -42,8 +43,7 @@ export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
   const closed = new AbortController();
 
   async function currentRevision(): Promise<bigint> {
-    const { header } = await client.range({ key: REVISION_KEY, keys_only: true });
-    const revision = BigInt(header.revision);
+    const { revision } = await client.range({ key: REVISION_KEY, keysOnly: true });
     for (const watch of watches) watch.want(revision);
     return revision;
   }
@@ -57,17 +57,17 @@ export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
     let revision = wanted ?? 0n;
     for (;;) {
       const page = await client.range({
-        key: Buffer.from(start),
-        range_end: Buffer.from(endOfPrefix(prefix)),
+        key: start,
+        rangeEnd: endOfPrefix(prefix),
         limit: Math.min(limit - items.length, RANGE_ITEMS_MAX),
-        revision: String(revision),
+        revision,
       });
-      if (revision === 0n) revision = BigInt(page.header.revision);
-      items.push(...page.kvs.map(itemOf));
+      if (revision === 0n) revision = page.revision;
+      items.push(...page.items.map(itemOf));
       const last = items.at(-1);
       // etcd counts all keys of the range, whatever the limit.
-      const remaining = Number(page.count) - page.kvs.length;
-      if (!page.more || !last || items.length >= limit) return { items, revision, hasMore: page.more, remaining };
+      const remaining = page.count - page.items.length;
+      if (!page.hasMore || !last || items.length >= limit) return { items, revision, hasMore: page.hasMore, remaining };
       start = keyBehind(last.key);
     }
   }
@@ -82,7 +82,7 @@ export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
 
   async function canRead(revision: bigint): Promise<boolean> {
     try {
-      await client.range({ key: REVISION_KEY, keys_only: true, revision: String(revision) });
+      await client.range({ key: REVISION_KEY, keysOnly: true, revision });
       return true;
     } catch (error) {
       if (error instanceof OutOfRange) return false;
@@ -90,25 +90,21 @@ export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
     }
   }
 
-  /** Does `write`, and what goes alongside, if every key is where it is expected; otherwise throws what is the matter. Gives the write's revision. */
-  async function writeAt(key: string, expected: bigint, write: Operation, alongside: readonly AlongsideWrite[] = []): Promise<bigint> {
-    const response = await client.txn({
-      compare: [isAt(key, expected), ...alongside.map((other) => isAt(other.key, other.expected))],
-      success: [write, ...alongside.map((other) => putOf(other.key, encodeObject(other.object)))],
-      failure: [{ request_range: { key: Buffer.from(key) } }],
-    });
-    if (response.succeeded) return BigInt(response.header.revision);
-    const [found] = response.responses[0]?.response_range.kvs ?? [];
-    const isAsExpected = (found === undefined ? 0n : BigInt(found.mod_revision)) === expected;
-    if (isAsExpected) throw new StorageError('changed', `what was to be written alongside ${key} has changed`);
+  /** Does the write if every key it names is where it is expected; otherwise throws what is the matter, with what is there. Gives the write's revision. */
+  async function writeAt(write: ConditionalWrite, alongside: readonly ConditionalWrite[] = []): Promise<bigint> {
+    const { key, expected } = write;
+    const { succeeded, revision, found } = await client.write([write, ...alongside]);
+    if (succeeded) return revision;
+    if ((found?.modRevision ?? 0n) === expected) throw new StorageError('changed', `what was to be written alongside ${key} has changed`);
     if (!found) throw new StorageError('absent', `${key} does not exist`);
     if (expected === 0n) throw new StorageError('exists', `${key} exists`, itemOf(found));
-    throw new StorageError('changed', `${key} is at ${found.mod_revision}, not ${expected}`, itemOf(found));
+    throw new StorageError('changed', `${key} is at ${found.modRevision}, not ${expected}`, itemOf(found));
   }
 
-  async function put(key: string, expected: bigint, object: object, alongside?: readonly AlongsideWrite[]): Promise<StoredItem> {
+  async function put(key: string, expected: bigint, object: object, alongside: readonly AlongsideWrite[] = []): Promise<StoredItem> {
     const value = encodeObject(object);
-    const revision = await writeAt(key, expected, putOf(key, value), alongside);
+    const others = alongside.map((other) => ({ key: other.key, expected: other.expected, value: encodeObject(other.object) }));
+    const revision = await writeAt({ key, expected, value }, others);
     return { key, bytes: withRevision(value, revision), revision };
   }
 
@@ -116,13 +112,13 @@ export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
     currentRevision,
     oldestRevision: async (notBefore) => findOldestRevision(notBefore, await currentRevision(), canRead),
     get: async (key) => {
-      const { kvs } = await client.range({ key: Buffer.from(key) });
-      return kvs[0] && itemOf(kvs[0]);
+      const [found] = (await client.range({ key })).items;
+      return found && itemOf(found);
     },
     list: (prefix, page) => list(prefix, page).catch((error: unknown) => explainRange(error, page.revision)),
     create: (key, object, alongside) => put(key, 0n, object, alongside),
     update: put,
-    delete: (key, expected) => writeAt(key, expected, { request_delete_range: { key: Buffer.from(key) } }),
+    delete: (key, expected) => writeAt({ key, expected, value: undefined }),
     watch: async function* (prefix, fromRevision, signal, onProgress) {
       const { log, clock, random } = options;
       const ended = AbortSignal.any([signal, closed.signal]);
@@ -135,7 +131,7 @@ export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
       }
     },
     compact: (revision) =>
-      client.compact({ revision: String(revision), physical: false }).catch((error: unknown) => {
+      client.compact(revision).catch((error: unknown) => {
         if (!(error instanceof OutOfRange)) throw error;
       }),
     close: async () => {
@@ -145,22 +141,11 @@ export function createEtcdStorage(options: EtcdStorageOptions): EtcdStorage {
   };
 }
 
-type Operation = NonNullable<ITxnRequest['success']>[number];
-
-function putOf(key: string, value: Buffer): Operation {
-  return { request_put: { key: Buffer.from(key), value } };
-}
-
-function isAt(key: string, revision: bigint): NonNullable<ITxnRequest['compare']>[number] {
-  return { target: 'Mod', result: 'Equal', key: Buffer.from(key), mod_revision: String(revision) };
-}
-
 /** The least key greater than `key`. */
 function keyBehind(key: string): string {
   return `${key}\0`;
 }
 
-function itemOf({ key, value, mod_revision }: IKeyValue): StoredItem {
-  const revision = BigInt(mod_revision);
-  return { key: String(key), bytes: withRevision(value, revision), revision };
+function itemOf({ key, value, modRevision }: KeyValue): StoredItem {
+  return { key, bytes: withRevision(value, modRevision), revision: modRevision };
 }

@@ -10,7 +10,8 @@
 import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
 import type { Random } from '#component/random.ts';
-import type { IEvent, IWatchResponse, WatchConnection } from './etcd-client.ts';
+import type { WatchConnection } from './etcd-client.ts';
+import type { WatchEvent, WatchResponse, WatchStart } from './etcd-messages.ts';
 import { withRevision } from './object-bytes.ts';
 import { endOfPrefix } from './sorted-keys.ts';
 import { StorageError, type StorageEvent } from './storage.ts';
@@ -23,7 +24,7 @@ const RECONNECT_MS_MAX = 2_000;
 const PROGRESS_REQUEST_MS = 100;
 
 export interface EtcdWatchOptions {
-  readonly connect: () => Promise<WatchConnection>;
+  readonly connect: (start: WatchStart) => WatchConnection;
   readonly prefix: string;
   readonly fromRevision: bigint;
   readonly signal: AbortSignal;
@@ -63,7 +64,8 @@ export function createEtcdWatch(options: EtcdWatchOptions): EtcdWatch {
 
   /** Hands over what one connection brings, until it fails. */
   async function* followConnection(): AsyncGenerator<readonly StorageEvent[], void, undefined> {
-    const connection = await options.connect();
+    const { prefix } = options;
+    const connection = options.connect({ prefix, rangeEnd: endOfPrefix(prefix), fromRevision: delivered + 1n });
     const cancel = () => connection.cancel();
     const cancelTimer = clock.after(CREATED_MS_MAX, cancel);
     signal.addEventListener('abort', cancel, { once: true });
@@ -72,10 +74,9 @@ export function createEtcdWatch(options: EtcdWatchOptions): EtcdWatch {
       askForProgress = () => {};
     };
     try {
-      connection.send({ create_request: createRequest(options.prefix, delivered + 1n) });
       for await (const response of connection.responses()) {
         throwIfOver(response, delivered);
-        if (response.created) {
+        if (response.isCreated) {
           cancelTimer();
           askForProgress = progressAsker(connection);
           askForProgress();
@@ -91,14 +92,14 @@ export function createEtcdWatch(options: EtcdWatchOptions): EtcdWatch {
     throw new Error('etcd ended the watch stream');
   }
 
-  function* handOver(response: IWatchResponse): Generator<readonly StorageEvent[], void, undefined> {
+  function* handOver(response: WatchResponse): Generator<readonly StorageEvent[], void, undefined> {
     for (const { revision, changes } of byRevision(response.events)) {
       if (revision <= delivered) continue;
       yield changes;
       delivered = revision;
     }
-    const isProgress = response.events.length === 0 && !response.created;
-    const revision = BigInt(response.header.revision);
+    const isProgress = response.events.length === 0 && !response.isCreated;
+    const { revision } = response;
     if (!isProgress || revision <= delivered) return;
     delivered = revision;
     options.onProgress(revision);
@@ -113,7 +114,7 @@ export function createEtcdWatch(options: EtcdWatchOptions): EtcdWatch {
       clock.after(PROGRESS_REQUEST_MS, () => {
         isWaiting = false;
         if (askForProgress !== ask || wanted <= delivered) return;
-        connection.send({ progress_request: {} });
+        connection.requestProgress();
         ask();
       });
     };
@@ -129,24 +130,14 @@ export function createEtcdWatch(options: EtcdWatchOptions): EtcdWatch {
   };
 }
 
-function createRequest(prefix: string, fromRevision: bigint) {
-  return {
-    key: Buffer.from(prefix),
-    range_end: Buffer.from(endOfPrefix(prefix)),
-    start_revision: String(fromRevision),
-    prev_kv: true,
-    progress_notify: true,
-  };
-}
-
 /** Compaction, a database that went back in time, or etcd's refusal end what can be had from here. */
-function throwIfOver(response: IWatchResponse, delivered: bigint): void {
-  if (BigInt(response.compact_revision) > 0n) {
-    throw new StorageError('compacted', `the changes behind ${delivered} were compacted at ${response.compact_revision}`);
+function throwIfOver({ compactRevision, isCanceled, cancelReason, isCreated, revision }: WatchResponse, delivered: bigint): void {
+  if (compactRevision > 0n) {
+    throw new StorageError('compacted', `the changes behind ${delivered} were compacted at ${compactRevision}`);
   }
-  if (response.canceled) throw new Error(`etcd canceled the watch: ${response.cancel_reason}`);
-  if (response.created && BigInt(response.header.revision) < delivered) {
-    throw new StorageError('compacted', `the database is at ${response.header.revision}, before ${delivered}: it was replaced`);
+  if (isCanceled) throw new Error(`etcd canceled the watch: ${cancelReason}`);
+  if (isCreated && revision < delivered) {
+    throw new StorageError('compacted', `the database is at ${revision}, before ${delivered}: it was replaced`);
   }
 }
 
@@ -156,18 +147,16 @@ interface Revision {
 }
 
 /** etcd never splits a revision over responses unless asked for fragments, which we do not. */
-function byRevision(events: readonly IEvent[]): readonly Revision[] {
+function byRevision(events: readonly WatchEvent[]): readonly Revision[] {
   const grouped = Map.groupBy(events.map(decodeEvent), (change) => change.item.revision);
   return [...grouped].map(([revision, changes]) => ({ revision, changes }));
 }
 
 /** A deletion carries the last state, which etcd leaves out when it has just compacted it. Then only a new list tells what is there. */
-function decodeEvent({ type, kv, prev_kv: previous }: IEvent): StorageEvent {
-  const key = String(kv.key);
-  const revision = BigInt(kv.mod_revision);
-  const state = type === 'Put' ? kv : previous;
-  if (!state?.value) throw new StorageError('compacted', `the last state of ${key}, deleted at ${revision}, was compacted`);
-  return { type: type === 'Put' ? 'put' : 'delete', item: { key, revision, bytes: withRevision(state.value, revision) } };
+function decodeEvent({ type, current: { key, value, modRevision: revision }, previous }: WatchEvent): StorageEvent {
+  const state = type === 'put' ? value : previous?.value;
+  if (state === undefined) throw new StorageError('compacted', `the last state of ${key}, deleted at ${revision}, was compacted`);
+  return { type, item: { key, revision, bytes: withRevision(state, revision) } };
 }
 
 function reconnectDelayMs(failures: number, random: number): number {

@@ -72,8 +72,8 @@ const PREFIX = '/registry/';
 const KEY_PARTS_BEFORE_NAMESPACE = 4;
 /** A database that was never written to is at 1, a cache that was never filled at 0. */
 const FILLED_REVISION_MIN = 1n;
-/** Small enough that reading one page into the cache does not hold up requests. */
-const PAGE_ITEMS_MAX = 1_000;
+/** A page is read in one turn of the event loop, at some 20 µs an object, and its bytes are garbage until the next collection. */
+const PAGE_ITEMS_MAX = 250;
 /** Between attempts to read an unavailable database. */
 const REFILL_DELAY_MS = 1_000;
 /** How often a watcher without events hears of the revision, for its bookmarks; clients expect one about every minute. */
@@ -91,7 +91,7 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
   const { storage, clock } = options;
   const gate = createRevisionGate(clock);
   const window = createEventWindow(0n);
-  const watchers = createCacheWatchers(window, gate.current);
+  const watchers = createCacheWatchers(window, gate.current, clock);
   const readCurrentRevision = shareReads(() => storage.currentRevision());
   const readItem = (item: StoredItem) => cachedObject(item, options);
   let objects = createObjectIndex();
