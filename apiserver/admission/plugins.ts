@@ -27,6 +27,7 @@ import { storageProtection } from './storage-protection.ts';
 import { taintNewNodes } from './taint-new-nodes.ts';
 import { mutatingWebhooks } from './webhooks/mutating-webhooks.ts';
 import { validatingWebhooks } from './webhooks/validating-webhooks.ts';
+import { whenReady } from './when-ready.ts';
 
 export interface AdmissionDeps {
   readonly storage: Storage;
@@ -43,6 +44,7 @@ export interface AdmissionDeps {
 
 export function admissionPlugins(deps: AdmissionDeps): readonly AdmissionPlugin[] {
   return [
+    whenReady(deps),
     ...ownPlugins(deps),
     paramAccess(deps),
     mutatingPolicies(deps),

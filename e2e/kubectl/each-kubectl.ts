@@ -93,7 +93,6 @@ interface Place {
 
 function aKubectl(t: TestContext, { program, version, namespace }: Place): Kubectl {
   const folder = mkdtempSync(join(tmpdir(), 'keelson-kubectl-'));
-  t.after(() => rmSync(folder, { recursive: true }));
   writeFileSync(join(folder, 'kubeconfig'), kubeconfigFor(namespace));
   const environment = { KUBECONFIG: join(folder, 'kubeconfig'), KUBECACHEDIR: join(tmpdir(), `keelson-kubectl-cache-${version}`) };
   const runLine = (line: string, options: CommandOptions = {}) =>
@@ -103,6 +102,12 @@ function aKubectl(t: TestContext, { program, version, namespace }: Place): Kubec
     assert.equal(code, 0, `kubectl ${line} exited ${code}: ${stderr || stdout}`);
     return stdout;
   };
+  // The last first, and the kubeconfig that they need after all of them.
+  const cleanUps: string[] = [];
+  t.after(async () => {
+    for (const line of cleanUps.toReversed()) await out(line);
+    rmSync(folder, { recursive: true });
+  });
   return {
     version,
     namespace,
@@ -120,7 +125,7 @@ function aKubectl(t: TestContext, { program, version, namespace }: Place): Kubec
       writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content), { mode: 0o755 });
       return path;
     },
-    after: (line) => t.after(() => runLine(line)),
+    after: (line) => cleanUps.push(line),
   };
 }
 

@@ -7,7 +7,7 @@ import { decodeObject } from '#api/decode.ts';
 import { mutatingwebhookconfigurations } from '#api/generated/resources.ts';
 import { isJsonObject, type JsonObject, jsonEquals } from '#api/meta/json.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
-import { ApiError, forbidden } from '#api/meta/status.ts';
+import { ApiError } from '#api/meta/status.ts';
 import { applyJsonPatch } from '#api/patch/json-patch.ts';
 import { decodeAs } from '../../encoding/decode-body.ts';
 import { convertObject } from '../../encoding/served-bytes.ts';
@@ -35,7 +35,6 @@ export function mutatingWebhooks(deps: WebhookAdmissionDeps): AdmissionPlugin {
     name: 'MutatingAdmissionWebhook',
     mutate: async (request, passage) => {
       if (isExempt(request)) return request.object;
-      if (!source.isReady()) throw forbidden(request.definition.type, request.info.name, 'not yet ready to handle request');
       const hooks = source.webhooks();
       if (hooks.length === 0) return request.object;
       const memory = memories.getOrInsertComputed(passage, () => createMemory(passage));

@@ -3,7 +3,6 @@
  * the first in order is told. Source: k8s.io/apiserver, pkg/admission/plugin/webhook/validating/dispatcher.go.
  */
 import { validatingwebhookconfigurations } from '#api/generated/resources.ts';
-import { forbidden } from '#api/meta/status.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../admission.ts';
 import type { ReviewedWrite } from './admission-review.ts';
 import { askWebhook } from './ask-webhook.ts';
@@ -18,7 +17,6 @@ export function validatingWebhooks(deps: WebhookAdmissionDeps): AdmissionPlugin 
     name: 'ValidatingAdmissionWebhook',
     validate: async (request) => {
       if (isExempt(request)) return;
-      if (!source.isReady()) throw forbidden(request.definition.type, request.info.name, 'not yet ready to handle request');
       const hooks = source.webhooks();
       if (hooks.length > 0) await askAll(await findInvolved(hooks, request, deps), request, deps);
     },

@@ -24,7 +24,6 @@ export interface CompiledWebhook {
 }
 
 export interface WebhookSource {
-  isReady(): boolean;
   webhooks(): readonly CompiledWebhook[];
 }
 
@@ -44,7 +43,6 @@ export function createWebhookSource<T extends WebhookConfiguration>(
   const prefix = storagePrefix(type);
   const known = new WeakMap<CachedObject, readonly CompiledWebhook[]>();
   return {
-    isReady: () => cache.isReady(),
     webhooks: () => {
       const stored = cache.list(prefix);
       return stored.length === 0 ? [] : stored.flatMap((object) => known.getOrInsertComputed(object, () => compile(type, object, log)));
