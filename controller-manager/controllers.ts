@@ -7,6 +7,7 @@ import { disruptionController } from './disruption.ts';
 import { endpointSliceController } from './endpoint-slice.ts';
 import { endpointsController } from './endpoints.ts';
 import { garbageCollector } from './garbage-collector.ts';
+import { horizontalPodAutoscalerController } from './horizontal-pod-autoscaler.ts';
 import { jobController } from './job.ts';
 import { jobTrackingController } from './job-tracking.ts';
 import { namespaceController } from './namespace.ts';
@@ -51,6 +52,10 @@ export function listControllers(caches: SharedCaches, { clusterCidr, rootCa }: C
     { component: 'cronjob-controller', run: (deps, signal) => runController(cronJobController(caches), deps, signal) },
     { component: 'ttl-after-finished-controller', run: (deps, signal) => runController(ttlAfterFinishedController(caches), deps, signal) },
     { component: 'controllermanager', run: (deps, signal) => runController(disruptionController(caches), deps, signal) },
+    {
+      component: 'horizontal-pod-autoscaler',
+      run: (deps, signal) => runController(horizontalPodAutoscalerController(caches), deps, signal),
+    },
     { component: 'endpoint-slice-controller', run: (deps, signal) => runController(endpointSliceController(caches), deps, signal) },
     { component: 'endpoint-controller', run: (deps, signal) => runController(endpointsController(caches), deps, signal) },
     { component: 'resourcequota-controller', run: (deps, signal) => runController(resourceQuotaController(caches), deps, signal) },

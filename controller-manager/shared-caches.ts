@@ -11,6 +11,7 @@ import {
   deployments,
   endpoints,
   endpointslices,
+  horizontalpodautoscalersV2,
   jobs,
   leases,
   namespaces,
@@ -50,6 +51,7 @@ import type {
   Service,
   ServiceAccount,
   StatefulSet,
+  V2HorizontalPodAutoscaler,
   ValidatingAdmissionPolicy,
 } from '#api/generated/types.ts';
 import { keyOf } from '#api/meta/object-key.ts';
@@ -91,6 +93,7 @@ export interface SharedCaches {
   readonly persistentVolumeClaims: Informer<PersistentVolumeClaim>;
   readonly persistentVolumes: Informer<PersistentVolume>;
   readonly podDisruptionBudgets: Informer<PodDisruptionBudget>;
+  readonly horizontalPodAutoscalers: Informer<V2HorizontalPodAutoscaler>;
   readonly services: Informer<Service>;
   readonly endpointSlices: Informer<EndpointSlice>;
   readonly namespaces: Informer<Namespace>;
@@ -123,6 +126,7 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     persistentVolumeClaims: createInformer({ type: persistentvolumeclaims, indexes }, deps),
     persistentVolumes: createInformer({ type: persistentvolumes, indexes }, deps),
     podDisruptionBudgets: createInformer({ type: poddisruptionbudgets, indexes }, deps),
+    horizontalPodAutoscalers: createInformer({ type: horizontalpodautoscalersV2, indexes }, deps),
     services: createInformer({ type: services, indexes }, deps),
     endpointSlices: createInformer({ type: endpointslices, indexes: { ...indexes, [SERVICE]: serviceIndex } }, deps),
     endpoints: createInformer({ type: endpoints, indexes }, deps),
