@@ -1,5 +1,9 @@
 /** The list of controllers: what runs in a controller manager, and under which name each one writes events. A new one is a file and a line. */
 import { type ControllerDeps, runController } from '#client/controller.ts';
+import { certificateApprovingController } from './certificate-approving.ts';
+import { certificateCleaningController } from './certificate-cleaning.ts';
+import type { SigningAuthority } from './certificate-requests/certificate-request.ts';
+import { certificateSigningController } from './certificate-signing.ts';
 import { cronJobController } from './cron-job.ts';
 import { daemonSetController } from './daemon-set.ts';
 import { deploymentController } from './deployment.ts';
@@ -31,6 +35,8 @@ export interface ControllersConfig {
   readonly clusterCidr: string;
   /** PEM of the authority by which programs in pods know the API server. */
   readonly rootCa: string;
+  /** What signs certificate requests; absent: they wait. */
+  readonly signingAuthority?: SigningAuthority;
 }
 
 export interface ControllerEntry {
@@ -39,7 +45,10 @@ export interface ControllerEntry {
   run(deps: ControllerDeps, signal: AbortSignal): Promise<void>;
 }
 
-export function listControllers(caches: SharedCaches, { clusterCidr, rootCa }: ControllersConfig): readonly ControllerEntry[] {
+export function listControllers(
+  caches: SharedCaches,
+  { clusterCidr, rootCa, signingAuthority }: ControllersConfig,
+): readonly ControllerEntry[] {
   const collector = garbageCollector({ caches: caches.all, client: caches.client });
   return [
     { component: 'deployment-controller', run: (deps, signal) => runController(deploymentController(caches), deps, signal) },
@@ -64,6 +73,9 @@ export function listControllers(caches: SharedCaches, { clusterCidr, rootCa }: C
     { component: 'namespace-controller', run: (deps, signal) => runController(namespaceController(caches), deps, signal) },
     { component: 'serviceaccount-controller', run: (deps, signal) => runController(serviceAccountController(caches), deps, signal) },
     { component: 'root-ca-cert-publisher', run: (deps, signal) => runController(rootCaPublisher(caches, rootCa), deps, signal) },
+    { component: 'csrapproving', run: (deps, signal) => runController(certificateApprovingController(caches), deps, signal) },
+    { component: 'csrcleaner', run: (deps, signal) => runController(certificateCleaningController(caches), deps, signal) },
+    ...(signingAuthority === undefined ? [] : [signers(caches, signingAuthority)]),
     { component: 'cidrAllocator', run: (deps, signal) => runController(nodeIpamController(caches, clusterCidr), deps, signal) },
     { component: 'node-controller', run: (deps, signal) => runController(nodeLifecycleController(caches), deps, signal) },
     { component: 'taint-eviction-controller', run: (deps, signal) => runController(taintEvictionController(caches), deps, signal) },
@@ -74,4 +86,8 @@ export function listControllers(caches: SharedCaches, { clusterCidr, rootCa }: C
     },
     { component: 'garbage-collector-controller', run: (deps, signal) => runController(collector, deps, signal) },
   ];
+}
+
+function signers(caches: SharedCaches, authority: SigningAuthority): ControllerEntry {
+  return { component: 'csrsigning', run: (deps, signal) => runController(certificateSigningController(caches, authority), deps, signal) };
 }

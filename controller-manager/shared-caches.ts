@@ -3,6 +3,7 @@
  * that only the garbage collector looks at are added as discovery finds them. `createSharedCaches` starts nothing; `all.run` does.
  */
 import {
+  certificatesigningrequests,
   configmaps,
   controllerrevisions,
   cronjobs,
@@ -29,6 +30,7 @@ import {
   validatingadmissionpolicies,
 } from '#api/generated/resources.ts';
 import type {
+  CertificateSigningRequest,
   ConfigMap,
   ControllerRevision,
   CronJob,
@@ -103,6 +105,7 @@ export interface SharedCaches {
   readonly serviceAccounts: Informer<ServiceAccount>;
   readonly configMaps: Informer<ConfigMap>;
   readonly resourceQuotas: Informer<ResourceQuota>;
+  readonly certificateSigningRequests: Informer<CertificateSigningRequest>;
   readonly customResourceDefinitions: Informer<CustomResourceDefinition>;
   readonly validatingAdmissionPolicies: Informer<ValidatingAdmissionPolicy>;
   /** Every resource that may own or be owned, the ones above included; running it keeps all copies current. */
@@ -135,6 +138,7 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     leases: createInformer({ type: leases, indexes }, deps),
     serviceAccounts: createInformer({ type: serviceaccounts, indexes }, deps),
     configMaps: createInformer({ type: configmaps, indexes }, deps),
+    certificateSigningRequests: createInformer({ type: certificatesigningrequests, indexes }, deps),
     resourceQuotas: createInformer({ type: resourcequotas, indexes }, deps),
     customResourceDefinitions: createInformer({ type: customresourcedefinitions, indexes }, deps),
     validatingAdmissionPolicies: createInformer({ type: validatingadmissionpolicies, indexes }, deps),

@@ -15,6 +15,7 @@ import { type ApiServer, createApiServer } from '../apiserver/api-server.ts';
 import { resourceDefinitions } from '../apiserver/resources/index.ts';
 import { createMemoryStorage } from '../apiserver/storage/memory-storage.ts';
 import type { Storage } from '../apiserver/storage/storage.ts';
+import type { KeyAndCertificate } from '../bootstrap/issue-certificate.ts';
 import { renderKubeconfig } from '../bootstrap/kubeconfig.ts';
 import { createControllerManager } from '../controller-manager/controller-manager.ts';
 import { createScheduler } from '../scheduler/scheduler.ts';
@@ -121,7 +122,7 @@ export async function createCluster(options: ClusterOptions = {}): Promise<Clust
     { nodes: shapesOf(options.nodes ?? 1), ...(options.pods === undefined ? {} : { conduct: options.pods }) },
     { client: clientOf('nodes'), clock, random, log },
   );
-  const components = superviseAll(options, { clientOf, clock, random, log, ca: credentials.ca, simulated });
+  const components = superviseAll(options, { clientOf, clock, random, log, authority: credentials.authority, simulated });
 
   const stopping = new AbortController();
   const listening = Promise.withResolvers<number>();
@@ -172,18 +173,21 @@ interface Parts {
   readonly clock: VirtualClock;
   readonly random: Random;
   readonly log: Logger;
-  readonly ca: string;
+  readonly authority: KeyAndCertificate;
   readonly simulated: SimulatedNodes;
 }
 
 /** Each started anew after a crash, on a client of its own. */
-function superviseAll(options: ClusterOptions, { clientOf, ca, simulated, ...deps }: Parts): ReadonlyMap<ComponentName, Supervisor> {
+function superviseAll(options: ClusterOptions, { clientOf, authority, simulated, ...deps }: Parts): ReadonlyMap<ComponentName, Supervisor> {
   const starts: readonly (readonly [ComponentName, (signal: AbortSignal) => Promise<void>])[] = [
     ['nodes', (signal) => simulated.run(signal)],
     [
       'controller-manager',
       (signal) =>
-        createControllerManager({ clusterCidr: CLUSTER_CIDR, rootCa: ca }, { ...deps, client: clientOf('controller-manager') }).run(signal),
+        createControllerManager(
+          { clusterCidr: CLUSTER_CIDR, rootCa: authority.certificatePem, signingAuthority: authority },
+          { ...deps, client: clientOf('controller-manager') },
+        ).run(signal),
     ],
     ['scheduler', (signal) => createScheduler({ ...deps, client: clientOf('scheduler') }).run(signal)],
   ];
