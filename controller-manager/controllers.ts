@@ -4,11 +4,13 @@ import { certificateApprovingController } from './certificate-approving.ts';
 import { certificateCleaningController } from './certificate-cleaning.ts';
 import type { SigningAuthority } from './certificate-requests/certificate-request.ts';
 import { certificateSigningController } from './certificate-signing.ts';
+import { clusterRoleAggregationController } from './cluster-role-aggregation.ts';
 import { cronJobController } from './cron-job.ts';
 import { daemonSetController } from './daemon-set.ts';
 import { deploymentController } from './deployment.ts';
 import { disruptionController } from './disruption.ts';
 import { endpointSliceController } from './endpoint-slice.ts';
+import { endpointSliceMirroringController } from './endpoint-slice-mirroring.ts';
 import { endpointsController } from './endpoints.ts';
 import { garbageCollector } from './garbage-collector.ts';
 import { horizontalPodAutoscalerController } from './horizontal-pod-autoscaler.ts';
@@ -66,6 +68,10 @@ export function listControllers(
       run: (deps, signal) => runController(horizontalPodAutoscalerController(caches), deps, signal),
     },
     { component: 'endpoint-slice-controller', run: (deps, signal) => runController(endpointSliceController(caches), deps, signal) },
+    {
+      component: 'endpoint-slice-mirroring-controller',
+      run: (deps, signal) => runController(endpointSliceMirroringController(caches), deps, signal),
+    },
     { component: 'endpoint-controller', run: (deps, signal) => runController(endpointsController(caches), deps, signal) },
     { component: 'resourcequota-controller', run: (deps, signal) => runController(resourceQuotaController(caches), deps, signal) },
     { component: 'pvc-protection-controller', run: (deps, signal) => runController(claimProtectionController(caches), deps, signal) },
@@ -73,6 +79,10 @@ export function listControllers(
     { component: 'namespace-controller', run: (deps, signal) => runController(namespaceController(caches), deps, signal) },
     { component: 'serviceaccount-controller', run: (deps, signal) => runController(serviceAccountController(caches), deps, signal) },
     { component: 'root-ca-cert-publisher', run: (deps, signal) => runController(rootCaPublisher(caches, rootCa), deps, signal) },
+    {
+      component: 'clusterrole-aggregation-controller',
+      run: (deps, signal) => runController(clusterRoleAggregationController(caches), deps, signal),
+    },
     { component: 'csrapproving', run: (deps, signal) => runController(certificateApprovingController(caches), deps, signal) },
     { component: 'csrcleaner', run: (deps, signal) => runController(certificateCleaningController(caches), deps, signal) },
     ...(signingAuthority === undefined ? [] : [signers(caches, signingAuthority)]),

@@ -4,6 +4,7 @@
  */
 import {
   certificatesigningrequests,
+  clusterroles,
   configmaps,
   controllerrevisions,
   cronjobs,
@@ -31,6 +32,7 @@ import {
 } from '#api/generated/resources.ts';
 import type {
   CertificateSigningRequest,
+  ClusterRole,
   ConfigMap,
   ControllerRevision,
   CronJob,
@@ -106,6 +108,7 @@ export interface SharedCaches {
   readonly configMaps: Informer<ConfigMap>;
   readonly resourceQuotas: Informer<ResourceQuota>;
   readonly certificateSigningRequests: Informer<CertificateSigningRequest>;
+  readonly clusterRoles: Informer<ClusterRole>;
   readonly customResourceDefinitions: Informer<CustomResourceDefinition>;
   readonly validatingAdmissionPolicies: Informer<ValidatingAdmissionPolicy>;
   /** Every resource that may own or be owned, the ones above included; running it keeps all copies current. */
@@ -138,6 +141,7 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     leases: createInformer({ type: leases, indexes }, deps),
     serviceAccounts: createInformer({ type: serviceaccounts, indexes }, deps),
     configMaps: createInformer({ type: configmaps, indexes }, deps),
+    clusterRoles: createInformer({ type: clusterroles, indexes }, deps),
     certificateSigningRequests: createInformer({ type: certificatesigningrequests, indexes }, deps),
     resourceQuotas: createInformer({ type: resourcequotas, indexes }, deps),
     customResourceDefinitions: createInformer({ type: customresourcedefinitions, indexes }, deps),

@@ -238,6 +238,7 @@ const controlPlaneRoles: readonly DefaultRole[] = [
     rule(['create'], 'batch', 'jobs'),
     rule(['create'], 'discovery.k8s.io', 'endpointslices'),
     rule(['create'], 'resource.k8s.io', 'resourceclaims'),
+    rule(['escalate'], GROUP, 'clusterroles'),
     named(['kubernetes.io/kube-apiserver-client-kubelet'], rule(['approve'], 'certificates.k8s.io', 'signers')),
     named(clusterSigners, rule(['sign'], 'certificates.k8s.io', 'signers')),
   ]),
