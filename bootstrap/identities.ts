@@ -82,6 +82,7 @@ export const sharedFiles: readonly SharedFile[] = [
   { directory: 'apiserver', name: 'front-proxy-ca.crt', source: 'front-proxy-ca.crt' },
   // Signs the certificates that are asked for in the cluster, as upstream's --cluster-signing-key-file.
   { directory: 'controller-manager', name: 'ca.key', source: 'ca.key' },
+  { directory: 'controller-manager', name: 'sa.key', source: 'sa.key' },
   { directory: 'apiserver', name: 'sa.key', source: 'sa.key' },
   { directory: 'apiserver', name: 'sa.pub', source: 'sa.pub' },
 ];

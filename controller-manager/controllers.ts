@@ -25,6 +25,7 @@ import { replicationControllerController } from './replication-controller.ts';
 import { resourceQuotaController } from './resource-quota.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
+import { serviceAccountTokenController } from './service-account-token.ts';
 import type { SharedCaches } from './shared-caches.ts';
 import { statefulSetController } from './stateful-set.ts';
 import { claimProtectionController, volumeProtectionController } from './storage-protection.ts';
@@ -39,6 +40,8 @@ export interface ControllersConfig {
   readonly rootCa: string;
   /** What signs certificate requests; absent: they wait. */
   readonly signingAuthority?: SigningAuthority;
+  /** PEM of what signs service account tokens in Secrets; absent: such Secrets stay empty. */
+  readonly serviceAccountKey?: string;
 }
 
 export interface ControllerEntry {
@@ -47,10 +50,8 @@ export interface ControllerEntry {
   run(deps: ControllerDeps, signal: AbortSignal): Promise<void>;
 }
 
-export function listControllers(
-  caches: SharedCaches,
-  { clusterCidr, rootCa, signingAuthority }: ControllersConfig,
-): readonly ControllerEntry[] {
+export function listControllers(caches: SharedCaches, config: ControllersConfig): readonly ControllerEntry[] {
+  const { clusterCidr, rootCa } = config;
   const collector = garbageCollector({ caches: caches.all, client: caches.client });
   return [
     { component: 'deployment-controller', run: (deps, signal) => runController(deploymentController(caches), deps, signal) },
@@ -85,7 +86,7 @@ export function listControllers(
     },
     { component: 'csrapproving', run: (deps, signal) => runController(certificateApprovingController(caches), deps, signal) },
     { component: 'csrcleaner', run: (deps, signal) => runController(certificateCleaningController(caches), deps, signal) },
-    ...(signingAuthority === undefined ? [] : [signers(caches, signingAuthority)]),
+    ...signers(caches, config),
     { component: 'cidrAllocator', run: (deps, signal) => runController(nodeIpamController(caches, clusterCidr), deps, signal) },
     { component: 'node-controller', run: (deps, signal) => runController(nodeLifecycleController(caches), deps, signal) },
     { component: 'taint-eviction-controller', run: (deps, signal) => runController(taintEvictionController(caches), deps, signal) },
@@ -98,6 +99,16 @@ export function listControllers(
   ];
 }
 
-function signers(caches: SharedCaches, authority: SigningAuthority): ControllerEntry {
-  return { component: 'csrsigning', run: (deps, signal) => runController(certificateSigningController(caches, authority), deps, signal) };
+/** Those that need a key which was not handed over are not there. */
+function signers(caches: SharedCaches, { rootCa, signingAuthority, serviceAccountKey }: ControllersConfig): readonly ControllerEntry[] {
+  const entries: ControllerEntry[] = [];
+  if (signingAuthority !== undefined) {
+    const definition = certificateSigningController(caches, signingAuthority);
+    entries.push({ component: 'csrsigning', run: (deps, signal) => runController(definition, deps, signal) });
+  }
+  if (serviceAccountKey !== undefined) {
+    const definition = serviceAccountTokenController(caches, { rootCa, serviceAccountKey });
+    entries.push({ component: 'serviceaccount-token-controller', run: (deps, signal) => runController(definition, deps, signal) });
+  }
+  return entries;
 }

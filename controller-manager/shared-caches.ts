@@ -25,6 +25,7 @@ import {
   replicasets,
   replicationcontrollers,
   resourcequotas,
+  secrets,
   serviceaccounts,
   services,
   statefulsets,
@@ -52,6 +53,7 @@ import type {
   ReplicaSet,
   ReplicationController,
   ResourceQuota,
+  Secret,
   Service,
   ServiceAccount,
   StatefulSet,
@@ -106,6 +108,7 @@ export interface SharedCaches {
   readonly endpoints: Informer<Endpoints>;
   readonly serviceAccounts: Informer<ServiceAccount>;
   readonly configMaps: Informer<ConfigMap>;
+  readonly secrets: Informer<Secret>;
   readonly resourceQuotas: Informer<ResourceQuota>;
   readonly certificateSigningRequests: Informer<CertificateSigningRequest>;
   readonly clusterRoles: Informer<ClusterRole>;
@@ -140,6 +143,7 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     nodes: createInformer({ type: nodes, indexes }, deps),
     leases: createInformer({ type: leases, indexes }, deps),
     serviceAccounts: createInformer({ type: serviceaccounts, indexes }, deps),
+    secrets: createInformer({ type: secrets, indexes }, deps),
     configMaps: createInformer({ type: configmaps, indexes }, deps),
     clusterRoles: createInformer({ type: clusterroles, indexes }, deps),
     certificateSigningRequests: createInformer({ type: certificatesigningrequests, indexes }, deps),
