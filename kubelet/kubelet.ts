@@ -3,7 +3,7 @@
  * from its dependencies, started by `run`, ended by its signal; the pods it looks after go on running without it.
  */
 import { nodes, pods, services } from '#api/generated/resources.ts';
-import type { Node, Taint } from '#api/generated/types.ts';
+import type { Node, Pod, Taint } from '#api/generated/types.ts';
 import type { Client } from '#client/client.ts';
 import { createEventRecorder } from '#client/event-recorder.ts';
 import { createInformer } from '#client/informer.ts';
@@ -24,6 +24,8 @@ import { createPodWorkers, type PodWorkers } from './pod-workers.ts';
 import { createProbeWorkers } from './probes/probe-workers.ts';
 import { createProber } from './probes/prober.ts';
 import { createReferences } from './references.ts';
+import { allocatableOf, type NodeShape } from './resources/node-allocatable.ts';
+import type { NodeCgroups } from './resources/node-cgroups.ts';
 import { type ContainerRuntime, isSandbox, type RuntimeContainer, type RuntimeInfo } from './runtime/container-runtime.ts';
 import { joinLogFrames, readTail } from './runtime/log-frames.ts';
 import { type KubeletServerOptions, runKubeletServer } from './server.ts';
@@ -36,9 +38,7 @@ export interface KubeletOptions {
   readonly nodeIp: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: readonly Taint[];
-  readonly cpuCount: number;
-  readonly memoryBytes: number;
-  readonly diskBytes: number;
+  readonly shape: NodeShape;
   readonly architecture: string;
   readonly bootId: string;
   readonly kubeletPort: number;
@@ -56,6 +56,7 @@ export interface KubeletDeps {
   readonly runtime: ContainerRuntime;
   readonly network: PodNetwork;
   readonly volumes: PodVolumes;
+  readonly cgroups: NodeCgroups;
   /** Absent where there is no network to route (tests). */
   readonly run: Run | undefined;
   readonly openDialer: OpenPodDialer;
@@ -78,7 +79,7 @@ const LOG_MESSAGE_BYTES_MAX = 2048;
 const LOG_MESSAGE_LINES_MAX = 80;
 
 export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubelet {
-  const { client, runtime, clock, random, log, network, volumes } = deps;
+  const { client, runtime, clock, random, log, network, volumes, cgroups } = deps;
   const informerDeps = { client, clock, random, log };
   const podInformer = createInformer({ type: pods, fieldSelector: `spec.nodeName=${options.nodeName}` }, informerDeps);
   const nodeInformer = createInformer({ type: nodes }, informerDeps);
@@ -116,9 +117,11 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     events,
     clock,
     log,
-    node: { nodeIp: options.nodeIp, cpuCount: options.cpuCount, memoryBytes: options.memoryBytes },
+    node: { nodeIp: options.nodeIp, ...options.shape, allocatable: allocatableOf(options.shape) },
     pauseImage: options.pauseImage,
     nodeNetworkMode: options.nodeNetworkMode,
+    cgroups,
+    activePods: () => workers.pods().filter((pod) => !isOver(pod)),
     dns: options.dns,
     whenServicesKnown: serviceInformer.whenSynced,
     serviceVariables: (pod) => serviceVariablesFor(pod, serviceInformer.store.list(pod.metadata.namespace), options.kubernetesService),
@@ -137,9 +140,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
       kubeletPort: options.kubeletPort,
       architecture: options.architecture,
       version: KUBELET_VERSION,
-      cpuCount: options.cpuCount,
-      memoryBytes: options.memoryBytes,
-      diskBytes: options.diskBytes,
+      shape: options.shape,
     },
     checkHealth,
     onNode,
@@ -200,11 +201,14 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
       const { run } = deps;
       nodeInformer.onChange((change) => {
         if (change.object.metadata.name !== options.nodeName) return;
-        if (change.type === 'deleted') registration.wake();
-        else onNode(change.object);
+        // Also when somebody advertised a resource here: what can be asked for follows.
+        registration.wake();
+        if (change.type !== 'deleted') onNode(change.object);
       });
       // The network's notes are read before the first pod is looked at: else its address would seem unknown.
-      await network.restore((await listWhenUp(signal)).filter((container) => isSandbox(container) && container.state.phase === 'running'));
+      const containers = await listWhenUp(signal);
+      await network.restore(containers.filter((container) => isSandbox(container) && container.state.phase === 'running'));
+      await cgroups.sweep(new Set(containers.map(({ identity }) => identity.podUid)));
       await runTogether(signal, [
         (inner) => states.run(inner),
         (inner) => podInformer.run(inner),
@@ -232,6 +236,10 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
       }
     }
   }
+}
+
+function isOver({ status }: Pod): boolean {
+  return status?.phase === 'Succeeded' || status?.phase === 'Failed';
 }
 
 const ENGINE_RETRY_MS = 1_000;

@@ -37,6 +37,8 @@ export interface SandboxSpec {
   readonly sysctls: Readonly<Record<string, string>>;
   /** Memory volumes are held by the sandbox, so that they outlive the containers that use them. */
   readonly mounts: readonly Mount[];
+  /** The pod's cgroup, in the words of the engine's driver. */
+  readonly cgroupParent?: string;
 }
 
 export interface ContainerSpec {
@@ -61,6 +63,8 @@ export interface ContainerSpec {
   /** CPU time per 100 ms, in microseconds; absent: unlimited. */
   readonly cpuQuotaMicros?: number;
   readonly memoryBytesMax?: number;
+  /** The pod's cgroup, in the words of the engine's driver. */
+  readonly cgroupParent?: string;
   readonly oomScoreAdjustment: number;
   readonly pidMode: 'container' | 'pod' | 'host';
   readonly sharesHostIpc: boolean;
@@ -113,6 +117,8 @@ export interface RuntimeInfo {
   readonly cpuCount: number;
   readonly memoryBytes: number;
   readonly machineId: string;
+  readonly cgroupDriver: 'cgroupfs' | 'systemd';
+  readonly cgroupVersion: 1 | 2;
 }
 
 /** Something happened to a container; what, is learnt by inspecting it. */

@@ -126,6 +126,8 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
         cpuCount: numberOf(info, 'NCPU'),
         memoryBytes: numberOf(info, 'MemTotal'),
         machineId: textOf(info, 'ID'),
+        cgroupDriver: textOf(info, 'CgroupDriver') === 'systemd' ? 'systemd' : 'cgroupfs',
+        cgroupVersion: textOf(info, 'CgroupVersion') === '2' ? 2 : 1,
       };
     },
 

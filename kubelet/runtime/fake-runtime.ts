@@ -178,7 +178,16 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       for (const { onBreak } of [...listeners]) onBreak();
     },
 
-    getInfo: async () => ({ version: '1', kernelVersion: '6', osImage: 'fake', cpuCount: 2, memoryBytes: 2 ** 31, machineId: 'fake' }),
+    getInfo: async () => ({
+      version: '1',
+      kernelVersion: '6',
+      osImage: 'fake',
+      cpuCount: 2,
+      memoryBytes: 2 ** 31,
+      machineId: 'fake',
+      cgroupDriver: 'cgroupfs',
+      cgroupVersion: 1,
+    }),
     listContainers: async () => [...held.values()].map(({ container }) => container),
     findContainer: async (id) => held.get(id)?.container,
 
