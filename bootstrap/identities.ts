@@ -66,6 +66,8 @@ export const identities: readonly Identity[] = [
   },
   { directory: 'scheduler', name: 'tls', ...client({ commonName: 'system:kube-scheduler' }) },
   { directory: 'controller-manager', name: 'tls', ...client({ commonName: 'system:kube-controller-manager' }) },
+  { directory: 'metrics', name: 'tls', ...client({ commonName: 'system:keelson-metrics' }) },
+  { directory: 'metrics', name: 'server', ...server('ca', 'keelson-metrics', ['keelson-metrics.kube-system.svc']) },
   ...NODES.flatMap(nodeIdentities),
   { directory: 'addons', name: 'tls', ...client(administrator) },
   { directory: 'addons', name: 'dns', ...client({ commonName: 'system:dns' }) },
@@ -80,6 +82,7 @@ export const sharedFiles: readonly SharedFile[] = [
   })),
   { directory: 'apiserver', name: 'etcd-ca.crt', source: 'etcd-ca.crt' },
   { directory: 'apiserver', name: 'front-proxy-ca.crt', source: 'front-proxy-ca.crt' },
+  { directory: 'metrics', name: 'front-proxy-ca.crt', source: 'front-proxy-ca.crt' },
   { directory: 'apiserver', name: 'sa.key', source: 'sa.key' },
   { directory: 'apiserver', name: 'sa.pub', source: 'sa.pub' },
 ];

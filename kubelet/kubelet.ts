@@ -15,6 +15,7 @@ import type { Run } from './network/exec.ts';
 import type { OpenPodDialer } from './network/pod-dialer.ts';
 import type { DnsSettings } from './network/pod-files.ts';
 import type { PodNetwork } from './network/pod-network.ts';
+import { readProcessesMax } from './node/node-host.ts';
 import { runNodeLease } from './node/node-lease.ts';
 import type { NodeHealth } from './node/node-object.ts';
 import { createNodeRegistration } from './node/node-registration.ts';
@@ -29,8 +30,13 @@ import type { NodeCgroups } from './resources/node-cgroups.ts';
 import { type ContainerRuntime, isSandbox, type RuntimeContainer, type RuntimeInfo } from './runtime/container-runtime.ts';
 import { joinLogFrames, readTail } from './runtime/log-frames.ts';
 import { type KubeletServerOptions, runKubeletServer } from './server.ts';
+import { createKubeletAccess } from './server-access.ts';
 import { createServiceAccountTokens } from './service-account-tokens.ts';
 import { type KubernetesService, serviceVariablesFor } from './service-variables.ts';
+import { createDiskStats } from './stats/disk-stats.ts';
+import { measureVolumes } from './stats/measure-volumes.ts';
+import { createNodeStats } from './stats/node-stats.ts';
+import { createStatsApi } from './stats/stats-api.ts';
 import type { PodVolumes } from './volumes/pod-volumes.ts';
 
 export interface KubeletOptions {
@@ -42,13 +48,15 @@ export interface KubeletOptions {
   readonly architecture: string;
   readonly bootId: string;
   readonly kubeletPort: number;
+  /** Of pods' files. */
+  readonly dataDirectory: string;
   readonly pauseImage: string;
   readonly nodeNetworkMode: string;
   readonly dns: DnsSettings;
   /** Where containers find the API server: the `kubernetes` Service. */
   readonly kubernetesService: KubernetesService;
-  /** Without it there is no HTTPS API. */
-  readonly server: Omit<KubeletServerOptions, 'port'> | undefined;
+  /** Without it there is no HTTPS API. `trustedNames`: what the API server is called by its certificate. */
+  readonly server: (Omit<KubeletServerOptions, 'port'> & { readonly trustedNames: readonly string[] }) | undefined;
 }
 
 export interface KubeletDeps {
@@ -121,12 +129,25 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     pauseImage: options.pauseImage,
     nodeNetworkMode: options.nodeNetworkMode,
     cgroups,
-    activePods: () => workers.pods().filter((pod) => !isOver(pod)),
+    activePods,
     dns: options.dns,
     whenServicesKnown: serviceInformer.whenSynced,
     serviceVariables: (pod) => serviceVariablesFor(pod, serviceInformer.store.list(pod.metadata.namespace), options.kubernetesService),
     terminationMessages,
   });
+
+  const nodeStats = createNodeStats({ clock, states, activePods, cgroups: cgroups.tree, askEngine: runtime.readUsage });
+  const diskStats = createDiskStats({
+    clock,
+    states,
+    activePods,
+    dataDirectory: options.dataDirectory,
+    diskBytes: options.shape.diskBytes,
+    measureLayers: runtime.measureLayers,
+    measureVolumes: (pod) => measureVolumes(options.dataDirectory, pod),
+  });
+  const { nodeName, shape } = options;
+  const stats = createStatsApi({ nodeName, memoryBytes: shape.memoryBytes, nodeStats, diskStats, processesMax: readProcessesMax });
 
   const registration = createNodeRegistration({
     client,
@@ -145,6 +166,10 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     checkHealth,
     onNode,
   });
+
+  function activePods(): readonly Pod[] {
+    return workers.pods().filter((pod) => !isOver(pod));
+  }
 
   async function checkHealth(): Promise<NodeHealth> {
     const info = await runtime.getInfo().catch((): RuntimeInfo | undefined => undefined);
@@ -187,7 +212,8 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
 
   async function runServer(signal: AbortSignal): Promise<void> {
     if (options.server === undefined) return;
-    await runKubeletServer({ ...options.server, port: options.kubeletPort }, { ...deps, pods: workers, states }, signal);
+    const access = createKubeletAccess({ client, clock, nodeName: options.nodeName, trustedNames: options.server.trustedNames });
+    await runKubeletServer({ ...options.server, port: options.kubeletPort }, { ...deps, pods: workers, states, access, stats }, signal);
   }
 
   return {

@@ -28,6 +28,8 @@ import {
 } from './cgroup-paths.ts';
 
 export interface NodeCgroups {
+  /** Where they can be read; undefined where there is no mount of the host's. */
+  readonly tree: (CgroupTree & { readonly node: CgroupName }) | undefined;
   /** Where the engine puts the containers of a pod; undefined: where it likes. */
   parentOf(pod: Pod): string | undefined;
   /** Once a sandbox of the pod runs. `active`: all pods of the node that are not over. */
@@ -53,6 +55,7 @@ export interface CgroupTree {
 
 /** Where there is no mount of the host's cgroups. */
 export const noCgroups: NodeCgroups = {
+  tree: undefined,
   parentOf: () => undefined,
   apply: async () => {},
   remove: async () => {},
@@ -90,6 +93,7 @@ export function createNodeCgroups(options: NodeCgroupsOptions, { log }: { readon
   }
 
   return {
+    tree: options,
     parentOf: (pod) => renderParent(driver, podCgroup(node, pod)),
     apply: async (pod, active) => {
       await write(node, options.limits);

@@ -135,6 +135,7 @@ const kubeletOptions = {
   architecture: 'amd64',
   bootId: 'boot',
   kubeletPort: 10250,
+  dataDirectory: '/tmp',
   pauseImage: 'keelson/keelson:dev',
   nodeNetworkMode: 'container:node',
   dns: { clusterDns: '10.96.0.10', clusterDomain: 'cluster.local', nodeResolvConf: '' },
