@@ -15,6 +15,12 @@ import { resourceQuotaTests } from './sig-api-machinery/resource-quotas.ts';
 import { watcherTests } from './sig-api-machinery/watchers.ts';
 import { webhookConfigurationTests } from './sig-api-machinery/webhook-configurations.ts';
 import { webhookTests } from './sig-api-machinery/webhooks.ts';
+import { cronJobTests } from './sig-apps/cron-jobs.ts';
+import { daemonSetTests } from './sig-apps/daemon-sets.ts';
+import { deploymentTests } from './sig-apps/deployments.ts';
+import { disruptionTests } from './sig-apps/disruption.ts';
+import { jobTests } from './sig-apps/jobs.ts';
+import { replicaSetTests } from './sig-apps/replica-sets.ts';
 import { guestbookTests } from './sig-cli/guestbook.ts';
 import { kubectlTests } from './sig-cli/kubectl.ts';
 import { replicationControllerTests } from './sig-cli/replication-controllers.ts';
@@ -35,6 +41,12 @@ export const conformanceTests: readonly ConformanceTest[] = [
   ...namespaceTests,
   ...publishOpenApiTests,
   ...watcherTests,
+  ...cronJobTests,
+  ...daemonSetTests,
+  ...deploymentTests,
+  ...disruptionTests,
+  ...jobTests,
+  ...replicaSetTests,
   ...guestbookTests,
   ...kubectlTests,
   ...replicationControllerTests,
