@@ -21,6 +21,7 @@ import { deploymentTests } from './sig-apps/deployments.ts';
 import { disruptionTests } from './sig-apps/disruption.ts';
 import { jobTests } from './sig-apps/jobs.ts';
 import { replicaSetTests } from './sig-apps/replica-sets.ts';
+import { statefulSetTests } from './sig-apps/stateful-sets.ts';
 import { guestbookTests } from './sig-cli/guestbook.ts';
 import { kubectlTests } from './sig-cli/kubectl.ts';
 import { replicationControllerTests } from './sig-cli/replication-controllers.ts';
@@ -47,6 +48,7 @@ export const conformanceTests: readonly ConformanceTest[] = [
   ...disruptionTests,
   ...jobTests,
   ...replicaSetTests,
+  ...statefulSetTests,
   ...guestbookTests,
   ...kubectlTests,
   ...replicationControllerTests,

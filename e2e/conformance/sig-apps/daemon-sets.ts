@@ -124,7 +124,10 @@ async function rollsBack(t: TestScope): Promise<void> {
     .untilAll(
       { labelSelector: selectorOf(LABELS) },
       'the rollout is stuck',
-      (all) => all.length === nodes.length && all.filter(isBroken).length === 1 && all.find(isBroken),
+      (all) =>
+        all.length === nodes.length &&
+        all.filter(isBroken).length === 1 &&
+        all.find((pod) => isBroken(pod) && pod.spec.nodeName !== undefined),
     );
   await setImage({ image: WORKLOAD_IMAGE, imagePullPolicy: 'IfNotPresent' });
   const after = await untilOnNodes(t, nodes, (pod) => !isBroken(pod));
