@@ -25,6 +25,9 @@ import { statefulSetTests } from './sig-apps/stateful-sets.ts';
 import { guestbookTests } from './sig-cli/guestbook.ts';
 import { kubectlTests } from './sig-cli/kubectl.ts';
 import { replicationControllerTests } from './sig-cli/replication-controllers.ts';
+import { limitRangeTests } from './sig-scheduling/limit-ranges.ts';
+import { predicateTests } from './sig-scheduling/predicates.ts';
+import { priorityClassTests } from './sig-scheduling/priority-classes.ts';
 
 export const conformanceTests: readonly ConformanceTest[] = [
   ...admissionPolicyTests,
@@ -52,4 +55,7 @@ export const conformanceTests: readonly ConformanceTest[] = [
   ...guestbookTests,
   ...kubectlTests,
   ...replicationControllerTests,
+  ...limitRangeTests,
+  ...predicateTests,
+  ...priorityClassTests,
 ];

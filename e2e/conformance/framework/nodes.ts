@@ -23,3 +23,14 @@ export async function labelNode(t: TestScope, name: string, labels: Readonly<Rec
   t.cleanUp(() => nodes.patch(name, { metadata: { labels: before } }));
   await nodes.patch(name, { metadata: { labels } });
 }
+
+/** Has the nodes offer so much of a resource that nobody looks after, for the time of one test: its name is one of the test's own. */
+export async function offerResource(t: TestScope, nodes: readonly string[], resource: string, amount: string): Promise<void> {
+  const all = t.resource(NODES, '');
+  const offer = (name: string, offered: string | null): Promise<Json> =>
+    all.patch(name, { status: { capacity: { [resource]: offered }, allocatable: { [resource]: offered } } }, { subresource: 'status' });
+  for (const name of nodes) {
+    t.cleanUp(() => offer(name, null));
+    await offer(name, amount);
+  }
+}
