@@ -19,7 +19,7 @@ import type { PodNetwork } from './network/pod-network.ts';
 import type { PodAction } from './plan-pod-actions.ts';
 import type { NodeFacts, PodFacts } from './pod-fields.ts';
 import { failVolumes, type PodMemory, readyVolumes } from './pod-memory.ts';
-import { initContainersOf, sandboxFailure } from './pod-snapshot.ts';
+import { allContainersOf, ephemeralContainersOf, initContainersOf, isEphemeral, sandboxFailure } from './pod-snapshot.ts';
 import type { PodStates } from './pod-states.ts';
 import type { Prober } from './probes/prober.ts';
 import type { References } from './references.ts';
@@ -108,8 +108,8 @@ async function prepareVolumes({ pod, memory, signal, wake }: PodContext, deps: P
     const context = { pod, facts, lookup: deps.references.lookupFor(namespace), tokens: byKey };
     const [sources] = await Promise.all([
       deps.volumes.prepare(context),
-      deps.volumes.writeEtcFile(uid, 'resolv.conf', renderResolvConf(pod, deps.dns)),
-      deps.volumes.writeEtcFile(uid, 'hosts', renderHosts(pod, facts.podIp, deps.dns.clusterDomain)),
+      writeResolvConf(pod, deps),
+      deps.volumes.writeEtcFile(uid, 'hosts', renderHosts(pod, facts.podIp, deps.dns)),
     ]);
     readyVolumes(memory, sources);
     refreshTokensAt(refreshAtMs, memory, wake, deps.clock);
@@ -118,6 +118,12 @@ async function prepareVolumes({ pod, memory, signal, wake }: PodContext, deps: P
     failVolumes(memory, messageOf(error), deps.clock.now());
     deps.events.record(pod, 'Warning', 'FailedMount', messageOf(error));
   }
+}
+
+async function writeResolvConf(pod: Pod, { volumes, events, dns }: PodActionDeps): Promise<void> {
+  const { text, omissions } = renderResolvConf(pod, dns);
+  for (const omission of omissions) events.record(pod, 'Warning', 'DNSConfigForming', omission);
+  await volumes.writeEtcFile(pod.metadata.uid, 'resolv.conf', text);
 }
 
 /** Preparing again asks for the tokens that are old. */
@@ -149,7 +155,8 @@ async function applySandboxAction(action: SandboxAction, { pod, memory }: PodCon
 
 async function createSandbox(pod: Pod, attempt: number, deps: PodActionDeps): Promise<void> {
   const mounts = deps.volumes.memoryMounts(pod);
-  const spec = buildSandboxSpec(pod, { attempt, image: deps.pauseImage, nodeNetworkMode: deps.nodeNetworkMode, mounts });
+  const { pauseImage: image, nodeNetworkMode, dns } = deps;
+  const spec = buildSandboxSpec(pod, { attempt, image, nodeNetworkMode, clusterDomain: dns.clusterDomain, mounts });
   await deps.states.refresh(await deps.runtime.createSandbox(spec));
 }
 
@@ -163,7 +170,7 @@ async function setUpNetwork(pod: Pod, id: string, deps: PodActionDeps): Promise<
   if (sandbox === undefined) return;
   await deps.network.setUp(pod, sandbox);
   const { podIp } = factsOf(pod, deps);
-  await deps.volumes.writeEtcFile(pod.metadata.uid, 'hosts', renderHosts(pod, podIp, deps.dns.clusterDomain));
+  await deps.volumes.writeEtcFile(pod.metadata.uid, 'hosts', renderHosts(pod, podIp, deps.dns));
 }
 
 async function removeSandbox(
@@ -210,6 +217,7 @@ async function createContainer(
       lookup: deps.references.lookupFor(pod.metadata.namespace ?? ''),
       serviceVariables: deps.serviceVariables(pod),
       volumeSources: memory.volumeSources,
+      targetId: findTargetId(pod, container, deps.states),
       extraMounts: await extraMounts(pod, container, attempt, deps),
     });
     const id = await deps.runtime.createContainer(spec);
@@ -224,6 +232,15 @@ async function createContainer(
     memory.images.delete(container.name);
     report('Warning', 'Failed', `Error: ${messageOf(error)}`);
   }
+}
+
+/** An ephemeral container may ask to see the processes of another one. */
+function findTargetId(pod: Pod, { name }: Container, states: PodStates): string | undefined {
+  const targetName = ephemeralContainersOf(pod).find((container) => container.name === name)?.targetContainerName;
+  if (!targetName) return undefined;
+  const target = states.containersOf(pod.metadata.uid).findLast(({ identity }) => identity.containerName === targetName);
+  if (target === undefined) throw new ConfigError(`unable to find target container ${targetName}`);
+  return target.id;
 }
 
 async function extraMounts(pod: Pod, container: Container, attempt: number, deps: PodActionDeps) {
@@ -283,7 +300,7 @@ async function stopContainer(
   { pod }: PodContext,
   deps: PodActionDeps,
 ): Promise<void> {
-  const container = [...initContainersOf(pod), ...pod.spec.containers].find(({ name }) => name === action.containerName);
+  const container = allContainersOf(pod).find(({ name }) => name === action.containerName);
   if (container !== undefined) reporterFor(pod, container, deps.events)('Normal', 'Killing', action.why);
   let { gracePeriodSeconds } = action;
   const preStop = container?.lifecycle?.preStop;
@@ -338,7 +355,11 @@ export function factsOf(pod: Pod, { network, states, node }: PodActionDeps): Pod
 }
 
 export function reporterFor(pod: Pod, container: Container, events: EventRecorder) {
-  const list = initContainersOf(pod).includes(container) ? 'initContainers' : 'containers';
+  const list = initContainersOf(pod).includes(container)
+    ? 'initContainers'
+    : isEphemeral(pod, container)
+      ? 'ephemeralContainers'
+      : 'containers';
   return (type: 'Normal' | 'Warning', reason: string, message: string): void =>
     events.record(pod, type, reason, message, `spec.${list}{${container.name}}`);
 }

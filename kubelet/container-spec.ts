@@ -10,6 +10,8 @@ import type { ContainerSpec, ImageInfo, Mount, SandboxSpec } from './runtime/con
 
 /** Linux refuses longer host names; upstream cuts them too. */
 const HOSTNAME_CHARS_MAX = 63;
+/** What fits into the kernel's `nodename`. */
+const NODENAME_CHARS_MAX = 64;
 /** The kernel's smallest share, and what a container without a request gets. */
 const CPU_SHARES_MIN = 2;
 const CPU_SHARES_PER_CORE = 1024;
@@ -23,6 +25,8 @@ export interface ContainerSpecContext extends EnvironmentContext {
   readonly image: ImageInfo;
   /** Where each volume of the pod is on the engine's host. */
   readonly volumeSources: ReadonlyMap<string, VolumeSource>;
+  /** The container whose processes an ephemeral one is to see. */
+  readonly targetId?: string | undefined;
   /** `/etc/hosts`, `/etc/resolv.conf`, the termination message. */
   readonly extraMounts: readonly Mount[];
 }
@@ -55,7 +59,7 @@ export function buildContainerSpec(context: ContainerSpecContext): ContainerSpec
     ],
     ...securityOf(pod, container, context.image),
     ...resourcesOf(pod, container, context.facts.memoryBytes),
-    pidMode: pod.spec.hostPID === true ? 'host' : pod.spec.shareProcessNamespace === true ? 'pod' : 'container',
+    pidMode: pidModeOf(pod, context.targetId),
     sharesHostIpc: pod.spec.hostIPC === true,
     hasTerminal: container.tty === true,
     hasStdin: container.stdin === true,
@@ -64,19 +68,27 @@ export function buildContainerSpec(context: ContainerSpecContext): ContainerSpec
   };
 }
 
+function pidModeOf({ spec }: Pod, targetId: string | undefined): ContainerSpec['pidMode'] {
+  if (spec.hostPID === true) return 'host';
+  if (spec.shareProcessNamespace === true) return 'pod';
+  return targetId === undefined ? 'container' : { sharedWithId: targetId };
+}
+
 export interface SandboxOptions {
   readonly attempt: number;
   readonly image: string;
   /** What a pod of the host network joins. */
   readonly nodeNetworkMode: string;
+  readonly clusterDomain: string;
   readonly mounts: readonly Mount[];
 }
 
+/** Throws when the pod's name in full is longer than the kernel takes. */
 export function buildSandboxSpec(pod: Pod, options: SandboxOptions): SandboxSpec {
   return {
     identity: identityOf(pod, options.attempt),
     image: options.image,
-    hostname: hostnameOf(pod),
+    hostname: kernelHostnameOf(pod, options.clusterDomain),
     networkMode: pod.spec.hostNetwork === true ? options.nodeNetworkMode : 'none',
     sharesHostIpc: pod.spec.hostIPC === true,
     sharesHostPid: pod.spec.hostPID === true,
@@ -86,7 +98,23 @@ export function buildSandboxSpec(pod: Pod, options: SandboxOptions): SandboxSpec
 }
 
 export function hostnameOf({ spec, metadata }: Pod): string {
-  return (spec.hostnameOverride ?? spec.hostname ?? metadata.name).slice(0, HOSTNAME_CHARS_MAX).replace(/[-.]+$/, '');
+  if (spec.hostnameOverride !== undefined) return spec.hostnameOverride;
+  return (spec.hostname || metadata.name).slice(0, HOSTNAME_CHARS_MAX).replace(/[-.]+$/, '');
+}
+
+/** The name under which cluster DNS knows the pod; undefined when it has no subdomain. */
+export function fullHostnameOf(pod: Pod, clusterDomain: string): string | undefined {
+  const { hostnameOverride, subdomain } = pod.spec;
+  if (hostnameOverride !== undefined || !subdomain) return undefined;
+  return `${hostnameOf(pod)}.${subdomain}.${pod.metadata.namespace ?? 'default'}.svc.${clusterDomain}`;
+}
+
+function kernelHostnameOf(pod: Pod, clusterDomain: string): string {
+  const fullName = pod.spec.setHostnameAsFQDN === true ? fullHostnameOf(pod, clusterDomain) : undefined;
+  if (fullName === undefined || fullName.length <= NODENAME_CHARS_MAX) return fullName ?? hostnameOf(pod);
+  throw new Error(
+    `failed to construct FQDN from pod hostname and cluster domain, FQDN ${fullName} is too long (${NODENAME_CHARS_MAX} characters is the max, ${fullName.length} characters requested)`,
+  );
 }
 
 function identityOf({ metadata }: Pod, attempt: number, containerName?: string) {

@@ -11,6 +11,7 @@ import {
   allContainersOf,
   attemptsOf,
   type ContainerView,
+  ephemeralContainersOf,
   initContainersOf,
   isSidecar,
   isStarted,
@@ -143,7 +144,8 @@ function planSandboxChange(snapshot: PodSnapshot, sandbox: RuntimeContainer): re
 function planContainers(snapshot: PodSnapshot): readonly PodAction[] {
   const sandbox = newestSandbox(snapshot);
   if (sandbox !== undefined && isSandboxLost(snapshot, sandbox)) return [];
-  const next = nextContainers(snapshot, sandbox);
+  // Somebody debugs: theirs need not wait for init containers, which may be what is wrong.
+  const next = [...ephemeralContainersOf(snapshot.pod), ...nextContainers(snapshot, sandbox)];
   return [
     ...next.flatMap((container) => planContainer(snapshot, sandbox, container)),
     ...allContainersOf(snapshot.pod).flatMap((container) => planRunningContainer(snapshot, container)),

@@ -3,9 +3,11 @@
  * because both ask here. Source: the kubelet's `getPhase` and `ShouldContainerBeRestarted`.
  */
 import type { Container, Pod } from '#api/generated/types.ts';
+import { findRejection } from './pod-admission.ts';
 import {
   type ContainerView,
   initContainersOf,
+  isEphemeral,
   isSidecar,
   isStarted,
   newestSandbox,
@@ -16,12 +18,15 @@ import {
 
 export interface PodEnd {
   readonly phase: 'Succeeded' | 'Failed';
+  /** The node never took it: nothing was made for it. */
+  readonly isRejection?: boolean;
   readonly reason?: string;
   readonly message?: string;
 }
 
 /** Whether a container that ended with this code runs again in this pod. */
 export function mayRestart(pod: Pod, container: Container, exitCode: number): boolean {
+  if (isEphemeral(pod, container)) return false;
   const policy = container.restartPolicy ?? pod.spec.restartPolicy ?? 'Always';
   return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
 }
@@ -30,6 +35,10 @@ export function mayRestart(pod: Pod, container: Container, exitCode: number): bo
 export function findPodEnd(snapshot: PodSnapshot): PodEnd | undefined {
   const { phase } = snapshot.pod.status ?? {};
   if (phase === 'Succeeded' || phase === 'Failed') return { phase };
+  const rejection = findRejection(snapshot);
+  if (rejection !== undefined) {
+    return { phase: 'Failed', isRejection: true, reason: rejection.reason, message: `Pod was rejected: ${rejection.message}` };
+  }
   if (isPastDeadline(snapshot)) {
     return { phase: 'Failed', reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' };
   }

@@ -2,7 +2,7 @@
  * All that is known about one pod at one moment: what the API wants, what the engine has, and what the kubelet learnt by trying. The worker
  * takes it, `planPodActions` and `buildPodStatus` decide from it alone. Nothing here is ever changed; the next moment has its own snapshot.
  */
-import type { Container, ContainerStatus, Pod } from '#api/generated/types.ts';
+import type { Container, ContainerStatus, EphemeralContainer, Pod } from '#api/generated/types.ts';
 import type { ContainerState, ImageInfo, RuntimeContainer } from './runtime/container-runtime.ts';
 
 /** Something did not work: why, in upstream's words, and when to try again. */
@@ -97,8 +97,8 @@ export function attemptsOf(snapshot: PodSnapshot, containerName: string): readon
 }
 
 export function statusOf(pod: Pod, containerName: string): ContainerStatus | undefined {
-  const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
-  return [...containerStatuses, ...initContainerStatuses].find(({ name }) => name === containerName);
+  const { containerStatuses = [], initContainerStatuses = [], ephemeralContainerStatuses = [] } = pod.status ?? {};
+  return [...containerStatuses, ...initContainerStatuses, ...ephemeralContainerStatuses].find(({ name }) => name === containerName);
 }
 
 /** The newest attempt of a container; undefined when it has never been made. The API may remember a newer one than the engine still has. */
@@ -144,9 +144,18 @@ export function initContainersOf(pod: Pod): readonly Container[] {
   return pod.spec.initContainers ?? [];
 }
 
+/** What `kubectl debug` adds to a pod that is there already. They run once, and nothing waits for them. */
+export function ephemeralContainersOf(pod: Pod): readonly EphemeralContainer[] {
+  return pod.spec.ephemeralContainers ?? [];
+}
+
+export function isEphemeral(pod: Pod, { name }: Container): boolean {
+  return ephemeralContainersOf(pod).some((container) => container.name === name);
+}
+
 /** Init containers first, as they run. */
 export function allContainersOf(pod: Pod): readonly Container[] {
-  return [...initContainersOf(pod), ...pod.spec.containers];
+  return [...initContainersOf(pod), ...pod.spec.containers, ...ephemeralContainersOf(pod)];
 }
 
 /** Whether its startup probe, if it has one, has passed. */

@@ -11,7 +11,7 @@ import { isReason } from '#api/meta/status.ts';
 import { applyPodAction, type PodActionDeps, reporterFor } from './apply-pod-action.ts';
 import { actionKey, type PodAction, planPodActions } from './plan-pod-actions.ts';
 import { createPodMemory } from './pod-memory.ts';
-import { allContainersOf, newestSandbox, type PodSnapshot, statusOf } from './pod-snapshot.ts';
+import { allContainersOf, ephemeralContainersOf, newestSandbox, type PodSnapshot, statusOf } from './pod-snapshot.ts';
 import { buildPodStatus } from './pod-status.ts';
 import type { ProbeWorkers } from './probes/probe-workers.ts';
 
@@ -135,6 +135,7 @@ export function createPodWorker(
     if (isWriting) return;
     isWriting = true;
     reportBackOffs(status);
+    reportEnd(status);
     try {
       const written = await deps.client.resource(pods).updateStatus({ ...pod, status });
       lastWrite = { status, resourceVersion: written.metadata.resourceVersion };
@@ -176,6 +177,13 @@ export function createPodWorker(
       const message = `Back-off restarting failed container ${container.name} in pod ${name}_${namespace}(${uid})`;
       reporterFor(pod, container, deps.events)('Warning', 'BackOff', message);
     }
+  }
+
+  /** Why the kubelet itself put an end to the pod, once. */
+  function reportEnd({ phase, reason, message = '' }: PodStatus): void {
+    if (phase !== 'Failed' || reason === undefined || reason === pod.status?.reason) return;
+    const type = reason === 'DeadlineExceeded' ? 'Normal' : 'Warning';
+    deps.events.record(pod, type, reason, message.replace(/^Pod was rejected: /, ''));
   }
 
   function followProbes(snapshot: PodSnapshot): void {
@@ -231,8 +239,9 @@ export function createPodWorker(
   };
 }
 
-/** Files of the downward API show labels and annotations as they are now. */
+/** Files of the downward API show labels and annotations as they are now; a container that was added may refer to what is not followed yet. */
 function hasNewFields(before: Pod, after: Pod): boolean {
+  if (ephemeralContainersOf(before).length !== ephemeralContainersOf(after).length) return true;
   const isShown = (after.spec.volumes ?? []).some(
     ({ downwardAPI, projected }) => downwardAPI !== undefined || projected?.sources?.some((source) => source.downwardAPI !== undefined),
   );

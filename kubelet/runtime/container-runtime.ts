@@ -62,7 +62,7 @@ export interface ContainerSpec {
   readonly cpuQuotaMicros?: number;
   readonly memoryBytesMax?: number;
   readonly oomScoreAdjustment: number;
-  readonly pidMode: 'container' | 'pod' | 'host';
+  readonly pidMode: 'container' | 'pod' | 'host' | { readonly sharedWithId: string };
   readonly sharesHostIpc: boolean;
   readonly hasTerminal: boolean;
   readonly hasStdin: boolean;
