@@ -84,3 +84,9 @@ test('a pod that the node refuses has failed, and nothing of it is shown', () =>
   assert.deepEqual([phase, reason, containerStatuses], ['Failed', 'SysctlForbidden', undefined]);
   assert.equal(message, 'Pod was rejected: forbidden sysctl: "kernel.msgmax" not allowlisted');
 });
+
+test('a pod that was refused stays as it was told', () => {
+  const spec = { securityContext: { sysctls: [{ name: 'kernel.msgmax', value: '1' }] } };
+  const status = buildPodStatus(aSnapshot({ spec }));
+  assert.deepEqual(buildPodStatus(aSnapshot({ spec, status })), status);
+});

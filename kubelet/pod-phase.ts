@@ -34,7 +34,7 @@ export function mayRestart(pod: Pod, container: Container, exitCode: number): bo
 /** How the pod ended; undefined while it has work to do. A pod that the API knows as ended never runs again. */
 export function findPodEnd(snapshot: PodSnapshot): PodEnd | undefined {
   const { phase } = snapshot.pod.status ?? {};
-  if (phase === 'Succeeded' || phase === 'Failed') return { phase };
+  if (phase === 'Succeeded' || phase === 'Failed') return { phase, isRejection: hasNeverBegun(snapshot) };
   const rejection = findRejection(snapshot);
   if (rejection !== undefined) {
     return { phase: 'Failed', isRejection: true, reason: rejection.reason, message: `Pod was rejected: ${rejection.message}` };
@@ -46,6 +46,10 @@ export function findPodEnd(snapshot: PodSnapshot): PodEnd | undefined {
   const exitCodes = snapshot.pod.spec.containers.map((container) => finalExitCode(snapshot, container));
   if (exitCodes.includes(undefined) || exitCodes.length === 0) return undefined;
   return { phase: exitCodes.every((code) => code === 0) ? 'Succeeded' : 'Failed' };
+}
+
+function hasNeverBegun({ pod, sandboxes, containers }: PodSnapshot): boolean {
+  return pod.status?.containerStatuses === undefined && sandboxes.length === 0 && containers.length === 0;
 }
 
 export function isPodOver(snapshot: PodSnapshot): boolean {

@@ -16,8 +16,9 @@ export function buildPodStatus(snapshot: PodSnapshot): PodStatus {
 }
 
 /** Nothing was made for it, so there is nothing to tell but why. */
-function rejectedStatus(snapshot: PodSnapshot, { phase, reason = '', message = '' }: PodEnd): PodStatus {
-  return { ...commonStatus(snapshot), phase, reason, message, conditions: keptConditions(snapshot) };
+function rejectedStatus(snapshot: PodSnapshot, { phase, reason, message }: PodEnd): PodStatus {
+  const why = reason === undefined || message === undefined ? {} : { reason, message };
+  return { ...commonStatus(snapshot), phase, ...why, conditions: keptConditions(snapshot) };
 }
 
 function commonStatus({ pod, nowMs }: PodSnapshot): PodStatus {

@@ -95,6 +95,8 @@ export interface RuntimeContainer {
   readonly state: ContainerState;
   /** Whether its output is one raw stream rather than framed standard output and error. */
   readonly hasTerminal: boolean;
+  /** Whether its input ends when the first client's does; else it waits for the next client. */
+  readonly closesStdinOnce: boolean;
 }
 
 export interface ImageInfo {
@@ -139,6 +141,8 @@ export interface SessionOptions {
   readonly hasStderr: boolean;
   /** One raw stream of output, and a terminal that has a size. */
   readonly hasTerminal: boolean;
+  /** The end of the client's input is not the end of the process's. */
+  readonly keepsStdinOpen?: boolean;
 }
 
 /** A process whose streams are held: a command that was started, or a container that was attached to. */

@@ -323,6 +323,7 @@ function decodeContainer(found: Docker.ContainerInspectInfo): RuntimeContainer |
     createdAtMs: timeMs(found.Created),
     state: decodeState(found.State, timeMs(found.Created)),
     hasTerminal: found.Config.Tty,
+    closesStdinOnce: found.Config.StdinOnce,
   };
 }
 

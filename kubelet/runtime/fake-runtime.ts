@@ -113,6 +113,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       createdAtMs: clock.now(),
       state: { phase: 'created' as const },
       hasTerminal: false,
+      closesStdinOnce: spec?.closesStdinOnce === true,
     };
     held.set(id, { container, spec, behaviour: spec === undefined ? {} : (options.behave?.(spec) ?? {}) });
     emit(id, 'created');

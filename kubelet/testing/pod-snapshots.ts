@@ -71,6 +71,7 @@ export function aRuntimeContainer(name: string, state: ContainerState = running(
     createdAtMs: NOW_MS - 60_000 + attempt,
     state,
     hasTerminal: false,
+    closesStdinOnce: false,
   };
 }
 
