@@ -71,8 +71,9 @@ function currentState(snapshot: PodSnapshot, container: Container, view: Contain
   const failure = findFailure(snapshot, container, view);
   if (view?.state.phase === 'exited') {
     if (!willRestart(snapshot, container, view.state.exitCode)) return { terminated: terminatedState(snapshot, view) };
-    if (failure !== undefined) return { waiting: failure };
-    return waitsForBackOff(snapshot, container, view) ?? { terminated: terminatedState(snapshot, view) };
+    const crashLoop = waitsForBackOff(snapshot, container, view);
+    if (failure !== undefined && !(failure.reason === 'PostStartHookError' && crashLoop !== undefined)) return { waiting: failure };
+    return crashLoop ?? { terminated: terminatedState(snapshot, view) };
   }
   if (failure !== undefined) return { waiting: failure };
   return { waiting: { reason: initContainersOf(snapshot.pod).length > 0 ? 'PodInitializing' : 'ContainerCreating' } };

@@ -85,7 +85,6 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
   const nodeInformer = createInformer({ type: nodes }, informerDeps);
   const serviceInformer = createInformer({ type: services }, informerDeps);
   const events = createEventRecorder({ component: 'kubelet', host: options.nodeName }, { client, clock, random, log });
-  const prober = createProber(runtime);
   const terminationMessages = new Map<string, string>();
   let ownNode: Node | undefined;
 
@@ -112,8 +111,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     volumes,
     references: createReferences(informerDeps),
     tokens: createServiceAccountTokens({ client, clock, log }),
-    prober,
-    probes: createProbeWorkers({ prober, clock, random, log }),
+    probes: createProbeWorkers({ prober: createProber(runtime), clock, random }),
     events,
     clock,
     log,

@@ -2,7 +2,7 @@
  * Whether a container is restarted, whether a pod has come to its end, and which phase that makes. Pure; the planner and the status agree
  * because both ask here. Source: the kubelet's `getPhase` and `ShouldContainerBeRestarted`.
  */
-import type { Container, Pod } from '#api/generated/types.ts';
+import type { Container, ContainerRestartRule, Pod } from '#api/generated/types.ts';
 import { findRejection } from './pod-admission.ts';
 import {
   type ContainerView,
@@ -27,8 +27,15 @@ export interface PodEnd {
 /** Whether a container that ended with this code runs again in this pod. */
 export function mayRestart(pod: Pod, container: Container, exitCode: number): boolean {
   if (isEphemeral(pod, container)) return false;
+  if (container.restartPolicyRules?.some((rule) => rule.action === 'Restart' && matchesExitCode(rule, exitCode)) === true) return true;
   const policy = container.restartPolicy ?? pod.spec.restartPolicy ?? 'Always';
   return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
+}
+
+function matchesExitCode({ exitCodes }: ContainerRestartRule, exitCode: number): boolean {
+  if (exitCodes === undefined) return false;
+  const isListed = exitCodes.values?.includes(exitCode) === true;
+  return exitCodes.operator === 'In' ? isListed : exitCodes.operator === 'NotIn' && !isListed;
 }
 
 /** How the pod ended; undefined while it has work to do. A pod that the API knows as ended never runs again. */

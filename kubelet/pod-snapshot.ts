@@ -43,6 +43,14 @@ export interface BackOff {
   readonly updatedAtMs: number;
 }
 
+/** How far the stopping of one container has come. */
+export interface StopView {
+  /** When its grace period is over, on the clock that never jumps. */
+  readonly deadlineMs: number;
+  /** Whether its `preStop` hook, if it has one, has ended. */
+  readonly isPreStopDone: boolean;
+}
+
 export interface PodSnapshot {
   readonly pod: Pod;
   /** The API no longer has the pod (or has another one of its name): whatever runs of it must go, and there is nobody to tell. */
@@ -63,12 +71,20 @@ export interface PodSnapshot {
   readonly probes: ReadonlyMap<string, ProbeResults>;
   /** Termination messages by container id. */
   readonly terminationMessages: ReadonlyMap<string, string>;
+  /** By container id. */
+  readonly stops: ReadonlyMap<string, StopView>;
+  /** By container id: its `postStart` hook is under way or has failed. Until it has succeeded nobody may think that the container runs. */
+  readonly postStarts: ReadonlyMap<string, { readonly phase: 'running' | 'failed' }>;
+  /** When the kubelet began to end the pod, on the clock that never jumps; undefined while it should run. */
+  readonly endingSinceMs: number | undefined;
   /** Keys of the actions under way (`actionKey`). */
   readonly busy: ReadonlySet<string>;
   /** Whether the API has the status that this snapshot leads to. */
   readonly isStatusWritten: boolean;
   readonly nodeIp: string;
   readonly nowMs: number;
+  /** Now, on the clock that never jumps. */
+  readonly monotonicMs: number;
 }
 
 /** The key under which `failures` holds what is wrong with the sandbox; no container can have this name. */
@@ -106,7 +122,11 @@ export function viewContainer(snapshot: PodSnapshot, containerName: string): Con
   const newest = attemptsOf(snapshot, containerName).at(-1);
   const remembered = rememberedView(statusOf(snapshot.pod, containerName));
   if (newest === undefined || newest.identity.attempt < (remembered?.attempt ?? 0)) return remembered;
-  return viewOf(newest);
+  return snapshot.postStarts.has(newest.id) && newest.state.phase === 'running' ? asCreated(newest) : viewOf(newest);
+}
+
+function asCreated(container: RuntimeContainer): ContainerView {
+  return { ...viewOf(container), state: { phase: 'created' } };
 }
 
 export function viewOf(container: RuntimeContainer): ContainerView {

@@ -121,7 +121,7 @@ export function describeContainerRuntime(name: string, open: () => Promise<Runti
       await runtime.startContainer(sandboxId);
       const id = await runtime.createContainer(aContainer(image, sandboxId));
       await runtime.startContainer(id);
-      assert.equal((await runtime.exec(id, ['true'], 10_000)).exitCode, 0);
+      assert.equal((await runtime.exec(id, ['true'], AbortSignal.timeout(10_000))).exitCode, 0);
       const log = await runtime.readLogs(id, { isFollowed: false, hasTimestamps: false }, AbortSignal.any([]));
       assert.equal(await readTail(joinLogFrames(log), 100), 'hello\n');
     });

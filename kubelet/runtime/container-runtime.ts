@@ -203,7 +203,8 @@ export interface ContainerRuntime {
   /** Removes the memory volumes of a pod; those that are gone count as removed. */
   removeMemoryVolumes(podUid: string): Promise<void>;
 
-  exec(id: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>;
+  /** Runs a command to its end. When the signal aborts first, the command is killed and this rejects with the signal's reason. */
+  exec(id: string, command: readonly string[], signal: AbortSignal): Promise<ExecResult>;
   /** Starts a command in a running container, for as long as it takes. One that cannot be started says so in its output and exits 126 or 127. */
   startCommand(id: string, command: readonly string[], options: SessionOptions): Promise<ProcessSession>;
   /** Joins the streams of a running container's own process; `hasTerminal` must be the container's. */

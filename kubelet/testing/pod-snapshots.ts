@@ -44,10 +44,14 @@ export function aSnapshot(shape: SnapshotShape = {}): PodSnapshot {
     backOffs: new Map(),
     probes: new Map(),
     terminationMessages: new Map(),
+    stops: new Map(),
+    postStarts: new Map(),
+    endingSinceMs: undefined,
     busy: new Set(),
     isStatusWritten: true,
     nodeIp: '172.18.0.3',
     nowMs: NOW_MS,
+    monotonicMs: 600_000,
     ...more,
   };
 }
