@@ -182,3 +182,15 @@ test('a container restarts by its own rules in a pod that never restarts', async
   assert.deepEqual([status?.restartCount, status?.state?.terminated?.exitCode], [2, 1]);
   assert.equal((await node.findPod('web'))?.status?.phase, 'Failed');
 });
+
+test('a pod that is active for too long is stopped, and told to have failed once nothing of it runs', async (t) => {
+  const node = await aNode(t, { behave: () => ({ ignoresStop: true }) });
+  await node.createPod('web', { activeDeadlineSeconds: 10, terminationGracePeriodSeconds: 5 });
+  await node.settle(12_000);
+  const during = (await node.findPod('web'))?.status;
+  assert.deepEqual([during?.phase, during?.reason], ['Running', undefined]);
+  await node.settle(5_000);
+  const after = (await node.findPod('web'))?.status;
+  assert.deepEqual([after?.phase, after?.reason], ['Failed', 'DeadlineExceeded']);
+  assert.ok((await messagesOf(node)).includes('DeadlineExceeded: Pod was active on the node longer than the specified deadline'));
+});

@@ -37,11 +37,13 @@ function livingStatus(snapshot: PodSnapshot, end: PodEnd | undefined): PodStatus
   const initContainerStatuses = statusesOf(initContainersOf(pod));
   const ephemeralContainerStatuses = statusesOf(ephemeralContainersOf(pod));
   const podIp = podIpOf(snapshot);
+  const phase = phaseOf(snapshot);
+  // Why a pod ended is told when nothing of it runs any more, with the phase.
+  const why = end?.reason === undefined || phase !== end.phase ? {} : { reason: end.reason, message: end.message ?? '' };
   const status: PodStatus = {
     ...commonStatus(snapshot),
-    phase: phaseOf(snapshot),
-    ...(end?.reason === undefined ? {} : { reason: end.reason }),
-    ...(end?.message === undefined ? {} : { message: end.message }),
+    phase,
+    ...why,
     hostIP: nodeIp,
     hostIPs: [{ ip: nodeIp }],
     ...(podIp === undefined ? {} : { podIP: podIp, podIPs: [{ ip: podIp }] }),
