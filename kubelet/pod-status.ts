@@ -2,13 +2,13 @@
  * The pod's status as the API shows it, from one snapshot. Pure: the worker writes it when it differs from what the API has. The start time
  * is kept from the status before, as are fields that others write.
  */
+import { qosClass } from '#api/core/v1/pod-requests.ts';
 import type { Container, PodStatus } from '#api/generated/types.ts';
 import { formatTime } from '#component/clock.ts';
 import { buildContainerStatus } from './container-status.ts';
 import { buildPodConditions, keptConditions } from './pod-conditions.ts';
 import { findPodEnd, isPodOver, type PodEnd, phaseOf } from './pod-phase.ts';
 import { ephemeralContainersOf, initContainersOf, type PodSnapshot } from './pod-snapshot.ts';
-import { qosClassOf } from './qos-class.ts';
 
 export function buildPodStatus(snapshot: PodSnapshot): PodStatus {
   const end = findPodEnd(snapshot);
@@ -26,7 +26,7 @@ function commonStatus({ pod, nowMs }: PodSnapshot): PodStatus {
   return {
     ...previous,
     startTime: previous.startTime ?? formatTime(nowMs),
-    qosClass: previous.qosClass ?? qosClassOf(pod),
+    qosClass: previous.qosClass ?? qosClass(pod.spec),
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
   };
 }
