@@ -10,16 +10,16 @@ import { inheritedFrom, ROLLBACK_TO, revisionOf, withoutInherited } from './depl
 import { allReplicaSets, type Rollout } from './rollout.ts';
 
 /** The revision to go back to; undefined when none is asked for. */
-export function rollbackTarget({ metadata }: Deployment): number | undefined {
+export function rollbackTarget({ metadata }: Deployment): bigint | undefined {
   const text = metadata.annotations?.[ROLLBACK_TO];
-  return text !== undefined && /^-?\d+$/.test(text) ? Number(text) : undefined;
+  return text !== undefined && /^-?\d+$/.test(text) ? BigInt(text) : undefined;
 }
 
-export function rollBack(rollout: Rollout, asked: number): readonly Action[] {
+export function rollBack(rollout: Rollout, asked: bigint): readonly Action[] {
   const { deployment } = rollout;
   const all = allReplicaSets(rollout);
-  const revision = asked === 0 ? lastRevision(all) : asked;
-  if (revision === 0)
+  const revision = asked === 0n ? lastRevision(all) : asked;
+  if (revision === 0n)
     return [tell(deployment, 'RevisionNotFound', 'Unable to find last revision.'), update(deployments, cleared(deployment))];
   const target = all.find((replicaSet) => revisionOf(replicaSet) === revision);
   if (target === undefined) {
@@ -41,8 +41,9 @@ export function rollBack(rollout: Rollout, asked: number): readonly Action[] {
 }
 
 /** The second highest: that of before the present one. */
-function lastRevision(replicaSets: readonly ReplicaSet[]): number {
-  return replicaSets.map(revisionOf).toSorted((left, right) => right - left)[1] ?? 0;
+function lastRevision(replicaSets: readonly ReplicaSet[]): bigint {
+  const [, last = 0n] = replicaSets.map(revisionOf).toSorted((left, right) => (left > right ? -1 : left < right ? 1 : 0));
+  return last;
 }
 
 function cleared({ metadata, ...deployment }: Deployment): Deployment {
