@@ -23,6 +23,7 @@ import { failVolumes, type PodMemory, readyVolumes } from './pod-memory.ts';
 import { ephemeralContainersOf, initContainersOf, isEphemeral, sandboxFailure } from './pod-snapshot.ts';
 import type { PodStates } from './pod-states.ts';
 import type { References } from './references.ts';
+import { resizeContainers } from './resize/resize-containers.ts';
 import type { NodeCgroups } from './resources/node-cgroups.ts';
 import { type ContainerRuntime, RuntimeError } from './runtime/container-runtime.ts';
 import type { ServiceAccountTokens } from './service-account-tokens.ts';
@@ -85,6 +86,8 @@ export async function applyPodAction(action: PodAction, context: PodContext, dep
       return hastenStop(action, context, deps);
     case 'stop-container':
       return stopContainer(action, context, deps);
+    case 'resize-containers':
+      return resizeContainers(action.resizes, context, deps);
     case 'remove-container':
       await deps.runtime.removeContainer(action.id);
       return deps.states.refresh(action.id);

@@ -12,10 +12,11 @@ import { applyPodAction, type PodActionDeps, reporterFor } from './apply-pod-act
 import { actionKey, type PodAction, planPodActions } from './plan-pod-actions.ts';
 import { createPodMemory } from './pod-memory.ts';
 import { isPodOver } from './pod-phase.ts';
-import { allContainersOf, ephemeralContainersOf, newestSandbox, type PodSnapshot, statusOf } from './pod-snapshot.ts';
+import { allContainersOf, ephemeralContainersOf, newestSandbox, type PodSnapshot, resizeFailure, statusOf } from './pod-snapshot.ts';
 import { buildPodStatus } from './pod-status.ts';
 import { probeEvent } from './probes/probe-state.ts';
 import type { ProbeWorkers } from './probes/probe-workers.ts';
+import { judgeResize, type ResizeVerdict, resizeEvents } from './resize/pod-resize.ts';
 
 export interface PodWorkerDeps extends PodActionDeps {
   readonly probes: ProbeWorkers;
@@ -57,8 +58,10 @@ export function createPodWorker(
 
   function takeSnapshot(isStatusWritten: boolean): PodSnapshot {
     const sandboxes = deps.states.sandboxesOf(uid);
+    const { granted, pending } = judge();
     return {
-      pod,
+      pod: granted,
+      resize: { pending, error: memory.failures.get(resizeFailure)?.message },
       isGone,
       sandboxes,
       containers: deps.states.containersOf(uid),
@@ -76,9 +79,15 @@ export function createPodWorker(
       busy: memory.busy,
       isStatusWritten,
       nodeIp: deps.node.nodeIp,
+      cpuCount: deps.node.cpuCount,
       nowMs: deps.clock.now(),
       monotonicMs: deps.clock.monotonic(),
     };
+  }
+
+  function judge(): ResizeVerdict {
+    const others = () => deps.activePods().filter(({ metadata }) => metadata.uid !== uid);
+    return judgeResize(pod, others, deps.node.allocatable);
   }
 
   function wake(): void {
@@ -138,7 +147,7 @@ export function createPodWorker(
     memory.busy.add(key);
     log.debug({ action: action.verb, key }, 'acting');
     try {
-      await applyPodAction(action, { pod, memory, signal: stopped.signal, wake }, deps);
+      await applyPodAction(action, { pod: judge().granted, memory, signal: stopped.signal, wake }, deps);
       // Once the API agreed to forget it, asking again would help nobody: what remains waits for its finalizers.
       if (action.verb !== 'delete-pod') memory.busy.delete(key);
       wake();
@@ -157,6 +166,7 @@ export function createPodWorker(
     isWriting = true;
     reportBackOffs(status);
     reportEnd(status);
+    for (const { type, reason, message } of resizeEvents(pod, status)) deps.events.record(pod, type, reason, message);
     try {
       const written = await deps.client.resource(pods).updateStatus({ ...pod, status });
       lastWrite = { status, resourceVersion: written.metadata.resourceVersion };

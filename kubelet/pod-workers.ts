@@ -23,7 +23,11 @@ export function createPodWorkers(informer: Informer<Pod>, deps: PodWorkerDeps): 
 
   function add(pod: Pod, isGone: boolean): void {
     const { uid } = pod.metadata;
-    const worker = createPodWorker(pod, { isGone, onEnd: () => workers.delete(uid) }, deps);
+    const onEnd = () => {
+      workers.delete(uid);
+      wakeWaiting();
+    };
+    const worker = createPodWorker(pod, { isGone, onEnd }, deps);
     workers.set(uid, worker);
     worker.wake();
   }
@@ -32,6 +36,15 @@ export function createPodWorkers(informer: Informer<Pod>, deps: PodWorkerDeps): 
     const worker = workers.get(pod.metadata.uid);
     if (worker === undefined) add(pod, false);
     else worker.update(pod);
+    wakeWaiting();
+  }
+
+  /** Any change of a pod may have made the room that another one waits for. */
+  function wakeWaiting(): void {
+    for (const worker of workers.values()) {
+      const { conditions = [] } = worker.pod().status ?? {};
+      if (conditions.some(({ type }) => type === 'PodResizePending')) worker.wake();
+    }
   }
 
   /** Containers, then files, that no pod of the API accounts for. */
