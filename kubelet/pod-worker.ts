@@ -8,6 +8,7 @@ import { pods } from '#api/generated/resources.ts';
 import type { Pod, PodStatus } from '#api/generated/types.ts';
 import { keyOf } from '#api/meta/object-key.ts';
 import { isReason } from '#api/meta/status.ts';
+import type { Client } from '#client/client.ts';
 import { applyPodAction, type PodActionDeps, reporterFor } from './apply-pod-action.ts';
 import { actionKey, type PodAction, planPodActions } from './plan-pod-actions.ts';
 import { createPodMemory } from './pod-memory.ts';
@@ -22,6 +23,20 @@ export interface PodWorkerDeps extends PodActionDeps {
   readonly probes: ProbeWorkers;
   /** Termination messages by container id. */
   readonly terminationMessages: ReadonlyMap<string, string>;
+}
+
+/** Where a pod's status goes. Both reject as the API does. */
+export interface PodPublisher {
+  /** The pod as it is after the write. */
+  publish(pod: Pod, status: PodStatus): Promise<Pod>;
+  reread(pod: Pod): Promise<Pod>;
+}
+
+export function createApiPublisher(client: Client): PodPublisher {
+  return {
+    publish: (pod, status) => client.resource(pods).updateStatus({ ...pod, status }),
+    reread: (pod) => client.resource(pods).get(keyOf(pod)),
+  };
 }
 
 export interface PodWorker {
@@ -41,7 +56,7 @@ const RETRY_MS = 1_000;
 
 export function createPodWorker(
   first: Pod,
-  options: { readonly isGone: boolean; readonly onEnd: () => void },
+  options: { readonly isGone: boolean; readonly publisher: PodPublisher; readonly onEnd: () => void },
   deps: PodWorkerDeps,
 ): PodWorker {
   const { uid } = first.metadata;
@@ -168,7 +183,7 @@ export function createPodWorker(
     reportEnd(status);
     for (const { type, reason, message } of resizeEvents(pod, status)) deps.events.record(pod, type, reason, message);
     try {
-      const written = await deps.client.resource(pods).updateStatus({ ...pod, status });
+      const written = await options.publisher.publish(pod, status);
       lastWrite = { status, resourceVersion: written.metadata.resourceVersion };
       accept(written);
     } catch (error) {
@@ -182,7 +197,7 @@ export function createPodWorker(
   async function recoverFrom(error: unknown): Promise<void> {
     try {
       if (!isReason(error, 'Conflict')) throw error;
-      accept(await deps.client.resource(pods).get(keyOf(pod)));
+      accept(await options.publisher.reread(pod));
     } catch (failure) {
       // Not found: the informer will say so in a moment.
       if (!isReason(failure, 'NotFound')) log.warn({ err: failure }, 'cannot write the status');
