@@ -11,7 +11,7 @@ import type { EventRecorder } from '#client/event-recorder.ts';
 import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
 import { nextBackOff } from './back-off.ts';
-import { buildContainerSpec, buildSandboxSpec } from './container-spec.ts';
+import { buildContainerSpec, buildSandboxSpec, subPathsOf } from './container-spec.ts';
 import { ensureImage } from './ensure-image.ts';
 import { ConfigError } from './environment.ts';
 import { type DnsSettings, renderHosts, renderResolvConf } from './network/pod-files.ts';
@@ -25,7 +25,7 @@ import type { Prober } from './probes/prober.ts';
 import type { References } from './references.ts';
 import { type ContainerRuntime, RuntimeError } from './runtime/container-runtime.ts';
 import type { ServiceAccountTokens } from './service-account-tokens.ts';
-import type { PodVolumes } from './volumes/pod-volumes.ts';
+import { type PodVolumes, VolumeErrors } from './volumes/pod-volumes.ts';
 
 export interface PodActionDeps {
   readonly client: Client;
@@ -44,6 +44,8 @@ export interface PodActionDeps {
   /** What a pod of the host network joins: `container:<id>` or `host`. */
   readonly nodeNetworkMode: string;
   readonly dns: DnsSettings;
+  /** Whether the engine can make mounts below a read-only mount read-only too. */
+  readonly mountsRecursively: boolean;
   /** Environment variables about Services, once these are known. */
   serviceVariables(pod: Pod): ReadonlyMap<string, string>;
   whenServicesKnown(signal: AbortSignal): Promise<void>;
@@ -116,7 +118,9 @@ async function prepareVolumes({ pod, memory, signal, wake }: PodContext, deps: P
   } catch (error) {
     throwIfEngineIsAway(error);
     failVolumes(memory, messageOf(error), deps.clock.now());
-    deps.events.record(pod, 'Warning', 'FailedMount', messageOf(error));
+    for (const problem of error instanceof VolumeErrors ? error.errors : [error]) {
+      deps.events.record(pod, 'Warning', 'FailedMount', messageOf(problem));
+    }
   }
 }
 
@@ -148,8 +152,7 @@ async function applySandboxAction(action: SandboxAction, { pod, memory }: PodCon
 }
 
 async function createSandbox(pod: Pod, attempt: number, deps: PodActionDeps): Promise<void> {
-  const mounts = deps.volumes.memoryMounts(pod);
-  const spec = buildSandboxSpec(pod, { attempt, image: deps.pauseImage, nodeNetworkMode: deps.nodeNetworkMode, mounts });
+  const spec = buildSandboxSpec(pod, { attempt, image: deps.pauseImage, nodeNetworkMode: deps.nodeNetworkMode });
   await deps.states.refresh(await deps.runtime.createSandbox(spec));
 }
 
@@ -200,16 +203,22 @@ async function createContainer(
   const image = memory.images.get(container.name);
   if (image?.phase !== 'present') return;
   try {
-    const spec = buildContainerSpec({
+    const environment = {
       pod,
       container,
-      attempt,
-      sandboxId,
-      image: image.image,
       facts: factsOf(pod, deps),
       lookup: deps.references.lookupFor(pod.metadata.namespace ?? ''),
       serviceVariables: deps.serviceVariables(pod),
-      volumeSources: memory.volumeSources,
+    };
+    const { volumeSources } = memory;
+    const spec = buildContainerSpec({
+      ...environment,
+      attempt,
+      sandboxId,
+      image: image.image,
+      volumeSources,
+      subPaths: await deps.volumes.mountSubPaths(pod, container, subPathsOf(environment), volumeSources),
+      mountsRecursively: deps.mountsRecursively,
       extraMounts: await extraMounts(pod, container, attempt, deps),
     });
     const id = await deps.runtime.createContainer(spec);
@@ -230,7 +239,7 @@ async function extraMounts(pod: Pod, container: Container, attempt: number, deps
   const { uid } = pod.metadata;
   const message = await deps.volumes.createMessageFile(uid, container.name, attempt);
   const target = container.terminationMessagePath ?? '/dev/termination-log';
-  return [...deps.volumes.etcMounts(uid), { source: message, target, isReadOnly: false, mustExist: true }];
+  return [...deps.volumes.etcMounts(uid), { source: message, target, isReadOnly: false }];
 }
 
 async function startContainer(

@@ -28,6 +28,8 @@ function specOf(pod: Pod, more: Partial<ContainerSpecContext> = {}) {
     lookup: { configMap: () => undefined, secret: () => undefined },
     serviceVariables: new Map(),
     volumeSources: new Map(),
+    subPaths: new Map(),
+    mountsRecursively: false,
     extraMounts: [],
     ...more,
   });
@@ -118,7 +120,7 @@ test('a mount of a volume over one of the kubelet’s files wins', () => {
 });
 
 test('a pod of the host network joins the node', () => {
-  const options = { attempt: 0, image: 'pause', nodeNetworkMode: 'container:node', mounts: [] };
+  const options = { attempt: 0, image: 'pause', nodeNetworkMode: 'container:node' };
   assert.equal(buildSandboxSpec(aPod({ hostNetwork: true }), options).networkMode, 'container:node');
   assert.equal(buildSandboxSpec(aPod(), options).networkMode, 'none');
   assert.equal(buildSandboxSpec(aPod({ hostname: 'a'.repeat(70) }), options).hostname.length, 63);

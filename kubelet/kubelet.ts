@@ -44,6 +44,8 @@ export interface KubeletOptions {
   readonly kubeletPort: number;
   readonly pauseImage: string;
   readonly nodeNetworkMode: string;
+  /** Whether the engine can make mounts below a read-only mount read-only too. */
+  readonly mountsRecursively: boolean;
   readonly dns: DnsSettings;
   /** Where containers find the API server: the `kubernetes` Service. */
   readonly kubernetesService: KubernetesService;
@@ -120,6 +122,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     pauseImage: options.pauseImage,
     nodeNetworkMode: options.nodeNetworkMode,
     dns: options.dns,
+    mountsRecursively: options.mountsRecursively,
     whenServicesKnown: serviceInformer.whenSynced,
     serviceVariables: (pod) => serviceVariablesFor(pod, serviceInformer.store.list(pod.metadata.namespace), options.kubernetesService),
     terminationMessages,

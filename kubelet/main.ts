@@ -20,6 +20,8 @@ import { createPodNetwork } from './network/pod-network.ts';
 import { readAncestors, readBootId, readDiskBytes, readNetworkNamespace, readStartTime } from './node/node-host.ts';
 import { parseLabels, parseTaints } from './node/node-object.ts';
 import { createDockerRuntime, type DockerRuntime } from './runtime/docker-runtime.ts';
+import { createClaimedVolumes } from './volumes/claimed-volumes.ts';
+import { createEngineHost } from './volumes/engine-host.ts';
 import { createPodVolumes } from './volumes/pod-volumes.ts';
 
 const PROGRAM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -65,17 +67,21 @@ interface Surroundings {
   readonly nodeContainer: string | undefined;
   /** The data directory as the engine's host sees it. */
   readonly dataOnHost: string;
+  /** A process that sees the host's mounts: what started our container. Undefined when we see them ourselves. */
+  readonly hostProcess: number | undefined;
 }
 
 /** In a container: the node is whatever holds its network. On a bare host: the host itself. */
 async function findSurroundings(docker: DockerRuntime): Promise<Surroundings> {
-  const own = await docker.findOwnContainer(readAncestors(process.pid), settings.dataDirectory);
+  const ancestors = readAncestors(process.pid);
+  const own = await docker.findOwnContainer(ancestors, settings.dataDirectory);
   const joined = own?.networkMode.startsWith('container:') === true ? own.networkMode.slice('container:'.length) : own?.id;
   const nodeContainer = settings.nodeContainer || joined;
   return {
     nodeNetworkMode: nodeContainer === undefined || own?.networkMode === 'host' ? 'host' : `container:${nodeContainer}`,
     nodeContainer,
     dataOnHost: own?.mounts.get(settings.dataDirectory) ?? settings.dataDirectory,
+    hostProcess: own === undefined ? undefined : ancestors[ancestors.indexOf(own.pid) + 1],
   };
 }
 
@@ -122,7 +128,14 @@ await runProcess(log, async (signal) => {
     { cni, run },
   );
   const openDialer = createPodDialers(createStartHelper(PROGRAM_PATH), { clock: systemClock });
-  const volumes = createPodVolumes({ local: settings.dataDirectory, onHost: surroundings.dataOnHost }, runtime);
+  const host = createEngineHost(surroundings.hostProcess, run);
+  const data = { local: settings.dataDirectory, onHost: (await host.resolve(surroundings.dataOnHost)) ?? surroundings.dataOnHost };
+  const volumes = createPodVolumes(data, {
+    host,
+    claimed: createClaimedVolumes(client),
+    ownProcess: process.pid,
+    wellKnownDirectory: settings.dataDirectory,
+  });
   const kubelet = createKubelet(
     {
       nodeName: settings.nodeName,
@@ -137,6 +150,7 @@ await runProcess(log, async (signal) => {
       kubeletPort: settings.kubeletPort,
       pauseImage: settings.pauseImage,
       nodeNetworkMode: surroundings.nodeNetworkMode,
+      mountsRecursively: info.mountsRecursively,
       dns: {
         clusterDns: settings.clusterDns,
         clusterDomain: settings.clusterDomain,

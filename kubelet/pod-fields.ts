@@ -4,8 +4,8 @@
  * Source: https://kubernetes.io/docs/concepts/workloads/pods/downward-api/
  */
 import type { Container, ObjectFieldSelector, Pod, ResourceFieldSelector } from '#api/generated/types.ts';
+import { parseQuantity } from '#api/meta/quantity.ts';
 import { allContainersOf } from './pod-snapshot.ts';
-import { amountOf } from './resource-amounts.ts';
 
 export interface NodeFacts {
   readonly nodeIp: string;
@@ -57,9 +57,19 @@ export function resourceFieldValue(pod: Pod, selector: ResourceFieldSelector, ow
   const [kind = '', ...rest] = resource.split('.');
   const name = rest.join('.');
   const { limits, requests } = container.resources ?? {};
-  const nodeAmounts: Readonly<Record<string, number>> = { cpu: node.cpuCount, memory: node.memoryBytes };
   if (kind !== 'limits' && kind !== 'requests') throw new Error(`unsupported container resource : ${resource}`);
-  const asked = kind === 'limits' ? amountOf(limits, name) || (nodeAmounts[name] ?? 0) : amountOf(requests, name);
-  const unit = divisor === undefined || divisor === '0' ? 1 : amountOf({ divisor }, 'divisor');
-  return String(Math.ceil(asked / unit));
+  const ofNode: Readonly<Record<string, bigint>> = {
+    cpu: BigInt(Math.round(node.cpuCount * NANOS)),
+    memory: BigInt(node.memoryBytes) * BigInt(NANOS),
+  };
+  const asked = kind === 'limits' ? nanosOf(limits?.[name]) || (ofNode[name] ?? 0n) : nanosOf(requests?.[name]);
+  const unit = nanosOf(divisor) || BigInt(NANOS);
+  return String((asked + unit - 1n) / unit);
+}
+
+const NANOS = 1e9;
+
+/** Whole numbers: 70m by 1m is 70, not a little more. */
+function nanosOf(text: string | undefined): bigint {
+  return text === undefined ? 0n : parseQuantity(text).nanos;
 }

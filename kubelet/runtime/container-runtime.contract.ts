@@ -141,7 +141,6 @@ export function aSandbox(image: string): SandboxSpec {
     sharesHostIpc: false,
     sharesHostPid: false,
     sysctls: {},
-    mounts: [],
   };
 }
 
@@ -153,6 +152,7 @@ export function aContainer(image: string, sandboxId: string): ContainerSpec {
     command: ['sh', '-c', 'echo hello; trap "exit 0" TERM; sleep 60 & wait'],
     env: [],
     mounts: [],
+    devices: [],
     supplementalGroups: [],
     isPrivileged: false,
     hasReadOnlyRoot: false,

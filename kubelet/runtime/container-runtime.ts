@@ -16,14 +16,21 @@ export interface ContainerIdentity {
   readonly attempt: number;
 }
 
-/** A bind mount; `source` is a path on the engine's host or the name of one of the engine's volumes. */
+/** A bind mount; `source` is a path on the engine's host, where something must be. */
 export interface Mount {
   readonly source: string;
   readonly target: string;
   readonly isReadOnly: boolean;
   readonly propagation?: 'rprivate' | 'rslave' | 'rshared';
-  /** A missing source is created (as a directory) unless this is set. */
-  readonly mustExist?: boolean;
+  /** Mounts below it are read-only too. Only if the engine `mountsRecursively`. */
+  readonly isReadOnlyBelow?: boolean;
+}
+
+/** A device of the engine's host. */
+export interface Device {
+  readonly source: string;
+  readonly target: string;
+  readonly isReadOnly: boolean;
 }
 
 export interface SandboxSpec {
@@ -35,8 +42,6 @@ export interface SandboxSpec {
   readonly sharesHostIpc: boolean;
   readonly sharesHostPid: boolean;
   readonly sysctls: Readonly<Record<string, string>>;
-  /** Memory volumes are held by the sandbox, so that they outlive the containers that use them. */
-  readonly mounts: readonly Mount[];
 }
 
 export interface ContainerSpec {
@@ -49,6 +54,7 @@ export interface ContainerSpec {
   readonly env: readonly string[];
   readonly workingDir?: string;
   readonly mounts: readonly Mount[];
+  readonly devices: readonly Device[];
   /** `user`, `user:group` in numbers; absent: the image's. */
   readonly user?: string;
   readonly supplementalGroups: readonly number[];
@@ -113,6 +119,8 @@ export interface RuntimeInfo {
   readonly cpuCount: number;
   readonly memoryBytes: number;
   readonly machineId: string;
+  /** Whether a read-only mount can cover the mounts below it. */
+  readonly mountsRecursively: boolean;
 }
 
 /** Something happened to a container; what, is learnt by inspecting it. */
@@ -193,11 +201,6 @@ export interface ContainerRuntime {
   stopContainer(id: string, gracePeriodSeconds: number): Promise<void>;
   /** Kills it if it runs. Removing what is gone is a success. */
   removeContainer(id: string): Promise<void>;
-
-  /** A volume in memory that lives while a container holds it. Creating it again is a success. */
-  createMemoryVolume(name: string, podUid: string, sizeBytesMax: number | undefined): Promise<void>;
-  /** Removes the memory volumes of a pod; those that are gone count as removed. */
-  removeMemoryVolumes(podUid: string): Promise<void>;
 
   exec(id: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>;
   /** Starts a command in a running container, for as long as it takes. One that cannot be started says so in its output and exits 126 or 127. */

@@ -3,7 +3,7 @@
  * which of Docker's settings stands for which of Kubernetes'. Called by `docker-runtime.ts`.
  */
 import { labelsOf, type Ownership } from './container-labels.ts';
-import type { ContainerSpec, Mount, SandboxSpec } from './container-runtime.ts';
+import type { ContainerSpec, Device, Mount, SandboxSpec } from './container-runtime.ts';
 
 /** Upstream's kubelet keeps five files of 10 MiB per container. */
 const logConfig = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '5' } };
@@ -32,12 +32,12 @@ export function sandboxCreateOptions(spec: SandboxSpec, owner: Ownership) {
       SecurityOpt: ['no-new-privileges'],
       LogConfig: { Type: 'none', Config: {} },
       Sysctls: { ...spec.sysctls },
-      ...mountOptions(spec.mounts),
     },
   };
 }
 
-export function containerCreateOptions(spec: ContainerSpec, owner: Ownership) {
+/** `engineDirectory`: where the engine keeps what it has. */
+export function containerCreateOptions(spec: ContainerSpec, owner: Ownership, engineDirectory: string) {
   return {
     Image: spec.image,
     ...(spec.command === undefined ? {} : { Entrypoint: [...spec.command] }),
@@ -67,7 +67,7 @@ export function containerCreateOptions(spec: ContainerSpec, owner: Ownership) {
       ...(spec.memoryBytesMax === undefined ? {} : { Memory: spec.memoryBytesMax, MemorySwap: spec.memoryBytesMax }),
       OomScoreAdj: spec.oomScoreAdjustment,
       LogConfig: logConfig,
-      ...mountOptions(spec.mounts),
+      ...mountOptions(spec.mounts, spec.devices, engineDirectory),
     },
   };
 }
@@ -78,23 +78,30 @@ function pidOptions(spec: ContainerSpec): { readonly PidMode?: string } {
   return {};
 }
 
-/** `Binds` make a missing source, `Mounts` refuse it: the one difference the kubelet uses. */
-function mountOptions(mounts: readonly Mount[]) {
-  const lenient = mounts.filter((mount) => mount.mustExist !== true);
-  const strict = mounts.filter((mount) => mount.mustExist === true);
+/** As `Mounts`, which refuse a source that is not there; `Binds` would make a directory of root's. */
+function mountOptions(mounts: readonly Mount[], devices: readonly Device[], engineDirectory: string) {
   return {
-    Binds: lenient.map((mount) => `${mount.source}:${mount.target}${bindFlags(mount)}`),
-    Mounts: strict.map((mount) => ({
+    Mounts: mounts.map((mount) => ({
       Type: 'bind' as const,
       Source: mount.source,
       Target: mount.target,
       ReadOnly: mount.isReadOnly,
-      ...(mount.propagation === undefined ? {} : { BindOptions: { Propagation: mount.propagation } }),
+      BindOptions: { Propagation: mount.propagation ?? privateTo(mount.source, engineDirectory), ...readOnlyOptions(mount) },
+    })),
+    Devices: devices.map(({ source, target, isReadOnly }) => ({
+      PathOnHost: source,
+      PathInContainer: target,
+      CgroupPermissions: isReadOnly ? 'r' : 'rwm',
     })),
   };
 }
 
-function bindFlags(mount: Mount): string {
-  const flags = [...(mount.isReadOnly ? ['ro'] : []), ...(mount.propagation === undefined ? [] : [mount.propagation])];
-  return flags.length === 0 ? '' : `:${flags.join(',')}`;
+/** In its own directory the engine insists on `rslave`, lest a container keep alive what it unmounts there. */
+function privateTo(source: string, engineDirectory: string) {
+  return source.startsWith(`${engineDirectory}/`) ? ('rslave' as const) : ('rprivate' as const);
+}
+
+/** Engines of version 25 and newer make mounts below read-only as well, unless told not to; older ones know neither option. */
+function readOnlyOptions({ isReadOnly, isReadOnlyBelow = false }: Mount) {
+  return isReadOnly ? { ReadOnlyNonRecursive: !isReadOnlyBelow, ReadOnlyForceRecursive: isReadOnlyBelow } : {};
 }

@@ -70,7 +70,6 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
   const { clock } = options;
   const held = new Map<string, Held>();
   const images = new Set(options.images ?? []);
-  const memoryVolumes = new Map<string, string>();
   const listeners = new Set<{ onEvent(event: RuntimeEvent): void; onBreak(): void }>();
   const calls: string[] = [];
   const twins: string[] = [];
@@ -178,7 +177,15 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       for (const { onBreak } of [...listeners]) onBreak();
     },
 
-    getInfo: async () => ({ version: '1', kernelVersion: '6', osImage: 'fake', cpuCount: 2, memoryBytes: 2 ** 31, machineId: 'fake' }),
+    getInfo: async () => ({
+      version: '1',
+      kernelVersion: '6',
+      osImage: 'fake',
+      cpuCount: 2,
+      memoryBytes: 2 ** 31,
+      machineId: 'fake',
+      mountsRecursively: false,
+    }),
     listContainers: async () => [...held.values()].map(({ container }) => container),
     findContainer: async (id) => held.get(id)?.container,
 
@@ -224,12 +231,6 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       emit(id, 'removed');
     },
 
-    createMemoryVolume: async (name, podUid) => {
-      memoryVolumes.set(name, podUid);
-    },
-    removeMemoryVolumes: async (podUid) => {
-      for (const [name, owner] of memoryVolumes) if (owner === podUid) memoryVolumes.delete(name);
-    },
     exec: async (id, command) => get(id).behaviour.exec?.(command) ?? { exitCode: 0, output: '' },
     startCommand: async (id, command, session) => startProgram(get(id), command, session),
     attach: async (id, session) => startProgram(get(id), [], session),

@@ -137,6 +137,7 @@ const kubeletOptions = {
   kubeletPort: 10250,
   pauseImage: 'keelson/keelson:dev',
   nodeNetworkMode: 'container:node',
+  mountsRecursively: false,
   dns: { clusterDns: '10.96.0.10', clusterDomain: 'cluster.local', nodeResolvConf: '' },
   kubernetesService: { ip: '10.96.0.1', port: 443 },
   server: undefined,
@@ -174,7 +175,8 @@ function createSimulatedVolumes(files: Set<string>): PodVolumes {
       files.add(pod.metadata.uid);
       return new Map((pod.spec.volumes ?? []).map(({ name }) => [name, { path: `/data/${name}` }]));
     },
-    memoryMounts: () => [],
+    mountSubPaths: async () => new Map(),
+    measure: async () => new Map(),
     writeEtcFile: async () => {},
     etcMounts: () => [],
     createMessageFile: async () => '/data/message',
