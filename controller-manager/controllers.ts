@@ -1,5 +1,8 @@
 /** The list of controllers: what runs in a controller manager, and under which name each one writes events. A new one is a file and a line. */
 import { type ControllerDeps, runController } from '#client/controller.ts';
+import { claimBinder } from './claim-binder.ts';
+import { claimExpansionController } from './claim-expansion.ts';
+import { ephemeralVolumeController } from './claim-of-ephemeral-volume.ts';
 import { cronJobController } from './cron-job.ts';
 import { daemonSetController } from './daemon-set.ts';
 import { deploymentController } from './deployment.ts';
@@ -24,6 +27,7 @@ import { claimProtectionController, volumeProtectionController } from './storage
 import { taintEvictionController } from './taint-eviction.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 import { validatingPolicyStatusController } from './validating-admission-policy.ts';
+import { volumeBinder } from './volume-binder.ts';
 
 export interface ControllersConfig {
   /** What the nodes' pod ranges are taken from: `10.244.0.0/16`. */
@@ -54,6 +58,10 @@ export function listControllers(caches: SharedCaches, { clusterCidr, rootCa }: C
     { component: 'endpoint-slice-controller', run: (deps, signal) => runController(endpointSliceController(caches), deps, signal) },
     { component: 'endpoint-controller', run: (deps, signal) => runController(endpointsController(caches), deps, signal) },
     { component: 'resourcequota-controller', run: (deps, signal) => runController(resourceQuotaController(caches), deps, signal) },
+    { component: 'persistentvolume-controller', run: (deps, signal) => runController(claimBinder(caches), deps, signal) },
+    { component: 'persistentvolume-controller', run: (deps, signal) => runController(volumeBinder(caches), deps, signal) },
+    { component: 'volume_expand', run: (deps, signal) => runController(claimExpansionController(caches), deps, signal) },
+    { component: 'ephemeral_volume', run: (deps, signal) => runController(ephemeralVolumeController(caches), deps, signal) },
     { component: 'pvc-protection-controller', run: (deps, signal) => runController(claimProtectionController(caches), deps, signal) },
     { component: 'pv-protection-controller', run: (deps, signal) => runController(volumeProtectionController(caches), deps, signal) },
     { component: 'namespace-controller', run: (deps, signal) => runController(namespaceController(caches), deps, signal) },

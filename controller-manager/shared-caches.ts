@@ -25,6 +25,7 @@ import {
   serviceaccounts,
   services,
   statefulsets,
+  storageclasses,
   validatingadmissionpolicies,
 } from '#api/generated/resources.ts';
 import type {
@@ -50,6 +51,7 @@ import type {
   Service,
   ServiceAccount,
   StatefulSet,
+  StorageClass,
   ValidatingAdmissionPolicy,
 } from '#api/generated/types.ts';
 import { keyOf } from '#api/meta/object-key.ts';
@@ -90,6 +92,7 @@ export interface SharedCaches {
   readonly pods: Informer<Pod>;
   readonly persistentVolumeClaims: Informer<PersistentVolumeClaim>;
   readonly persistentVolumes: Informer<PersistentVolume>;
+  readonly storageClasses: Informer<StorageClass>;
   readonly podDisruptionBudgets: Informer<PodDisruptionBudget>;
   readonly services: Informer<Service>;
   readonly endpointSlices: Informer<EndpointSlice>;
@@ -122,6 +125,7 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     pods: createInformer({ type: pods, indexes: podIndexes }, deps),
     persistentVolumeClaims: createInformer({ type: persistentvolumeclaims, indexes }, deps),
     persistentVolumes: createInformer({ type: persistentvolumes, indexes }, deps),
+    storageClasses: createInformer({ type: storageclasses, indexes }, deps),
     podDisruptionBudgets: createInformer({ type: poddisruptionbudgets, indexes }, deps),
     services: createInformer({ type: services, indexes }, deps),
     endpointSlices: createInformer({ type: endpointslices, indexes: { ...indexes, [SERVICE]: serviceIndex } }, deps),
