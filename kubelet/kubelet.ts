@@ -23,6 +23,9 @@ import { createPodStates, type PodStates } from './pod-states.ts';
 import { createPodWorkers, type PodWorkers } from './pod-workers.ts';
 import { createProbeWorkers } from './probes/probe-workers.ts';
 import { createProber } from './probes/prober.ts';
+import { ENGINE_LABEL } from './provisioner/engine-backend.ts';
+import { createProvisioner } from './provisioner/provisioner.ts';
+import type { VolumeBackend } from './provisioner/volume-backend.ts';
 import { createReferences } from './references.ts';
 import { type ContainerRuntime, isSandbox, type RuntimeContainer, type RuntimeInfo } from './runtime/container-runtime.ts';
 import { joinLogFrames, readTail } from './runtime/log-frames.ts';
@@ -58,6 +61,8 @@ export interface KubeletDeps {
   readonly runtime: ContainerRuntime;
   readonly network: PodNetwork;
   readonly volumes: PodVolumes;
+  /** What makes volumes for claims on this node, by the name of the provisioner. */
+  readonly backends: ReadonlyMap<string, VolumeBackend>;
   /** Absent where there is no network to route (tests). */
   readonly run: Run | undefined;
   readonly openDialer: OpenPodDialer;
@@ -148,6 +153,16 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     onNode,
   });
 
+  const provisioner = createProvisioner(
+    {
+      nodeName: options.nodeName,
+      nodes: nodeInformer,
+      backends: deps.backends,
+      hasBackend: (node) => node.metadata.labels?.[ENGINE_LABEL] === options.labels[ENGINE_LABEL],
+    },
+    { ...informerDeps, events },
+  );
+
   async function checkHealth(): Promise<NodeHealth> {
     const info = await runtime.getInfo().catch((): RuntimeInfo | undefined => undefined);
     const problems = [
@@ -217,6 +232,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
         (inner) => registration.run(inner),
         (inner) => runNodeLease({ client, clock, log, nodeName: options.nodeName, node: () => ownNode }, inner),
         (inner) => workers.run(inner),
+        (inner) => provisioner.run(inner),
         (inner) => runServer(inner),
         ...(run === undefined
           ? []

@@ -19,6 +19,7 @@ import { createPodDialers } from './network/pod-dialer.ts';
 import { createPodNetwork } from './network/pod-network.ts';
 import { readAncestors, readBootId, readDiskBytes, readNetworkNamespace, readStartTime } from './node/node-host.ts';
 import { parseLabels, parseTaints } from './node/node-object.ts';
+import { createEngineBackend, ENGINE_LABEL, engineLabelValue } from './provisioner/engine-backend.ts';
 import { createDockerRuntime, type DockerRuntime } from './runtime/docker-runtime.ts';
 import { createClaimedVolumes } from './volumes/claimed-volumes.ts';
 import { createEngineHost } from './volumes/engine-host.ts';
@@ -136,11 +137,13 @@ await runProcess(log, async (signal) => {
     ownProcess: process.pid,
     wellKnownDirectory: settings.dataDirectory,
   });
+  const engine = engineLabelValue(info.machineId);
+  const engineBackend = createEngineBackend({ engine }, { runtime, host });
   const kubelet = createKubelet(
     {
       nodeName: settings.nodeName,
       nodeIp,
-      labels: parseLabels(settings.labels),
+      labels: { ...parseLabels(settings.labels), [ENGINE_LABEL]: engine },
       taints: parseTaints(settings.taints),
       cpuCount: settings.cpus === '' ? info.cpuCount : quantityToNumber(parseQuantity(settings.cpus)),
       memoryBytes: settings.memory === '' ? info.memoryBytes : quantityToNumber(parseQuantity(settings.memory)),
@@ -165,7 +168,18 @@ await runProcess(log, async (signal) => {
         allowedNames: settings.allowedNames.split(','),
       },
     },
-    { client, runtime, network, volumes, run, openDialer, clock: systemClock, random: systemRandom, log },
+    {
+      client,
+      runtime,
+      network,
+      volumes,
+      backends: new Map([[engineBackend.name, engineBackend]]),
+      run,
+      openDialer,
+      clock: systemClock,
+      random: systemRandom,
+      log,
+    },
   );
   log.info({ node: settings.nodeName, version: KUBELET_VERSION }, 'starting');
   const { nodeContainer } = surroundings;

@@ -202,6 +202,11 @@ export interface ContainerRuntime {
   /** Kills it if it runs. Removing what is gone is a success. */
   removeContainer(id: string): Promise<void>;
 
+  /** A volume that belongs to the cluster rather than to a pod, and survives both; its path on the engine's host. Creating it again gives the same. */
+  createDataVolume(name: string): Promise<string>;
+  /** Its data goes with it. Removing what is gone is a success. */
+  removeDataVolume(name: string): Promise<void>;
+
   exec(id: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>;
   /** Starts a command in a running container, for as long as it takes. One that cannot be started says so in its output and exits 126 or 127. */
   startCommand(id: string, command: readonly string[], options: SessionOptions): Promise<ProcessSession>;

@@ -6,7 +6,7 @@
 import { Duplex, type Readable } from 'node:stream';
 import Docker from 'dockerode';
 import type { Clock } from '#component/clock.ts';
-import { identityOf, type Ownership, ownedBy } from './container-labels.ts';
+import { clusterLabel, dataVolumeLabel, identityOf, type Ownership, ownedBy } from './container-labels.ts';
 import {
   type ContainerRuntime,
   type ContainerSpec,
@@ -203,6 +203,17 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
       }
     },
 
+    createDataVolume: async (name) => {
+      const labels = { [clusterLabel]: options.cluster, [dataVolumeLabel]: name };
+      const volume = { Name: dataVolumeName(options, name), Driver: 'local', Labels: labels };
+      await call('create volume', () => docker.createVolume(volume));
+      return (await call('inspect volume', () => docker.getVolume(volume.Name).inspect())).Mountpoint;
+    },
+
+    removeDataVolume: async (name) => {
+      await orUndefined(call('remove volume', () => docker.getVolume(dataVolumeName(options, name)).remove()));
+    },
+
     exec: (id, command, timeoutMs) => call('exec', () => runExec(docker, id, command), timeoutMs),
 
     startCommand: async (id, command, session) => {
@@ -251,6 +262,11 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
     watchContainer: (containerId, onEvent, signal) =>
       streamEvents({ type: ['container'], event: ['start', 'die'], container: [containerId] }, onEvent, onEvent, signal),
   };
+}
+
+/** Several clusters may share an engine. */
+function dataVolumeName({ cluster }: Ownership, name: string): string {
+  return `${cluster}_${name}`;
 }
 
 /** What the engine's client gives for a connection taken out of HTTP: a socket, whatever its type says. */

@@ -231,6 +231,8 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       emit(id, 'removed');
     },
 
+    createDataVolume: async (name) => `/volumes/${name}`,
+    removeDataVolume: async () => {},
     exec: async (id, command) => get(id).behaviour.exec?.(command) ?? { exitCode: 0, output: '' },
     startCommand: async (id, command, session) => startProgram(get(id), command, session),
     attach: async (id, session) => startProgram(get(id), [], session),

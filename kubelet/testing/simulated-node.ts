@@ -71,6 +71,7 @@ export function createSimulatedNode(options: SimulatedNodeOptions = {}): Simulat
       runtime: runtimeUntil(runtime, stop.signal),
       network,
       volumes: createSimulatedVolumes(files),
+      backends: new Map(),
       run: undefined,
       openDialer: openLocalDialer,
       clock,
