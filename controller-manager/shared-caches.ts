@@ -3,6 +3,8 @@
  * that only the garbage collector looks at are added as discovery finds them. `createSharedCaches` starts nothing; `all.run` does.
  */
 import {
+  certificatesigningrequests,
+  clusterroles,
   configmaps,
   controllerrevisions,
   cronjobs,
@@ -11,6 +13,7 @@ import {
   deployments,
   endpoints,
   endpointslices,
+  horizontalpodautoscalersV2,
   jobs,
   leases,
   namespaces,
@@ -22,6 +25,7 @@ import {
   replicasets,
   replicationcontrollers,
   resourcequotas,
+  secrets,
   serviceaccounts,
   services,
   statefulsets,
@@ -29,6 +33,8 @@ import {
   validatingadmissionpolicies,
 } from '#api/generated/resources.ts';
 import type {
+  CertificateSigningRequest,
+  ClusterRole,
   ConfigMap,
   ControllerRevision,
   CronJob,
@@ -48,10 +54,12 @@ import type {
   ReplicaSet,
   ReplicationController,
   ResourceQuota,
+  Secret,
   Service,
   ServiceAccount,
   StatefulSet,
   StorageClass,
+  V2HorizontalPodAutoscaler,
   ValidatingAdmissionPolicy,
 } from '#api/generated/types.ts';
 import { keyOf } from '#api/meta/object-key.ts';
@@ -94,6 +102,7 @@ export interface SharedCaches {
   readonly persistentVolumes: Informer<PersistentVolume>;
   readonly storageClasses: Informer<StorageClass>;
   readonly podDisruptionBudgets: Informer<PodDisruptionBudget>;
+  readonly horizontalPodAutoscalers: Informer<V2HorizontalPodAutoscaler>;
   readonly services: Informer<Service>;
   readonly endpointSlices: Informer<EndpointSlice>;
   readonly namespaces: Informer<Namespace>;
@@ -102,7 +111,10 @@ export interface SharedCaches {
   readonly endpoints: Informer<Endpoints>;
   readonly serviceAccounts: Informer<ServiceAccount>;
   readonly configMaps: Informer<ConfigMap>;
+  readonly secrets: Informer<Secret>;
   readonly resourceQuotas: Informer<ResourceQuota>;
+  readonly certificateSigningRequests: Informer<CertificateSigningRequest>;
+  readonly clusterRoles: Informer<ClusterRole>;
   readonly customResourceDefinitions: Informer<CustomResourceDefinition>;
   readonly validatingAdmissionPolicies: Informer<ValidatingAdmissionPolicy>;
   /** Every resource that may own or be owned, the ones above included; running it keeps all copies current. */
@@ -127,6 +139,7 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     persistentVolumes: createInformer({ type: persistentvolumes, indexes }, deps),
     storageClasses: createInformer({ type: storageclasses, indexes }, deps),
     podDisruptionBudgets: createInformer({ type: poddisruptionbudgets, indexes }, deps),
+    horizontalPodAutoscalers: createInformer({ type: horizontalpodautoscalersV2, indexes }, deps),
     services: createInformer({ type: services, indexes }, deps),
     endpointSlices: createInformer({ type: endpointslices, indexes: { ...indexes, [SERVICE]: serviceIndex } }, deps),
     endpoints: createInformer({ type: endpoints, indexes }, deps),
@@ -134,7 +147,10 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     nodes: createInformer({ type: nodes, indexes }, deps),
     leases: createInformer({ type: leases, indexes }, deps),
     serviceAccounts: createInformer({ type: serviceaccounts, indexes }, deps),
+    secrets: createInformer({ type: secrets, indexes }, deps),
     configMaps: createInformer({ type: configmaps, indexes }, deps),
+    clusterRoles: createInformer({ type: clusterroles, indexes }, deps),
+    certificateSigningRequests: createInformer({ type: certificatesigningrequests, indexes }, deps),
     resourceQuotas: createInformer({ type: resourcequotas, indexes }, deps),
     customResourceDefinitions: createInformer({ type: customresourcedefinitions, indexes }, deps),
     validatingAdmissionPolicies: createInformer({ type: validatingadmissionpolicies, indexes }, deps),

@@ -3,14 +3,18 @@
  * Pure. Throws with upstream's message for a field that cannot be asked for.
  * Source: https://kubernetes.io/docs/concepts/workloads/pods/downward-api/
  */
+import type { Amounts } from '#api/core/v1/resource-list.ts';
 import type { Container, ObjectFieldSelector, Pod, ResourceFieldSelector } from '#api/generated/types.ts';
 import { parseQuantity } from '#api/meta/quantity.ts';
 import { allContainersOf } from './pod-snapshot.ts';
 
 export interface NodeFacts {
   readonly nodeIp: string;
+  /** Of the whole node. */
   readonly cpuCount: number;
   readonly memoryBytes: number;
+  /** What of it pods may ask for. */
+  readonly allocatable: Amounts;
 }
 
 export interface PodFacts extends NodeFacts {
@@ -58,16 +62,12 @@ export function resourceFieldValue(pod: Pod, selector: ResourceFieldSelector, ow
   const name = rest.join('.');
   const { limits, requests } = container.resources ?? {};
   if (kind !== 'limits' && kind !== 'requests') throw new Error(`unsupported container resource : ${resource}`);
-  const ofNode: Readonly<Record<string, bigint>> = {
-    cpu: BigInt(Math.round(node.cpuCount * NANOS)),
-    memory: BigInt(node.memoryBytes) * BigInt(NANOS),
-  };
-  const asked = kind === 'limits' ? nanosOf(limits?.[name]) || (ofNode[name] ?? 0n) : nanosOf(requests?.[name]);
-  const unit = nanosOf(divisor) || BigInt(NANOS);
+  const asked = kind === 'limits' ? nanosOf(limits?.[name]) || (node.allocatable.get(name)?.nanos ?? 0n) : nanosOf(requests?.[name]);
+  const unit = nanosOf(divisor) || NANOS_PER_UNIT;
   return String((asked + unit - 1n) / unit);
 }
 
-const NANOS = 1e9;
+const NANOS_PER_UNIT = 1_000_000_000n;
 
 /** Whole numbers: 70m by 1m is 70, not a little more. */
 function nanosOf(text: string | undefined): bigint {

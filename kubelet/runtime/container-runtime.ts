@@ -4,6 +4,7 @@
  * name derived from it, so a kubelet that restarts finds what it made, and making the same thing twice is refused by the engine.
  */
 import type { Writable } from 'node:stream';
+import type { Usage } from '../stats/usage.ts';
 import type { LogPiece } from './log-frames.ts';
 
 /** Who a container is. The attempt counts the containers made for one (pod, container) pair, from 0; it is the restart count. */
@@ -42,6 +43,8 @@ export interface SandboxSpec {
   readonly sharesHostIpc: boolean;
   readonly sharesHostPid: boolean;
   readonly sysctls: Readonly<Record<string, string>>;
+  /** The pod's cgroup, in the words of the engine's driver. */
+  readonly cgroupParent?: string;
 }
 
 export interface ContainerSpec {
@@ -67,6 +70,8 @@ export interface ContainerSpec {
   /** CPU time per 100 ms, in microseconds; absent: unlimited. */
   readonly cpuQuotaMicros?: number;
   readonly memoryBytesMax?: number;
+  /** The pod's cgroup, in the words of the engine's driver. */
+  readonly cgroupParent?: string;
   readonly oomScoreAdjustment: number;
   readonly pidMode: 'container' | 'pod' | 'host';
   readonly sharesHostIpc: boolean;
@@ -121,6 +126,8 @@ export interface RuntimeInfo {
   readonly machineId: string;
   /** Whether a read-only mount can cover the mounts below it. */
   readonly mountsRecursively: boolean;
+  readonly cgroupDriver: 'cgroupfs' | 'systemd';
+  readonly cgroupVersion: 1 | 2;
 }
 
 /** Something happened to a container; what, is learnt by inspecting it. */
@@ -206,6 +213,11 @@ export interface ContainerRuntime {
   createDataVolume(name: string): Promise<string>;
   /** Its data goes with it. Removing what is gone is a success. */
   removeDataVolume(name: string): Promise<void>;
+
+  /** What a running container has used; undefined for one that does not run. Costs a call; cgroups are read for less. */
+  readUsage(id: string): Promise<Usage | undefined>;
+  /** Bytes that the containers of this node have written to their layers, by container id. */
+  measureLayers(): Promise<ReadonlyMap<string, number>>;
 
   exec(id: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>;
   /** Starts a command in a running container, for as long as it takes. One that cannot be started says so in its output and exits 126 or 127. */

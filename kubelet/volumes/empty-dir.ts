@@ -4,7 +4,7 @@
  */
 import { chmod, mkdir } from 'node:fs/promises';
 import type { EmptyDirVolumeSource, Pod } from '#api/generated/types.ts';
-import { amountOf } from '../resource-amounts.ts';
+import { amountOf, unitsOf } from '../resource-amounts.ts';
 import type { EngineHost } from './engine-host.ts';
 import { ownershipOf, type SetUp, type VolumeKind } from './volume-kind.ts';
 import { giveToGroup } from './volume-ownership.ts';
@@ -36,7 +36,9 @@ export function emptyDirKind(host: EngineHost): VolumeKind {
 /** Whether it had to be mounted: it is new, or the machine was restarted. */
 async function mountUnlessThere({ place, volume, pod, context }: SetUp, host: EngineHost): Promise<boolean> {
   if ((await host.mountsBelow(place.onHost)).length > 0) return false;
-  await host.mountMemory(place.onHost, { sizeBytesMax: memorySizeOf(pod, volume.inline.emptyDir, context.facts.memoryBytes) });
+  await host.mountMemory(place.onHost, {
+    sizeBytesMax: memorySizeOf(pod, volume.inline.emptyDir, unitsOf(context.facts.allocatable.get('memory'))),
+  });
   return true;
 }
 

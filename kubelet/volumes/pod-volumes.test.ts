@@ -4,6 +4,7 @@ import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { persistentvolumeclaims, persistentvolumes } from '#api/generated/resources.ts';
 import type { PersistentVolume, PersistentVolumeClaim, Pod, PodSpec, Volume } from '#api/generated/types.ts';
+import { parseQuantity } from '#api/meta/quantity.ts';
 import { createFakeClient } from '#client/testing/fake-client.ts';
 import { createFakeClock } from '#component/testing/fake-clock.ts';
 import { type FolderHost, withFolderHost } from '../testing/folder-host.ts';
@@ -25,7 +26,7 @@ function aPod(volumes: readonly Volume[], spec: Partial<PodSpec> = {}): Pod {
 function contextOf(pod: Pod) {
   return {
     pod,
-    facts: { podIp: '', nodeIp: '172.18.0.3', cpuCount: 4, memoryBytes: 2 ** 33 },
+    facts: { podIp: '', nodeIp: '172.18.0.3', allocatable: new Map([['memory', parseQuantity('8Gi')]]), cpuCount: 4, memoryBytes: 2 ** 33 },
     lookup: { configMap: () => undefined, secret: () => undefined },
     tokens: new Map<string, string>(),
   };

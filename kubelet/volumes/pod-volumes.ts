@@ -11,6 +11,7 @@ import type { Container, Pod, Volume } from '#api/generated/types.ts';
 import type { SubPath } from '../container-spec.ts';
 import { ConfigError } from '../environment.ts';
 import type { Mount } from '../runtime/container-runtime.ts';
+import type { Disk } from '../stats/disk-stats.ts';
 import { apiFilesKinds } from './api-files-kinds.ts';
 import type { ClaimedVolumes } from './claimed-volumes.ts';
 import { emptyDirKind } from './empty-dir.ts';
@@ -19,7 +20,7 @@ import { hostPathKind, localKind } from './host-kinds.ts';
 import { mountSubPath, unmountAll } from './sub-paths.ts';
 import type { VolumeFilesContext } from './volume-files.ts';
 import { below, type Place, type PodVolume, type VolumeKind, type VolumeSource } from './volume-kind.ts';
-import { measureVolume, type VolumeUsage } from './volume-usage.ts';
+import { measureVolume } from './volume-usage.ts';
 
 /** Upstream keeps no more of a termination message. */
 const MESSAGE_BYTES_MAX = 4096;
@@ -35,7 +36,7 @@ export interface PodVolumes {
     sources: ReadonlyMap<string, VolumeSource>,
   ): Promise<ReadonlyMap<number, string>>;
   /** What each of the pod's own volumes (not what it claims) takes, by name. */
-  measure(pod: Pod): Promise<ReadonlyMap<string, VolumeUsage>>;
+  measure(pod: Pod): Promise<ReadonlyMap<string, Disk>>;
   /** Writes `/etc/hosts` or `/etc/resolv.conf` of the pod, in place: running containers see the change. */
   writeEtcFile(podUid: string, name: 'hosts' | 'resolv.conf', text: string): Promise<void>;
   etcMounts(podUid: string): readonly Mount[];

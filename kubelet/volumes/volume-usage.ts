@@ -1,21 +1,13 @@
 /** How much a volume takes: the bytes of everything in it, as `du` counts, and what its file system has and has left. For statistics, limits and eviction. */
 import { lstat, readdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Disk } from '../stats/disk-stats.ts';
 
 /** `stat` counts blocks of this size, whatever the file system's are. */
 const BLOCK_BYTES = 512;
 
-export interface VolumeUsage {
-  readonly usedBytes: number;
-  readonly inodesUsed: number;
-  readonly capacityBytes: number;
-  readonly availableBytes: number;
-  readonly inodes: number;
-  readonly inodesFree: number;
-}
-
 /** `path`: as this process reaches it. */
-export async function measureVolume(path: string): Promise<VolumeUsage> {
+export async function measureVolume(path: string): Promise<Disk> {
   const { bsize, blocks, bavail, files, ffree } = await statfs(path);
   const { bytes, count } = await measureTree(path);
   return {
