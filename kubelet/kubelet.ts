@@ -11,6 +11,7 @@ import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
 import type { Random } from '#component/random.ts';
 import { runTogether } from '#component/shutdown.ts';
+import { type CsiServices, hasDriver } from './csi/csi-services.ts';
 import type { Run } from './network/exec.ts';
 import type { OpenPodDialer } from './network/pod-dialer.ts';
 import type { DnsSettings } from './network/pod-files.ts';
@@ -68,8 +69,10 @@ export interface KubeletDeps {
   readonly runtime: ContainerRuntime;
   readonly network: PodNetwork;
   readonly volumes: PodVolumes;
-  /** What makes volumes for claims on this node, by the name of the provisioner. */
-  readonly backends: ReadonlyMap<string, VolumeBackend>;
+  /** What makes volumes for claims on the node's engine; absent where there is none (tests). */
+  readonly engineVolumes: VolumeBackend | undefined;
+  /** Storage drivers; absent where there are none (tests). */
+  readonly csi: CsiServices | undefined;
   readonly cgroups: NodeCgroups;
   /** Absent where there is no network to route (tests). */
   readonly run: Run | undefined;
@@ -178,8 +181,10 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     {
       nodeName: options.nodeName,
       nodes: nodeInformer,
-      backends: deps.backends,
-      hasBackend: (node) => node.metadata.labels?.[ENGINE_LABEL] === options.labels[ENGINE_LABEL],
+      findBackend: (name) => (name === deps.engineVolumes?.name ? deps.engineVolumes : deps.csi?.findBackend(name)),
+      hasBackend: (node, name) =>
+        name === deps.engineVolumes?.name ? node.metadata.labels?.[ENGINE_LABEL] === options.labels[ENGINE_LABEL] : hasDriver(node, name),
+      expandOnNode: async (claim, volume) => deps.csi?.expandOnNode(claim, volume, events),
     },
     { ...informerDeps, events },
   );
@@ -206,6 +211,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
   /** The controller manager gives the node its range; pods wait for it. */
   function onNode(node: Node): void {
     ownNode = node;
+    deps.csi?.onNode(node);
     const { podCIDR } = node.spec;
     if (podCIDR === network.podCidr()) return;
     network.setPodCidr(podCIDR);
@@ -241,6 +247,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     ],
     run: async (signal) => {
       const { run } = deps;
+      deps.csi?.onChange(provisioner.wake);
       nodeInformer.onChange((change) => {
         if (change.object.metadata.name !== options.nodeName) return;
         // Also when somebody advertised a resource here: what can be asked for follows.
@@ -261,6 +268,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
         (inner) => runNodeLease({ client, clock, log, nodeName: options.nodeName, node: () => ownNode }, inner),
         (inner) => workers.run(inner),
         (inner) => provisioner.run(inner),
+        ...(deps.csi === undefined ? [] : [deps.csi.run]),
         (inner) => runServer(inner),
         ...(run === undefined
           ? []

@@ -13,6 +13,7 @@ import { createRegistry } from '#component/metrics.ts';
 import { findNodeAddress } from '#component/node-address.ts';
 import { systemRandom } from '#component/random.ts';
 import { runProcess, runTogether } from '#component/shutdown.ts';
+import { createCsiServices } from './csi/csi-services.ts';
 import { EVICTION_HARD_DEFAULT, keptFree, parseThresholds } from './eviction/thresholds.ts';
 import { createKubelet, KUBELET_VERSION } from './kubelet.ts';
 import { createCni } from './network/cni.ts';
@@ -206,14 +207,16 @@ await runProcess(log, async (signal) => {
   const cgroups = openCgroups(info, shape, surroundings.nodeContainer);
   const host = createEngineHost(surroundings.hostProcess, run);
   const data = { local: settings.dataDirectory, onHost: (await host.resolve(surroundings.dataOnHost)) ?? surroundings.dataOnHost };
+  const informerDeps = { client, clock: systemClock, random: systemRandom, log };
+  const csi = createCsiServices({ ...informerDeps, host, data, nodeName: settings.nodeName });
   const volumes = createPodVolumes(data, {
+    kinds: [csi.kind],
     host,
     claimed: createClaimedVolumes(client),
     ownProcess: process.pid,
     wellKnownDirectory: settings.dataDirectory,
   });
   const engine = engineLabelValue(info.machineId);
-  const engineBackend = createEngineBackend({ engine }, { runtime, host });
   const kubelet = createKubelet(
     {
       nodeName: settings.nodeName,
@@ -247,7 +250,8 @@ await runProcess(log, async (signal) => {
       runtime,
       network,
       volumes,
-      backends: new Map([[engineBackend.name, engineBackend]]),
+      engineVolumes: createEngineBackend({ engine }, { runtime, host }),
+      csi,
       cgroups,
       run,
       openDialer,

@@ -42,7 +42,7 @@ export async function provisionVolume({ claim, storageClass, backend }: Provisio
   deps.events.record(claim, 'Normal', 'ProvisioningSucceeded', `Successfully provisioned volume ${volumeName}`);
 }
 
-function volumeOf({ claim, storageClass, backend }: ProvisionRequest, { spec, sizeBytes }: MadeVolume) {
+function volumeOf({ claim, storageClass, backend }: ProvisionRequest, { spec, sizeBytes, annotations }: MadeVolume) {
   const { namespace = '', name, uid, resourceVersion } = claim.metadata;
   const policy = storageClass.reclaimPolicy ?? 'Delete';
   return {
@@ -50,7 +50,7 @@ function volumeOf({ claim, storageClass, backend }: ProvisionRequest, { spec, si
     kind: 'PersistentVolume',
     metadata: {
       name: volumeNameFor(claim),
-      annotations: { [PROVISIONED_BY]: backend.name },
+      annotations: { ...annotations, [PROVISIONED_BY]: backend.name },
       ...(policy === 'Delete' ? { finalizers: [DELETION_FINALIZER] } : {}),
     },
     spec: {

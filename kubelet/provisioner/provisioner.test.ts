@@ -83,7 +83,12 @@ async function withProvisioner(backend: Partial<VolumeBackend>, body: (under: Un
     },
     ...backend,
   };
-  const options = { nodeName: 'worker-1', nodes: nodeInformer, backends: new Map([[NAME, whole]]), hasBackend: () => true };
+  const options = {
+    nodeName: 'worker-1',
+    nodes: nodeInformer,
+    findBackend: (name: string) => (name === NAME ? whole : undefined),
+    hasBackend: () => true,
+  };
   const provisioner = createProvisioner(options, { ...deps, events: recorder });
   const stop = new AbortController();
   await client.resource(nodes).create(aNode('worker-1'));

@@ -26,8 +26,10 @@ import type { VolumeBackend } from './volume-backend.ts';
 export interface ProvisionerOptions {
   readonly nodeName: string;
   readonly nodes: Informer<Node>;
-  /** Those that this node has now, by name. */
-  readonly backends: ReadonlyMap<string, VolumeBackend>;
+  /** Of those that this node has now. */
+  findBackend(name: string): VolumeBackend | undefined;
+  /** What is left for the node to do when a volume has been enlarged. */
+  expandOnNode?(claim: PersistentVolumeClaim, volume: PersistentVolume): Promise<void>;
   /** Whether a node has the backend of this name. */
   hasBackend(node: Node, backend: string): boolean;
 }
@@ -66,7 +68,7 @@ export function createProvisioner(options: ProvisionerOptions, deps: Provisioner
 
   /** The backend, if it is this node's turn to ask it. */
   function mine(name: string | undefined, selected: string | undefined): VolumeBackend | undefined {
-    const backend = options.backends.get(name ?? '');
+    const backend = name === undefined ? undefined : options.findBackend(name);
     if (backend === undefined) return undefined;
     const acting = actingNode(options.nodes.store.list(), (node) => options.hasBackend(node, backend.name), selected);
     return acting === options.nodeName ? backend : undefined;
@@ -78,6 +80,7 @@ export function createProvisioner(options: ProvisionerOptions, deps: Provisioner
     const volume = volumes.store.find({ namespace: '', name: claim.spec.volumeName || volumeNameFor(claim) });
     if (volume === undefined) await syncUnprovided(claim);
     else await syncSize(claim, volume);
+    if (volume !== undefined) await options.expandOnNode?.(claim, volume);
   }
 
   async function syncUnprovided(claim: PersistentVolumeClaim): Promise<void> {

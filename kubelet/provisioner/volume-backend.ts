@@ -18,6 +18,8 @@ export interface MadeVolume {
   /** Its source, and where it can be reached from. */
   readonly spec: Pick<PersistentVolumeSpec, 'local' | 'csi' | 'nodeAffinity'>;
   readonly sizeBytes: number;
+  /** What its object has to remember. */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 export interface EnlargedVolume {

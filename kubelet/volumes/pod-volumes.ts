@@ -146,13 +146,14 @@ export function createPodVolumes(data: Place, { host, claimed, ownProcess, wellK
       const own = (spec.volumes ?? []).flatMap((inline) => {
         const volume = { name: inline.name, specName: inline.name, inline };
         const kind = kinds.find((candidate) => candidate.isKindOf(volume));
-        return kind === undefined || inline.hostPath !== undefined ? [] : [{ name: inline.name, directory: kind.directory }];
+        return kind === undefined || inline.hostPath !== undefined ? [] : [{ name: inline.name, kind }];
       });
-      const entries = own.map(async ({ name, directory }) => {
-        const path = host.local(onHost(metadata.uid, 'volumes', directory, name));
-        return [name, await measureVolume(path)] as const;
+      const entries = own.map(async ({ name, kind }) => {
+        const place = below(pods, metadata.uid, 'volumes', kind.directory, name);
+        if ((await stat(place.local).catch(() => undefined)) === undefined) return [];
+        return [[name, (await kind.measure?.(place)) ?? (await measureVolume(host.local(place.onHost)))] as const];
       });
-      return new Map(await Promise.all(entries));
+      return new Map((await Promise.all(entries)).flat());
     },
 
     writeEtcFile: async (podUid, name, text) => {

@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '#api/generated/types.ts';
+import type { Disk } from '../stats/disk-stats.ts';
 import type { VolumeFilesContext } from './volume-files.ts';
 
 /** A volume as containers mount it: a directory, file or device on the engine's host. */
@@ -52,6 +53,8 @@ export interface VolumeKind {
   isKindOf(volume: PodVolume): boolean;
   /** May be done again at any time. Throws with upstream's message. */
   setUp(request: SetUp): Promise<VolumeSource>;
+  /** What the volume takes, by the word of who provides it; undefined when that says nothing. */
+  measure?(place: Place): Promise<Disk | undefined>;
   /** Before its directory goes. What is mounted in it is unmounted by the caller. */
   tearDown?(place: Place, podUid: string): Promise<void>;
 }
