@@ -30,6 +30,7 @@ import {
   services,
   statefulsets,
   storageclasses,
+  storageversionmigrations,
   validatingadmissionpolicies,
 } from '#api/generated/resources.ts';
 import type {
@@ -59,6 +60,7 @@ import type {
   ServiceAccount,
   StatefulSet,
   StorageClass,
+  StorageVersionMigration,
   V2HorizontalPodAutoscaler,
   ValidatingAdmissionPolicy,
 } from '#api/generated/types.ts';
@@ -116,6 +118,7 @@ export interface SharedCaches {
   readonly certificateSigningRequests: Informer<CertificateSigningRequest>;
   readonly clusterRoles: Informer<ClusterRole>;
   readonly customResourceDefinitions: Informer<CustomResourceDefinition>;
+  readonly storageVersionMigrations: Informer<StorageVersionMigration>;
   readonly validatingAdmissionPolicies: Informer<ValidatingAdmissionPolicy>;
   /** Every resource that may own or be owned, the ones above included; running it keeps all copies current. */
   readonly all: ResourceCaches;
@@ -153,6 +156,7 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     certificateSigningRequests: createInformer({ type: certificatesigningrequests, indexes }, deps),
     resourceQuotas: createInformer({ type: resourcequotas, indexes }, deps),
     customResourceDefinitions: createInformer({ type: customresourcedefinitions, indexes }, deps),
+    storageVersionMigrations: createInformer({ type: storageversionmigrations, indexes }, deps),
     validatingAdmissionPolicies: createInformer({ type: validatingadmissionpolicies, indexes }, deps),
   };
   const all = createResourceCaches(Object.values(caches), (type) => createInformer({ type, indexes }, deps), deps);

@@ -21,7 +21,9 @@ import { runNodeLease } from './node/node-lease.ts';
 import type { NodeHealth } from './node/node-object.ts';
 import { createNodeRegistration } from './node/node-registration.ts';
 import { runNodeRoutes } from './node/node-routes.ts';
+import { allContainersOf } from './pod-snapshot.ts';
 import { createPodStates, type PodStates } from './pod-states.ts';
+import type { PodWorkerDeps } from './pod-worker.ts';
 import { createPodWorkers, type PodWorkers } from './pod-workers.ts';
 import { createProbeWorkers } from './probes/probe-workers.ts';
 import { createProber } from './probes/prober.ts';
@@ -37,6 +39,8 @@ import { type KubeletServerOptions, runKubeletServer } from './server.ts';
 import { createKubeletAccess } from './server-access.ts';
 import { createServiceAccountTokens } from './service-account-tokens.ts';
 import { type KubernetesService, serviceVariablesFor } from './service-variables.ts';
+import type { ManifestFolder } from './static-pods/manifest-folder.ts';
+import { createStaticPods } from './static-pods/static-pods.ts';
 import { createDiskStats } from './stats/disk-stats.ts';
 import { createNodeStats } from './stats/node-stats.ts';
 import { createStatsApi } from './stats/stats-api.ts';
@@ -74,6 +78,8 @@ export interface KubeletDeps {
   /** Storage drivers; absent where there are none (tests). */
   readonly csi: CsiServices | undefined;
   readonly cgroups: NodeCgroups;
+  /** Of static pods. */
+  readonly manifests: ManifestFolder;
   /** Absent where there is no network to route (tests). */
   readonly run: Run | undefined;
   readonly openDialer: OpenPodDialer;
@@ -102,7 +108,6 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
   const nodeInformer = createInformer({ type: nodes }, informerDeps);
   const serviceInformer = createInformer({ type: services }, informerDeps);
   const events = createEventRecorder({ component: 'kubelet', host: options.nodeName }, { client, clock, random, log });
-  const prober = createProber(runtime);
   const terminationMessages = new Map<string, string>();
   let ownNode: Node | undefined;
 
@@ -121,7 +126,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     },
   });
 
-  const workers = createPodWorkers(podInformer, {
+  const workerDeps: PodWorkerDeps = {
     client,
     runtime,
     states,
@@ -129,8 +134,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     volumes,
     references: createReferences(informerDeps),
     tokens: createServiceAccountTokens({ client, clock, log }),
-    prober,
-    probes: createProbeWorkers({ prober, clock, random, log }),
+    probes: createProbeWorkers({ prober: createProber(runtime), clock, random }),
     events,
     clock,
     log,
@@ -144,6 +148,18 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     whenServicesKnown: serviceInformer.whenSynced,
     serviceVariables: (pod) => serviceVariablesFor(pod, serviceInformer.store.list(pod.metadata.namespace), options.kubernetesService),
     terminationMessages,
+  };
+  const workers: PodWorkers = createPodWorkers(podInformer, workerDeps, () => staticPods.wake());
+  const staticPods = createStaticPods({
+    folder: deps.manifests,
+    nodeName: options.nodeName,
+    node: () => ownNode,
+    workers,
+    informer: podInformer,
+    states,
+    client,
+    clock,
+    log,
   });
 
   const nodeStats = createNodeStats({ clock, states, activePods, cgroups: cgroups.tree, askEngine: runtime.readUsage });
@@ -210,6 +226,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
 
   /** The controller manager gives the node its range; pods wait for it. */
   function onNode(node: Node): void {
+    if (ownNode === undefined) queueMicrotask(staticPods.wake);
     ownNode = node;
     deps.csi?.onNode(node);
     const { podCIDR } = node.spec;
@@ -224,8 +241,8 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     const { podUid, containerName = '', attempt } = identity;
     const text = await volumes.readMessage(podUid, containerName, attempt);
     if (text !== '' || state.phase !== 'exited' || state.exitCode === 0) return text;
-    const pod = podInformer.store.list(identity.podNamespace).find(({ metadata }) => metadata.uid === podUid);
-    const container = [...(pod?.spec.initContainers ?? []), ...(pod?.spec.containers ?? [])].find(({ name }) => name === containerName);
+    const pod = workers.pods().find(({ metadata }) => metadata.uid === podUid);
+    const container = pod === undefined ? undefined : allContainersOf(pod).find(({ name }) => name === containerName);
     if (container?.terminationMessagePolicy !== 'FallbackToLogsOnError') return '';
     const logOptions = { isFollowed: false, hasTimestamps: false, tailLines: LOG_MESSAGE_LINES_MAX };
     const raw = await runtime.readLogs(id, logOptions, AbortSignal.any([]));
@@ -266,7 +283,8 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
         (inner) => events.run(inner),
         (inner) => registration.run(inner),
         (inner) => runNodeLease({ client, clock, log, nodeName: options.nodeName, node: () => ownNode }, inner),
-        (inner) => workers.run(inner),
+        (inner) => staticPods.run(inner),
+        (inner) => workers.run(staticPods.whenLoaded(), inner),
         (inner) => provisioner.run(inner),
         ...(deps.csi === undefined ? [] : [deps.csi.run]),
         (inner) => runServer(inner),

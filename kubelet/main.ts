@@ -30,6 +30,7 @@ import { type NodeShape, parseReserved, podsLimitOf } from './resources/node-all
 import { createNodeCgroups, hasCgroups, type NodeCgroups, noCgroups } from './resources/node-cgroups.ts';
 import type { RuntimeInfo } from './runtime/container-runtime.ts';
 import { createDockerRuntime, type DockerRuntime, type OwnContainer } from './runtime/docker-runtime.ts';
+import { createManifestFolder } from './static-pods/manifest-folder.ts';
 import { createClaimedVolumes } from './volumes/claimed-volumes.ts';
 import { createEngineHost } from './volumes/engine-host.ts';
 import { createPodVolumes } from './volumes/pod-volumes.ts';
@@ -61,6 +62,7 @@ const settings = {
   servingKey: config.file('SERVING_KEY', '/etc/keelson/server.key'),
   trustedNames: config.text('KUBELET_TRUSTED_NAMES', 'kube-apiserver-kubelet-client'),
   dataDirectory: config.text('KUBELET_DATA', '/var/lib/kubelet'),
+  manifestDirectory: config.text('STATIC_POD_MANIFESTS', ''),
   dockerSocket: config.text('DOCKER_SOCKET', '/var/run/docker.sock'),
   pluginDirectory: config.text('CNI_PLUGINS', '/usr/lib/cni'),
   pauseImage: config.text('PAUSE_IMAGE', 'keelson/keelson:dev'),
@@ -77,7 +79,12 @@ config.finish();
 
 const log = createLogger('kubelet', settings.logLevel);
 const runtime = createDockerRuntime(
-  { socketPath: settings.dockerSocket, cluster: settings.cluster, node: settings.nodeName },
+  {
+    socketPath: settings.dockerSocket,
+    cluster: settings.cluster,
+    node: settings.nodeName,
+    seccompDirectory: join(settings.dataDirectory, 'seccomp'),
+  },
   { clock: systemClock },
 );
 
@@ -204,6 +211,7 @@ await runProcess(log, async (signal) => {
   );
   const openDialer = createPodDialers(createStartHelper(PROGRAM_PATH), { clock: systemClock });
   const shape = readShape(info);
+  const manifests = createManifestFolder(settings.manifestDirectory || join(settings.dataDirectory, 'manifests'));
   const cgroups = openCgroups(info, shape, surroundings.nodeContainer);
   const host = createEngineHost(surroundings.hostProcess, run);
   const data = { local: settings.dataDirectory, onHost: (await host.resolve(surroundings.dataOnHost)) ?? surroundings.dataOnHost };
@@ -235,6 +243,7 @@ await runProcess(log, async (signal) => {
         clusterDns: settings.clusterDns,
         clusterDomain: settings.clusterDomain,
         nodeResolvConf: readFileSync('/etc/resolv.conf', 'utf8'),
+        nodeHosts: readFileSync('/etc/hosts', 'utf8'),
       },
       kubernetesService: { ip: settings.kubernetesServiceIp, port: 443 },
       server: {
@@ -253,6 +262,7 @@ await runProcess(log, async (signal) => {
       engineVolumes: createEngineBackend({ engine }, { runtime, host }),
       csi,
       cgroups,
+      manifests,
       run,
       openDialer,
       clock: systemClock,

@@ -8,17 +8,35 @@ import { pods } from '#api/generated/resources.ts';
 import type { Pod, PodStatus } from '#api/generated/types.ts';
 import { keyOf } from '#api/meta/object-key.ts';
 import { isReason } from '#api/meta/status.ts';
+import type { Client } from '#client/client.ts';
 import { applyPodAction, type PodActionDeps, reporterFor } from './apply-pod-action.ts';
 import { actionKey, type PodAction, planPodActions } from './plan-pod-actions.ts';
 import { createPodMemory } from './pod-memory.ts';
-import { allContainersOf, newestSandbox, type PodSnapshot, statusOf } from './pod-snapshot.ts';
+import { isPodOver } from './pod-phase.ts';
+import { allContainersOf, ephemeralContainersOf, newestSandbox, type PodSnapshot, resizeFailure, statusOf } from './pod-snapshot.ts';
 import { buildPodStatus } from './pod-status.ts';
+import { probeEvent } from './probes/probe-state.ts';
 import type { ProbeWorkers } from './probes/probe-workers.ts';
+import { judgeResize, type ResizeVerdict, resizeEvents } from './resize/pod-resize.ts';
 
 export interface PodWorkerDeps extends PodActionDeps {
   readonly probes: ProbeWorkers;
   /** Termination messages by container id. */
   readonly terminationMessages: ReadonlyMap<string, string>;
+}
+
+/** Where a pod's status goes. Both reject as the API does. */
+export interface PodPublisher {
+  /** The pod as it is after the write. */
+  publish(pod: Pod, status: PodStatus): Promise<Pod>;
+  reread(pod: Pod): Promise<Pod>;
+}
+
+export function createApiPublisher(client: Client): PodPublisher {
+  return {
+    publish: (pod, status) => client.resource(pods).updateStatus({ ...pod, status }),
+    reread: (pod) => client.resource(pods).get(keyOf(pod)),
+  };
 }
 
 export interface PodWorker {
@@ -38,7 +56,7 @@ const RETRY_MS = 1_000;
 
 export function createPodWorker(
   first: Pod,
-  options: { readonly isGone: boolean; readonly onEnd: () => void },
+  options: { readonly isGone: boolean; readonly publisher: PodPublisher; readonly onEnd: () => void },
   deps: PodWorkerDeps,
 ): PodWorker {
   const { uid } = first.metadata;
@@ -55,8 +73,10 @@ export function createPodWorker(
 
   function takeSnapshot(isStatusWritten: boolean): PodSnapshot {
     const sandboxes = deps.states.sandboxesOf(uid);
+    const { granted, pending } = judge();
     return {
-      pod,
+      pod: granted,
+      resize: { pending, error: memory.failures.get(resizeFailure)?.message },
       isGone,
       sandboxes,
       containers: deps.states.containersOf(uid),
@@ -67,12 +87,22 @@ export function createPodWorker(
       failures: memory.failures,
       backOffs: memory.backOffs,
       probes: deps.probes.results(uid),
+      stops: memory.stops,
+      postStarts: memory.postStarts,
+      endingSinceMs: memory.endingSinceMs,
       terminationMessages: deps.terminationMessages,
       busy: memory.busy,
       isStatusWritten,
       nodeIp: deps.node.nodeIp,
+      cpuCount: deps.node.cpuCount,
       nowMs: deps.clock.now(),
+      monotonicMs: deps.clock.monotonic(),
     };
+  }
+
+  function judge(): ResizeVerdict {
+    const others = () => deps.activePods().filter(({ metadata }) => metadata.uid !== uid);
+    return judgeResize(pod, others, deps.node.allocatable);
   }
 
   function wake(): void {
@@ -87,6 +117,8 @@ export function createPodWorker(
 
   function look(): void {
     if (!deps.states.isConnected()) return;
+    forgetEnded();
+    noteEnding();
     const snapshot = takeSnapshot(false);
     followProbes(snapshot);
     const status = buildPodStatus(snapshot);
@@ -96,6 +128,19 @@ export function createPodWorker(
     for (const action of actions) if (action.verb !== 'wake') void start(action);
     setTimer(actions.flatMap((action) => (action.verb === 'wake' ? [action.atMs] : [])));
     if (isGone && actions.length === 0 && memory.busy.size === 0 && memory.volumes.phase === 'removed') end();
+  }
+
+  /** What was noted about containers that no longer run. */
+  function forgetEnded(): void {
+    const running = new Set(deps.states.containersOf(uid).flatMap(({ id, state }) => (state.phase === 'exited' ? [] : [id])));
+    for (const notes of [memory.stops, memory.postStarts]) for (const id of notes.keys()) if (!running.has(id)) notes.delete(id);
+  }
+
+  /** From now on its grace period runs, once. */
+  function noteEnding(): void {
+    if (memory.endingSinceMs !== undefined) return;
+    if (isGone || pod.metadata.deletionTimestamp !== undefined || isPodOver(takeSnapshot(false)))
+      memory.endingSinceMs = deps.clock.monotonic();
   }
 
   /** How everything ended has been told: what is removed from now on is no news. */
@@ -117,7 +162,7 @@ export function createPodWorker(
     memory.busy.add(key);
     log.debug({ action: action.verb, key }, 'acting');
     try {
-      await applyPodAction(action, { pod, memory, signal: stopped.signal, wake }, deps);
+      await applyPodAction(action, { pod: judge().granted, memory, signal: stopped.signal, wake }, deps);
       // Once the API agreed to forget it, asking again would help nobody: what remains waits for its finalizers.
       if (action.verb !== 'delete-pod') memory.busy.delete(key);
       wake();
@@ -135,8 +180,10 @@ export function createPodWorker(
     if (isWriting) return;
     isWriting = true;
     reportBackOffs(status);
+    reportEnd(status);
+    for (const { type, reason, message } of resizeEvents(pod, status)) deps.events.record(pod, type, reason, message);
     try {
-      const written = await deps.client.resource(pods).updateStatus({ ...pod, status });
+      const written = await options.publisher.publish(pod, status);
       lastWrite = { status, resourceVersion: written.metadata.resourceVersion };
       accept(written);
     } catch (error) {
@@ -150,7 +197,7 @@ export function createPodWorker(
   async function recoverFrom(error: unknown): Promise<void> {
     try {
       if (!isReason(error, 'Conflict')) throw error;
-      accept(await deps.client.resource(pods).get(keyOf(pod)));
+      accept(await options.publisher.reread(pod));
     } catch (failure) {
       // Not found: the informer will say so in a moment.
       if (!isReason(failure, 'NotFound')) log.warn({ err: failure }, 'cannot write the status');
@@ -178,19 +225,26 @@ export function createPodWorker(
     }
   }
 
+  /** Why the kubelet itself put an end to the pod, once. */
+  function reportEnd({ phase, reason, message = '' }: PodStatus): void {
+    if (phase !== 'Failed' || reason === undefined || reason === pod.status?.reason) return;
+    const type = reason === 'DeadlineExceeded' ? 'Normal' : 'Warning';
+    deps.events.record(pod, type, reason, message.replace(/^Pod was rejected: /, ''));
+  }
+
   function followProbes(snapshot: PodSnapshot): void {
     const { network } = snapshot;
     const containers = allContainersOf(pod).flatMap((container) => {
       const running = snapshot.containers.findLast(({ identity }) => identity.containerName === container.name);
       if (running?.state.phase !== 'running' || network.phase !== 'up' || newestSandbox(snapshot) === undefined) return [];
+      if (memory.postStarts.has(running.id)) return [];
       return [{ container, containerId: running.id, podIp: network.podIp, startedAtMs: running.state.startedAtMs }];
     });
-    deps.probes.follow(uid, containers, {
+    deps.probes.follow(uid, containers, memory.endingSinceMs !== undefined, {
       onVerdict: wake,
-      onFailure: (container, kind, message) => {
-        if (isGone || pod.metadata.deletionTimestamp !== undefined) return;
-        const name = `${kind[0]?.toUpperCase()}${kind.slice(1)}`;
-        reporterFor(pod, container, deps.events)('Warning', 'Unhealthy', `${name} probe failed: ${message}`);
+      onOutcome: (container, kind, outcome) => {
+        const event = isGone ? undefined : probeEvent(kind, outcome);
+        if (event !== undefined) reporterFor(pod, container, deps.events)('Warning', event.reason, event.message);
       },
     });
   }
@@ -231,8 +285,9 @@ export function createPodWorker(
   };
 }
 
-/** Files of the downward API show labels and annotations as they are now. */
+/** Files of the downward API show labels and annotations as they are now; a container that was added may refer to what is not followed yet. */
 function hasNewFields(before: Pod, after: Pod): boolean {
+  if (ephemeralContainersOf(before).length !== ephemeralContainersOf(after).length) return true;
   const isShown = (after.spec.volumes ?? []).some(
     ({ downwardAPI, projected }) => downwardAPI !== undefined || projected?.sources?.some((source) => source.downwardAPI !== undefined),
   );

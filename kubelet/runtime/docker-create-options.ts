@@ -4,7 +4,7 @@
  */
 import { CPU_PERIOD_MICROS } from '../resources/cgroup-limits.ts';
 import { labelsOf, type Ownership } from './container-labels.ts';
-import type { ContainerSpec, Device, Mount, SandboxSpec } from './container-runtime.ts';
+import type { ContainerSpec, Device, EngineResources, Mount, SandboxSpec } from './container-runtime.ts';
 
 /** Upstream's kubelet keeps five files of 10 MiB per container. */
 const logConfig = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '5' } };
@@ -23,6 +23,7 @@ export function sandboxCreateOptions(spec: SandboxSpec, owner: Ownership) {
     Healthcheck: noHealthCheck,
     HostConfig: {
       NetworkMode: spec.networkMode,
+      ...runtimeOptions(spec),
       IpcMode: spec.sharesHostIpc ? 'host' : 'shareable',
       ...(spec.sharesHostPid ? { PidMode: 'host' } : {}),
       // Under a shared process namespace its init reaps the pod's orphans.
@@ -36,8 +37,13 @@ export function sandboxCreateOptions(spec: SandboxSpec, owner: Ownership) {
   };
 }
 
-/** `engineDirectory`: where the engine keeps what it has. */
-export function containerCreateOptions(spec: ContainerSpec, owner: Ownership, engineDirectory: string) {
+/** What the engine's own settings decide: where it keeps what it has, and the text of the seccomp profile when the container names one of the node's. */
+export interface EngineFacts {
+  readonly engineDirectory: string;
+  readonly seccomp: string | undefined;
+}
+
+export function containerCreateOptions(spec: ContainerSpec, owner: Ownership, { engineDirectory, seccomp }: EngineFacts) {
   return {
     Image: spec.image,
     ...(spec.command === undefined ? {} : { Entrypoint: [...spec.command] }),
@@ -55,17 +61,15 @@ export function containerCreateOptions(spec: ContainerSpec, owner: Ownership, en
       NetworkMode: `container:${spec.sandboxId}`,
       IpcMode: spec.sharesHostIpc ? 'host' : `container:${spec.sandboxId}`,
       ...pidOptions(spec),
+      ...runtimeOptions(spec),
       Privileged: spec.isPrivileged,
       ReadonlyRootfs: spec.hasReadOnlyRoot,
       CapAdd: [...spec.capabilitiesAdded],
       CapDrop: [...spec.capabilitiesDropped],
-      SecurityOpt: spec.mayGainPrivileges ? [] : ['no-new-privileges'],
+      SecurityOpt: securityOptions(spec, seccomp),
+      ...(spec.seesAllOfProc ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
       GroupAdd: spec.supplementalGroups.map(String),
-      CpuShares: spec.cpuShares,
-      ...(spec.cpuQuotaMicros === undefined ? {} : { CpuPeriod: CPU_PERIOD_MICROS, CpuQuota: spec.cpuQuotaMicros }),
-      // Memory and swap together, so the same number means no swap.
-      ...(spec.memoryBytesMax === undefined ? {} : { Memory: spec.memoryBytesMax, MemorySwap: spec.memoryBytesMax }),
-      ...(spec.cgroupParent === undefined ? {} : { CgroupParent: spec.cgroupParent }),
+      ...updateOptions(spec),
       OomScoreAdj: spec.oomScoreAdjustment,
       LogConfig: logConfig,
       ...mountOptions(spec.mounts, spec.devices, engineDirectory),
@@ -73,10 +77,32 @@ export function containerCreateOptions(spec: ContainerSpec, owner: Ownership, en
   };
 }
 
+export function updateOptions({ cpuShares, cpuQuotaMicros, memoryBytesMax }: EngineResources) {
+  return {
+    CpuShares: cpuShares,
+    ...(cpuQuotaMicros === undefined ? {} : { CpuPeriod: CPU_PERIOD_MICROS, CpuQuota: cpuQuotaMicros }),
+    // Memory and swap together, so the same number means no swap.
+    ...(memoryBytesMax === undefined ? {} : { Memory: memoryBytesMax, MemorySwap: memoryBytesMax }),
+  };
+}
+
+function runtimeOptions({ runtimeHandler }: { readonly runtimeHandler?: string }): { readonly Runtime?: string } {
+  return runtimeHandler === undefined ? {} : { Runtime: runtimeHandler };
+}
+
+function securityOptions({ mayGainPrivileges, seccomp, appArmor, seLinux }: ContainerSpec, seccompText: string | undefined): string[] {
+  return [
+    ...(mayGainPrivileges ? [] : ['no-new-privileges']),
+    ...(seccomp.type === 'unconfined' ? ['seccomp=unconfined'] : seccompText === undefined ? [] : [`seccomp=${seccompText}`]),
+    ...(appArmor.type === 'default' ? [] : [`apparmor=${appArmor.type === 'localhost' ? appArmor.name : 'unconfined'}`]),
+    ...Object.entries(seLinux).map(([name, value]) => `label=${name}:${value}`),
+  ];
+}
+
 function pidOptions(spec: ContainerSpec): { readonly PidMode?: string } {
   if (spec.pidMode === 'host') return { PidMode: 'host' };
   if (spec.pidMode === 'pod') return { PidMode: `container:${spec.sandboxId}` };
-  return {};
+  return spec.pidMode === 'container' ? {} : { PidMode: `container:${spec.pidMode.sharedWithId}` };
 }
 
 /** As `Mounts`, which refuse a source that is not there; `Binds` would make a directory of root's. */
