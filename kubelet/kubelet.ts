@@ -11,6 +11,11 @@ import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
 import type { Random } from '#component/random.ts';
 import { runTogether } from '#component/shutdown.ts';
+import { createImageGarbageCollector, type ImagePolicy } from './images/image-garbage-collector.ts';
+import { createImageLedger } from './images/image-ledger.ts';
+import { createImagePuller } from './images/image-puller.ts';
+import { createPullQueue } from './images/pull-queue.ts';
+import type { Keyring } from './images/registry-credentials.ts';
 import type { Run } from './network/exec.ts';
 import type { OpenPodDialer } from './network/pod-dialer.ts';
 import type { DnsSettings } from './network/pod-files.ts';
@@ -50,6 +55,7 @@ export interface KubeletOptions {
   readonly kubeletPort: number;
   /** Of pods' files. */
   readonly dataDirectory: string;
+  readonly images: ImageOptions;
   readonly pauseImage: string;
   readonly nodeNetworkMode: string;
   readonly dns: DnsSettings;
@@ -57,6 +63,15 @@ export interface KubeletOptions {
   readonly kubernetesService: KubernetesService;
   /** Without it there is no HTTPS API. `trustedNames`: what the API server is called by its certificate. */
   readonly server: (Omit<KubeletServerOptions, 'port'> & { readonly trustedNames: readonly string[] }) | undefined;
+}
+
+export interface ImageOptions {
+  /** The file that remembers what was pulled; undefined: nothing is remembered. */
+  readonly ledgerPath: string | undefined;
+  readonly pullsAtOnceMax: number;
+  readonly policy: ImagePolicy;
+  /** Of the engine's user, as they are now. */
+  readonly hostKeyring: () => Keyring;
 }
 
 export interface KubeletDeps {
@@ -93,6 +108,10 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
   const nodeInformer = createInformer({ type: nodes }, informerDeps);
   const serviceInformer = createInformer({ type: services }, informerDeps);
   const events = createEventRecorder({ component: 'kubelet', host: options.nodeName }, { client, clock, random, log });
+  const { ledgerPath, pullsAtOnceMax, policy, hostKeyring } = options.images;
+  const ledger = createImageLedger(ledgerPath);
+  const queue = createPullQueue(pullsAtOnceMax, { clock });
+  const puller = createImagePuller({ client, runtime, ledger, queue, clock, hostKeyring });
   const prober = createProber(runtime);
   const terminationMessages = new Map<string, string>();
   let ownNode: Node | undefined;
@@ -129,6 +148,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     pauseImage: options.pauseImage,
     nodeNetworkMode: options.nodeNetworkMode,
     cgroups,
+    puller,
     activePods,
     dns: options.dns,
     whenServicesKnown: serviceInformer.whenSynced,
@@ -145,6 +165,16 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     diskBytes: options.shape.diskBytes,
     measureLayers: runtime.measureLayers,
     measureVolumes: (pod) => measureVolumes(options.dataDirectory, pod),
+  });
+  const imageGarbage = createImageGarbageCollector({
+    policy,
+    ledger,
+    runtime,
+    readDisk: diskStats.readNode,
+    imagesInUse: () => new Set(states.all().map(({ imageId }) => imageId)),
+    report: reportNode,
+    clock,
+    log,
   });
   const { nodeName, shape } = options;
   const stats = createStatsApi({ nodeName, memoryBytes: shape.memoryBytes, nodeStats, diskStats, processesMax: readProcessesMax });
@@ -166,6 +196,10 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     checkHealth,
     onNode,
   });
+
+  function reportNode(type: 'Normal' | 'Warning', reason: string, message: string): void {
+    if (ownNode !== undefined) events.record(ownNode, type, reason, message);
+  }
 
   function activePods(): readonly Pod[] {
     return workers.pods().filter((pod) => !isOver(pod));
@@ -241,6 +275,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
         (inner) => nodeInformer.run(inner),
         (inner) => serviceInformer.run(inner),
         (inner) => events.run(inner),
+        (inner) => imageGarbage.run(inner),
         (inner) => registration.run(inner),
         (inner) => runNodeLease({ client, clock, log, nodeName: options.nodeName, node: () => ownNode }, inner),
         (inner) => workers.run(inner),
