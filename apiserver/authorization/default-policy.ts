@@ -201,6 +201,14 @@ const volumeRoles: readonly DefaultRole[] = [
   ]),
 ];
 
+/** Those whose certificates the controller manager signs. */
+const clusterSigners = [
+  'kubernetes.io/kube-apiserver-client',
+  'kubernetes.io/kube-apiserver-client-kubelet',
+  'kubernetes.io/kubelet-serving',
+  'kubernetes.io/legacy-unknown',
+];
+
 const controlPlaneRoles: readonly DefaultRole[] = [
   role('system:kube-scheduler', [
     events,
@@ -232,6 +240,9 @@ const controlPlaneRoles: readonly DefaultRole[] = [
     rule(['create'], 'batch', 'jobs'),
     rule(['create'], 'discovery.k8s.io', 'endpointslices'),
     rule(['create'], 'resource.k8s.io', 'resourceclaims'),
+    rule(['escalate'], GROUP, 'clusterroles'),
+    named(['kubernetes.io/kube-apiserver-client-kubelet'], rule(['approve'], 'certificates.k8s.io', 'signers')),
+    named(clusterSigners, rule(['sign'], 'certificates.k8s.io', 'signers')),
   ]),
   // Upstream's reads Endpoints; ours reads EndpointSlices, and namespaces to tell a name that is not there from an empty one.
   role('system:kube-dns', [
