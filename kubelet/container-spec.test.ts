@@ -125,8 +125,17 @@ test('a mount of a volume over one of the kubelet’s files wins', () => {
   assert.deepEqual(mounts, [{ source: '/data/v', target: '/etc/hosts', isReadOnly: true }]);
 });
 
+const sandboxOptions = {
+  attempt: 0,
+  image: 'pause',
+  nodeNetworkMode: 'host',
+  clusterDomain: 'cluster.local',
+  mounts: [],
+  cgroupParent: undefined,
+};
+
 test('a pod of the host network joins the node', () => {
-  const options = { attempt: 0, image: 'pause', nodeNetworkMode: 'container:node', mounts: [], cgroupParent: '/keelson/worker-1/podu1' };
+  const options = { ...sandboxOptions, nodeNetworkMode: 'container:node', cgroupParent: '/keelson/worker-1/podu1' };
   assert.equal(buildSandboxSpec(aPod({ hostNetwork: true }), options).networkMode, 'container:node');
   assert.equal(buildSandboxSpec(aPod(), options).networkMode, 'none');
   assert.equal(buildSandboxSpec(aPod({ hostname: 'a'.repeat(70) }), options).hostname.length, 63);
@@ -142,3 +151,36 @@ const qosCases = [
 for (const { resources, qosClass } of qosCases) {
   test(`${JSON.stringify(resources)} is ${qosClass}`, () => assert.equal(qosClassOf(aPod({}, { resources }).spec), qosClass));
 }
+
+const hostnameCases = [
+  { it: 'its name', spec: {}, hostname: 'web' },
+  { it: 'its host name', spec: { hostname: 'db-0' }, hostname: 'db-0' },
+  { it: 'its host name alone, with a subdomain', spec: { hostname: 'db-0', subdomain: 'db' }, hostname: 'db-0' },
+  {
+    it: 'its name in full when asked',
+    spec: { hostname: 'db-0', subdomain: 'db', setHostnameAsFQDN: true },
+    hostname: 'db-0.db.shop.svc.cluster.local',
+  },
+  { it: 'its short name in full without a subdomain', spec: { setHostnameAsFQDN: true }, hostname: 'web' },
+  { it: 'the override before all', spec: { hostname: 'db-0', subdomain: 'db', hostnameOverride: 'a.b' }, hostname: 'a.b' },
+];
+for (const { it, spec, hostname } of hostnameCases) {
+  test(`the kernel calls a pod by ${it}`, () => {
+    assert.equal(buildSandboxSpec(aPod(spec), sandboxOptions).hostname, hostname);
+  });
+}
+
+test('a name in full that the kernel cannot hold is refused', () => {
+  const pod = aPod({ hostname: 'h'.repeat(40), subdomain: 'db', setHostnameAsFQDN: true });
+  assert.throws(
+    () => buildSandboxSpec(pod, sandboxOptions),
+    /FQDN h{40}\.db\.shop\.svc\.cluster\.local is too long \(64 characters is the max, 66 characters requested\)/,
+  );
+});
+
+test('the processes that a container sees are its own, its pod’s, the node’s, or those of the one it debugs', () => {
+  assert.equal(specOf(aPod()).pidMode, 'container');
+  assert.equal(specOf(aPod({ shareProcessNamespace: true })).pidMode, 'pod');
+  assert.equal(specOf(aPod({ hostPID: true })).pidMode, 'host');
+  assert.deepEqual(specOf(aPod(), { targetId: 'c1' }).pidMode, { sharedWithId: 'c1' });
+});

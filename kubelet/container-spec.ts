@@ -12,6 +12,8 @@ import type { ContainerSpec, ImageInfo, Mount, SandboxSpec } from './runtime/con
 
 /** Linux refuses longer host names; upstream cuts them too. */
 const HOSTNAME_CHARS_MAX = 63;
+/** What fits into the kernel's `nodename`. */
+const NODENAME_CHARS_MAX = 64;
 
 export interface ContainerSpecContext extends EnvironmentContext {
   readonly attempt: number;
@@ -19,6 +21,8 @@ export interface ContainerSpecContext extends EnvironmentContext {
   readonly image: ImageInfo;
   /** Where each volume of the pod is on the engine's host. */
   readonly volumeSources: ReadonlyMap<string, VolumeSource>;
+  /** The container whose processes an ephemeral one is to see. */
+  readonly targetId?: string | undefined;
   /** `/etc/hosts`, `/etc/resolv.conf`, the termination message. */
   readonly extraMounts: readonly Mount[];
   /** The pod's cgroup; absent where the engine is to choose. */
@@ -54,7 +58,7 @@ export function buildContainerSpec(context: ContainerSpecContext): ContainerSpec
     ...securityOf(pod, container, context.image),
     ...resourcesOf(pod, container, context.facts),
     ...(context.cgroupParent === undefined ? {} : { cgroupParent: context.cgroupParent }),
-    pidMode: pod.spec.hostPID === true ? 'host' : pod.spec.shareProcessNamespace === true ? 'pod' : 'container',
+    pidMode: pidModeOf(pod, context.targetId),
     sharesHostIpc: pod.spec.hostIPC === true,
     hasTerminal: container.tty === true,
     hasStdin: container.stdin === true,
@@ -63,20 +67,28 @@ export function buildContainerSpec(context: ContainerSpecContext): ContainerSpec
   };
 }
 
+function pidModeOf({ spec }: Pod, targetId: string | undefined): ContainerSpec['pidMode'] {
+  if (spec.hostPID === true) return 'host';
+  if (spec.shareProcessNamespace === true) return 'pod';
+  return targetId === undefined ? 'container' : { sharedWithId: targetId };
+}
+
 export interface SandboxOptions {
   readonly attempt: number;
   readonly image: string;
   /** What a pod of the host network joins. */
   readonly nodeNetworkMode: string;
+  readonly clusterDomain: string;
   readonly mounts: readonly Mount[];
   readonly cgroupParent: string | undefined;
 }
 
+/** Throws when the pod's name in full is longer than the kernel takes. */
 export function buildSandboxSpec(pod: Pod, options: SandboxOptions): SandboxSpec {
   return {
     identity: identityOf(pod, options.attempt),
     image: options.image,
-    hostname: hostnameOf(pod),
+    hostname: kernelHostnameOf(pod, options.clusterDomain),
     networkMode: pod.spec.hostNetwork === true ? options.nodeNetworkMode : 'none',
     sharesHostIpc: pod.spec.hostIPC === true,
     sharesHostPid: pod.spec.hostPID === true,
@@ -87,7 +99,23 @@ export function buildSandboxSpec(pod: Pod, options: SandboxOptions): SandboxSpec
 }
 
 export function hostnameOf({ spec, metadata }: Pod): string {
-  return (spec.hostnameOverride ?? spec.hostname ?? metadata.name).slice(0, HOSTNAME_CHARS_MAX).replace(/[-.]+$/, '');
+  if (spec.hostnameOverride !== undefined) return spec.hostnameOverride;
+  return (spec.hostname || metadata.name).slice(0, HOSTNAME_CHARS_MAX).replace(/[-.]+$/, '');
+}
+
+/** The name under which cluster DNS knows the pod; undefined when it has no subdomain. */
+export function fullHostnameOf(pod: Pod, clusterDomain: string): string | undefined {
+  const { hostnameOverride, subdomain } = pod.spec;
+  if (hostnameOverride !== undefined || !subdomain) return undefined;
+  return `${hostnameOf(pod)}.${subdomain}.${pod.metadata.namespace ?? 'default'}.svc.${clusterDomain}`;
+}
+
+function kernelHostnameOf(pod: Pod, clusterDomain: string): string {
+  const fullName = pod.spec.setHostnameAsFQDN === true ? fullHostnameOf(pod, clusterDomain) : undefined;
+  if (fullName === undefined || fullName.length <= NODENAME_CHARS_MAX) return fullName ?? hostnameOf(pod);
+  throw new Error(
+    `failed to construct FQDN from pod hostname and cluster domain, FQDN ${fullName} is too long (${NODENAME_CHARS_MAX} characters is the max, ${fullName.length} characters requested)`,
+  );
 }
 
 function identityOf({ metadata }: Pod, attempt: number, containerName?: string) {

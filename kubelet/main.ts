@@ -233,6 +233,7 @@ await runProcess(log, async (signal) => {
         clusterDns: settings.clusterDns,
         clusterDomain: settings.clusterDomain,
         nodeResolvConf: readFileSync('/etc/resolv.conf', 'utf8'),
+        nodeHosts: readFileSync('/etc/hosts', 'utf8'),
       },
       kubernetesService: { ip: settings.kubernetesServiceIp, port: 443 },
       server: {

@@ -67,7 +67,7 @@ export interface ContainerSpec {
   /** The pod's cgroup, in the words of the engine's driver. */
   readonly cgroupParent?: string;
   readonly oomScoreAdjustment: number;
-  readonly pidMode: 'container' | 'pod' | 'host';
+  readonly pidMode: 'container' | 'pod' | 'host' | { readonly sharedWithId: string };
   readonly sharesHostIpc: boolean;
   readonly hasTerminal: boolean;
   readonly hasStdin: boolean;
@@ -100,6 +100,8 @@ export interface RuntimeContainer {
   readonly state: ContainerState;
   /** Whether its output is one raw stream rather than framed standard output and error. */
   readonly hasTerminal: boolean;
+  /** Whether its input ends when the first client's does; else it waits for the next client. */
+  readonly closesStdinOnce: boolean;
 }
 
 export interface ImageInfo {
@@ -152,6 +154,8 @@ export interface SessionOptions {
   readonly hasStderr: boolean;
   /** One raw stream of output, and a terminal that has a size. */
   readonly hasTerminal: boolean;
+  /** The end of the client's input is not the end of the process's. */
+  readonly keepsStdinOpen?: boolean;
 }
 
 /** A process whose streams are held: a command that was started, or a container that was attached to. */
@@ -220,7 +224,8 @@ export interface ContainerRuntime {
   /** Bytes that the containers of this node have written to their layers, by container id. */
   measureLayers(): Promise<ReadonlyMap<string, number>>;
 
-  exec(id: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>;
+  /** Runs a command to its end. When the signal aborts first, the command is killed and this rejects with the signal's reason. */
+  exec(id: string, command: readonly string[], signal: AbortSignal): Promise<ExecResult>;
   /** Starts a command in a running container, for as long as it takes. One that cannot be started says so in its output and exits 126 or 127. */
   startCommand(id: string, command: readonly string[], options: SessionOptions): Promise<ProcessSession>;
   /** Joins the streams of a running container's own process; `hasTerminal` must be the container's. */

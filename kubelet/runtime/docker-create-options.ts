@@ -76,7 +76,7 @@ export function containerCreateOptions(spec: ContainerSpec, owner: Ownership) {
 function pidOptions(spec: ContainerSpec): { readonly PidMode?: string } {
   if (spec.pidMode === 'host') return { PidMode: 'host' };
   if (spec.pidMode === 'pod') return { PidMode: `container:${spec.sandboxId}` };
-  return {};
+  return spec.pidMode === 'container' ? {} : { PidMode: `container:${spec.pidMode.sharedWithId}` };
 }
 
 /** `Binds` make a missing source, `Mounts` refuse it: the one difference the kubelet uses. */
