@@ -222,6 +222,25 @@ test('a name that no image can have is refused before anything is asked', async 
   });
 });
 
+test('a pod over its limit of storage is evicted within its second of grace, and stays where it failed', async () => {
+  await withNode({ behave: () => ({ ignoresStop: true }) }, async (node) => {
+    const resources = { limits: { 'ephemeral-storage': '1Mi' } };
+    await node.createPod('web', { containers: [aContainer('web', { resources })] });
+    await node.settle();
+    const container = node.runtime.all().find(({ identity }) => identity.containerName === 'web');
+    assert.ok(container !== undefined);
+    node.runtime.setLayerBytes(container.id, 2 ** 21);
+    await node.settle(70_000);
+    await node.settle(5_000);
+    const status = (await node.findPod('web'))?.status;
+    assert.deepEqual([status?.phase, status?.reason], ['Failed', 'Evicted']);
+    assert.equal(status?.message, 'Pod ephemeral local storage usage exceeds the total limit of containers 1Mi. ');
+    assert.equal(status?.containerStatuses?.[0]?.state?.terminated?.exitCode, 137);
+    const events = (await eventsOf(node)).filter((text) => text.startsWith('Evicted'));
+    assert.deepEqual(events, [`Evicted: ${status?.message}`]);
+  });
+});
+
 test('a missing ConfigMap holds the container up until it is there', async () => {
   await withNode({}, async (node) => {
     const env = [{ name: 'COLOUR', valueFrom: { configMapKeyRef: { name: 'settings', key: 'colour' } } }];

@@ -11,6 +11,9 @@ import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
 import type { Random } from '#component/random.ts';
 import { runTogether } from '#component/shutdown.ts';
+import { createEvictionManager, type EvictionOptions } from './eviction/eviction-manager.ts';
+import { observationsOf, readMachineAvailable, readProcessCount } from './eviction/observe-node.ts';
+import type { Observations } from './eviction/pressure.ts';
 import { createImageGarbageCollector, type ImagePolicy } from './images/image-garbage-collector.ts';
 import { createImageLedger } from './images/image-ledger.ts';
 import { createImagePuller } from './images/image-puller.ts';
@@ -22,7 +25,7 @@ import type { DnsSettings } from './network/pod-files.ts';
 import type { PodNetwork } from './network/pod-network.ts';
 import { readProcessesMax } from './node/node-host.ts';
 import { runNodeLease } from './node/node-lease.ts';
-import type { NodeHealth } from './node/node-object.ts';
+import { type NodeHealth, pressureEvents } from './node/node-object.ts';
 import { createNodeRegistration } from './node/node-registration.ts';
 import { runNodeRoutes } from './node/node-routes.ts';
 import { allContainersOf } from './pod-snapshot.ts';
@@ -31,9 +34,16 @@ import { createPodWorkers, type PodWorkers } from './pod-workers.ts';
 import { createProbeWorkers } from './probes/probe-workers.ts';
 import { createProber } from './probes/prober.ts';
 import { createReferences } from './references.ts';
-import { allocatableOf, type NodeShape } from './resources/node-allocatable.ts';
+import { unitsOf } from './resource-amounts.ts';
+import { allocatableOf, type NodeShape, podsLimitOf } from './resources/node-allocatable.ts';
 import type { NodeCgroups } from './resources/node-cgroups.ts';
-import { type ContainerRuntime, isSandbox, type RuntimeContainer, type RuntimeInfo } from './runtime/container-runtime.ts';
+import {
+  type ContainerIdentity,
+  type ContainerRuntime,
+  isSandbox,
+  type RuntimeContainer,
+  type RuntimeInfo,
+} from './runtime/container-runtime.ts';
 import { joinLogFrames, readTail } from './runtime/log-frames.ts';
 import { type KubeletServerOptions, runKubeletServer } from './server.ts';
 import { createKubeletAccess } from './server-access.ts';
@@ -57,6 +67,7 @@ export interface KubeletOptions {
   /** Of pods' files. */
   readonly dataDirectory: string;
   readonly images: ImageOptions;
+  readonly eviction: EvictionOptions;
   readonly pauseImage: string;
   readonly nodeNetworkMode: string;
   readonly dns: DnsSettings;
@@ -149,6 +160,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     cgroups,
     puller,
     activePods,
+    nodePressures: () => evictions.pressures(),
     dns: options.dns,
     whenServicesKnown: serviceInformer.whenSynced,
     serviceVariables: (pod) => serviceVariablesFor(pod, serviceInformer.store.list(pod.metadata.namespace), options.kubernetesService),
@@ -176,6 +188,25 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     log,
   });
   const { nodeName, shape } = options;
+  const evictions = createEvictionManager(options.eviction, {
+    activePods,
+    states,
+    nodeStats,
+    diskStats,
+    observe: observeNode,
+    evict: ({ metadata }, eviction) => workers.evict(metadata.uid, eviction),
+    reclaimDisk: async () => {
+      await Promise.all(replacedContainers(states.all()).map(({ id }) => runtime.removeContainer(id)));
+      await imageGarbage.removeUnused();
+    },
+    onPressureChange: (before, after) => {
+      for (const reason of pressureEvents(before, after)) reportNode('Normal', reason, `Node ${nodeName} status is now: ${reason}`);
+      registration.wake();
+    },
+    report: reportNode,
+    clock,
+    log,
+  });
   const stats = createStatsApi({ nodeName, memoryBytes: shape.memoryBytes, nodeStats, diskStats, processesMax: readProcessesMax });
 
   const registration = createNodeRegistration({
@@ -204,6 +235,19 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     return workers.pods().filter((pod) => !isOver(pod));
   }
 
+  async function observeNode(): Promise<Observations> {
+    const [pods, machineAvailableBytes, disk, count, max] = await Promise.all([
+      nodeStats.readPodsMemory(),
+      readMachineAvailable(),
+      diskStats.readNode(),
+      readProcessCount(),
+      readProcessesMax(),
+    ]);
+    const podsMemoryBytes = unitsOf(podsLimitOf(options.shape).get('memory'));
+    const bounds = { memoryBytes: options.shape.memoryBytes, podsMemoryBytes };
+    return observationsOf({ pods, machineAvailableBytes, disk, processes: { count, max } }, bounds);
+  }
+
   async function checkHealth(): Promise<NodeHealth> {
     const info = await runtime.getInfo().catch((): RuntimeInfo | undefined => undefined);
     const problems = [
@@ -212,6 +256,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     ];
     return {
       problems,
+      pressures: evictions.pressures(),
       runtimeVersion: info?.version ?? 'Unknown',
       kernelVersion: info?.kernelVersion ?? '',
       osImage: info?.osImage ?? '',
@@ -275,6 +320,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
         (inner) => serviceInformer.run(inner),
         (inner) => events.run(inner),
         (inner) => imageGarbage.run(inner),
+        (inner) => evictions.run(inner),
         (inner) => registration.run(inner),
         (inner) => runNodeLease({ client, clock, log, nodeName: options.nodeName, node: () => ownNode }, inner),
         (inner) => workers.run(inner),
@@ -296,6 +342,15 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
       }
     }
   }
+}
+
+/** Containers that have ended and whose successors are there: what remains of them is only for `kubectl logs --previous`. */
+function replacedContainers(containers: readonly RuntimeContainer[]): readonly RuntimeContainer[] {
+  const isNewer = (left: ContainerIdentity, right: ContainerIdentity) =>
+    left.podUid === right.podUid && left.containerName === right.containerName && left.attempt > right.attempt;
+  return containers.filter(
+    ({ state, identity }) => state.phase === 'exited' && containers.some((other) => isNewer(other.identity, identity)),
+  );
 }
 
 function isOver({ status }: Pod): boolean {

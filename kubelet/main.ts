@@ -13,7 +13,7 @@ import { createRegistry } from '#component/metrics.ts';
 import { findNodeAddress } from '#component/node-address.ts';
 import { systemRandom } from '#component/random.ts';
 import { runProcess, runTogether } from '#component/shutdown.ts';
-import { EVICTION_HARD_DEFAULT, keptFree, parseThresholds } from './eviction/thresholds.ts';
+import { EVICTION_HARD_DEFAULT, keptFree, parseDuration, parseThresholds } from './eviction/thresholds.ts';
 import { type Keyring, parseDockerConfig } from './images/registry-credentials.ts';
 import { createKubelet, KUBELET_VERSION } from './kubelet.ts';
 import { createCni } from './network/cni.ts';
@@ -56,6 +56,8 @@ const settings = {
   evictionHard: config.text('EVICTION_HARD', EVICTION_HARD_DEFAULT),
   evictionSoft: config.text('EVICTION_SOFT', ''),
   evictionSoftGracePeriod: config.text('EVICTION_SOFT_GRACE_PERIOD', ''),
+  evictionTransition: config.text('EVICTION_PRESSURE_TRANSITION_PERIOD', '5m'),
+  evictionGraceSeconds: config.integer('EVICTION_MAX_POD_GRACE_PERIOD', { fallback: 0, min: 0, max: 86_400 }),
   evictionMinimumReclaim: config.text('EVICTION_MINIMUM_RECLAIM', ''),
   nodeContainer: config.text('NODE_CONTAINER', ''),
   nodeIp: config.text('NODE_IP', ''),
@@ -221,6 +223,11 @@ await runProcess(log, async (signal) => {
       bootId: readBootId(),
       kubeletPort: settings.kubeletPort,
       dataDirectory: settings.dataDirectory,
+      eviction: {
+        thresholds,
+        transitionMs: parseDuration(settings.evictionTransition),
+        softGracePeriodSecondsMax: settings.evictionGraceSeconds,
+      },
       images: {
         ledgerPath: join(settings.dataDirectory, 'images.json'),
         pullsAtOnceMax: settings.pullsAtOnceMax,

@@ -9,6 +9,8 @@ import type { Pod, PodStatus } from '#api/generated/types.ts';
 import { keyOf } from '#api/meta/object-key.ts';
 import { isReason } from '#api/meta/status.ts';
 import { applyPodAction, type PodActionDeps, reporterFor } from './apply-pod-action.ts';
+import type { Eviction } from './eviction/eviction-manager.ts';
+import type { NodePressure } from './eviction/thresholds.ts';
 import { actionKey, type PodAction, planPodActions } from './plan-pod-actions.ts';
 import { createPodMemory } from './pod-memory.ts';
 import { isPodOver } from './pod-phase.ts';
@@ -19,6 +21,7 @@ import type { ProbeWorkers } from './probes/probe-workers.ts';
 
 export interface PodWorkerDeps extends PodActionDeps {
   readonly probes: ProbeWorkers;
+  nodePressures(): ReadonlySet<NodePressure>;
   /** Termination messages by container id. */
   readonly terminationMessages: ReadonlyMap<string, string>;
 }
@@ -31,6 +34,8 @@ export interface PodWorker {
   /** The API no longer has it. */
   markGone(): void;
   wake(): void;
+  /** Ends it for the node's sake, or for its own greed; what was told first holds. */
+  evict(eviction: Eviction): void;
   /** Lets go of it, leaving its containers as they are. */
   stop(): void;
 }
@@ -72,6 +77,8 @@ export function createPodWorker(
       stops: memory.stops,
       postStarts: memory.postStarts,
       endingSinceMs: memory.endingSinceMs,
+      eviction: memory.eviction,
+      nodePressures: deps.nodePressures(),
       terminationMessages: deps.terminationMessages,
       busy: memory.busy,
       isStatusWritten,
@@ -202,7 +209,7 @@ export function createPodWorker(
 
   /** Why the kubelet itself put an end to the pod, once. */
   function reportEnd({ phase, reason, message = '' }: PodStatus): void {
-    if (phase !== 'Failed' || reason === undefined || reason === pod.status?.reason) return;
+    if (phase !== 'Failed' || reason === undefined || reason === pod.status?.reason || memory.eviction !== undefined) return;
     const type = reason === 'DeadlineExceeded' ? 'Normal' : 'Warning';
     deps.events.record(pod, type, reason, message.replace(/^Pod was rejected: /, ''));
   }
@@ -256,6 +263,12 @@ export function createPodWorker(
       wake();
     },
     wake,
+    evict: (eviction) => {
+      if (memory.eviction !== undefined || isGone) return;
+      memory.eviction = eviction;
+      deps.events.record(pod, 'Warning', 'Evicted', eviction.message);
+      wake();
+    },
     stop,
   };
 }

@@ -6,6 +6,7 @@
 import type { Pod } from '#api/generated/types.ts';
 import type { Informer } from '#client/informer.ts';
 import { aborted } from '#component/shutdown.ts';
+import type { Eviction } from './eviction/eviction-manager.ts';
 import { createPodWorker, type PodWorker, type PodWorkerDeps } from './pod-worker.ts';
 import type { ContainerIdentity } from './runtime/container-runtime.ts';
 
@@ -14,6 +15,7 @@ export interface PodWorkers {
   run(signal: AbortSignal): Promise<void>;
   wake(podUids: ReadonlySet<string>): void;
   wakeAll(): void;
+  evict(podUid: string, eviction: Eviction): void;
   pods(): readonly Pod[];
   findPod(namespace: string, name: string): Pod | undefined;
 }
@@ -68,6 +70,7 @@ export function createPodWorkers(informer: Informer<Pod>, deps: PodWorkerDeps): 
     wakeAll: () => {
       for (const worker of workers.values()) worker.wake();
     },
+    evict: (podUid, eviction) => workers.get(podUid)?.evict(eviction),
     pods: () => [...workers.values()].map((worker) => worker.pod()),
     findPod: (namespace, name) =>
       [...workers.values()]

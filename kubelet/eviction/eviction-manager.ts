@@ -62,7 +62,10 @@ const GONE_LOOK_MS = 1_000;
 /** As quick as it can be: upstream's `immediateEvictionGracePeriodSeconds`. */
 const HARD_GRACE_PERIOD_SECONDS = 1;
 
-export function createEvictionManager({ thresholds, transitionMs, softGracePeriodSecondsMax }: EvictionOptions, deps: EvictionDeps): EvictionManager {
+export function createEvictionManager(
+  { thresholds, transitionMs, softGracePeriodSecondsMax }: EvictionOptions,
+  deps: EvictionDeps,
+): EvictionManager {
   const { clock, log, states } = deps;
   let state = noPressure;
   let pressures: ReadonlySet<NodePressure> = new Set();
@@ -182,7 +185,9 @@ function containerUses(pod: Pod, resource: string, stats: NodeStats, disks: Disk
 
 function storageUseOf(pod: Pod, disks: DiskStats, states: PodStates) {
   const { uid } = pod.metadata;
-  const containers = states.containersOf(uid).map(({ id, identity }) => [identity.containerName ?? '', disks.writable.get(id) ?? 0] as const);
+  const containers = states
+    .containersOf(uid)
+    .map(({ id, identity }) => [identity.containerName ?? '', disks.writable.get(id) ?? 0] as const);
   const volumes = [...(disks.volumes.get(uid) ?? [])].map(([name, { usedBytes }]) => [name, usedBytes] as const);
   return { podBytes: disks.podBytes(pod), volumeBytes: new Map(volumes), containerBytes: new Map(containers) };
 }

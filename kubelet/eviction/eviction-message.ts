@@ -5,20 +5,22 @@ import type { Observations } from './pressure.ts';
 import { amountOfWhole, signals, type Threshold } from './thresholds.ts';
 
 /** `used`: of each container, by name; only of those that could be measured. */
-export function evictionMessage(
-  pod: Pod,
-  threshold: Threshold,
-  observations: Observations,
-  used: ReadonlyMap<string, number>,
-): string {
+export function evictionMessage(pod: Pod, threshold: Threshold, observations: Observations, used: ReadonlyMap<string, number>): string {
   const { resource } = signals[threshold.signal];
-  return [`The node was low on resource: ${resource}. `, thresholdText(threshold, observations), ...containerTexts(pod, resource, used)].join('');
+  return [
+    `The node was low on resource: ${resource}. `,
+    thresholdText(threshold, observations),
+    ...containerTexts(pod, resource, used),
+  ].join('');
 }
 
 function thresholdText({ signal, value }: Threshold, observations: Observations): string {
   const observed = observations.get(signal);
   if (observed === undefined) return '';
-  const format = (units: number) => formatQuantity(quantityFromNumber(Math.floor(units), signal.endsWith('available') && signal !== 'pid.available' ? 'binary' : 'decimal'));
+  const format = (units: number) =>
+    formatQuantity(
+      quantityFromNumber(Math.floor(units), signal.endsWith('available') && signal !== 'pid.available' ? 'binary' : 'decimal'),
+    );
   return `Threshold quantity: ${format(amountOfWhole(value, observed.capacity))}, available: ${format(observed.available)}. `;
 }
 

@@ -25,7 +25,11 @@ export const noPressure: PressureState = { metSinceMs: new Map(), due: [], press
 
 export function nextPressure(
   before: PressureState,
-  { thresholds, observations, nowMs }: { readonly thresholds: readonly Threshold[]; readonly observations: Observations; readonly nowMs: number },
+  {
+    thresholds,
+    observations,
+    nowMs,
+  }: { readonly thresholds: readonly Threshold[]; readonly observations: Observations; readonly nowMs: number },
 ): PressureState {
   const met = thresholds.filter(
     (threshold) => isMet(threshold, observations, false) || (before.due.includes(threshold) && isMet(threshold, observations, true)),

@@ -138,6 +138,7 @@ const kubeletOptions = {
   bootId: 'boot',
   kubeletPort: 10250,
   dataDirectory: '/tmp',
+  eviction: { thresholds: [], transitionMs: 300_000, softGracePeriodSecondsMax: 0 },
   images: {
     ledgerPath: undefined,
     pullsAtOnceMax: 1,
