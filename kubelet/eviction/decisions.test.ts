@@ -16,15 +16,23 @@ function aPod(name: string, container: Partial<Container> = {}, spec: Partial<Po
   return { apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers: [{ name: 'main', image: 'i', ...container }], ...spec } };
 }
 
+function never(): never {
+  throw new Error('the threshold was not read');
+}
+
 const withMemory = (available: number): Observations => new Map([['memory.available', { available, capacity: 1000 * MiB }]]);
-const [hard] = parseThresholds({
+const [hard = never()] = parseThresholds({
   hard: 'memory.available<100Mi',
   soft: '',
   softGracePeriods: '',
   minimumReclaims: 'memory.available=50Mi',
 });
-const [soft] = parseThresholds({ hard: '', soft: 'memory.available<20%', softGracePeriods: 'memory.available=30s', minimumReclaims: '' });
-assert.ok(hard !== undefined && soft !== undefined);
+const [soft = never()] = parseThresholds({
+  hard: '',
+  soft: 'memory.available<20%',
+  softGracePeriods: 'memory.available=30s',
+  minimumReclaims: '',
+});
 
 /** What is due and what is told, after the node had so much left at these times. */
 function after(thresholds: readonly (typeof hard)[], ...seen: readonly (readonly [number, number])[]) {
