@@ -2,7 +2,7 @@
  * Does what the planner decided: one action, its effects, its events. What went wrong is put into the pod's memory with upstream's reason
  * and a time to try again; only an engine that is away makes an action reject. Every action may be done twice.
  */
-import { pods } from '#api/generated/resources.ts';
+import { pods, runtimeclasses } from '#api/generated/resources.ts';
 import type { Container, Pod } from '#api/generated/types.ts';
 import { keyOf } from '#api/meta/object-key.ts';
 import { isReason } from '#api/meta/status.ts';
@@ -161,11 +161,26 @@ async function applySandboxAction(action: SandboxAction, { pod, memory }: PodCon
 }
 
 async function createSandbox(pod: Pod, attempt: number, deps: PodActionDeps): Promise<void> {
+  const runtimeHandler = await findRuntimeHandler(pod, deps.client);
   const mounts = deps.volumes.memoryMounts(pod);
   const { pauseImage: image, nodeNetworkMode, dns } = deps;
   const cgroupParent = deps.cgroups.parentOf(pod);
-  const spec = buildSandboxSpec(pod, { attempt, image, nodeNetworkMode, clusterDomain: dns.clusterDomain, mounts, cgroupParent });
+  const options = { attempt, image, nodeNetworkMode, clusterDomain: dns.clusterDomain, runtimeHandler, mounts, cgroupParent };
+  const spec = buildSandboxSpec(pod, options);
   await deps.states.refresh(await deps.runtime.createSandbox(spec));
+}
+
+/** Which of the engine's runtimes the pod's class stands for; empty for the default. Throws when the class is gone. */
+async function findRuntimeHandler({ spec }: Pod, client: Client): Promise<string> {
+  const name = spec.runtimeClassName;
+  if (name === undefined || name === '') return '';
+  try {
+    return (await client.resource(runtimeclasses).get({ namespace: '', name })).handler;
+  } catch (error) {
+    if (isReason(error, 'NotFound'))
+      throw new Error(`failed to get sandbox runtime: runtimeclass.node.k8s.io "${name}" not found`, { cause: error });
+    throw error;
+  }
 }
 
 /** No container of the pod starts before its sandbox shows, so none runs without the pod's limits. */
@@ -230,6 +245,7 @@ async function createContainer(
       lookup: deps.references.lookupFor(pod.metadata.namespace ?? ''),
       serviceVariables: deps.serviceVariables(pod),
       volumeSources: memory.volumeSources,
+      runtimeHandler: await findRuntimeHandler(pod, deps.client),
       targetId: findTargetId(pod, container, deps.states),
       extraMounts: await extraMounts(pod, container, attempt, deps),
       cgroupParent: deps.cgroups.parentOf(pod),

@@ -92,12 +92,13 @@ test('limits become shares, quota and bytes', () => {
   assert.equal(oomScoreAdjustment, 992);
 });
 
+const who = '(pod: "web_shop(u1)", container: main)';
 const rootCases = [
-  { it: 'refuses an image that runs as root', user: '', message: 'container has runAsNonRoot and image will run as root' },
+  { it: 'refuses an image that runs as root', user: '', message: `container has runAsNonRoot and image will run as root ${who}` },
   {
     it: 'refuses an image whose user has only a name',
     user: 'node',
-    message: 'container has runAsNonRoot and image has non-numeric user (node), cannot verify user is non-root (container: main)',
+    message: `container has runAsNonRoot and image has non-numeric user (node), cannot verify user is non-root ${who}`,
   },
   { it: 'accepts an image with a numbered user', user: '1000', message: undefined },
 ];
@@ -183,4 +184,56 @@ test('the processes that a container sees are its own, its pod’s, the node’s
   assert.equal(specOf(aPod({ shareProcessNamespace: true })).pidMode, 'pod');
   assert.equal(specOf(aPod({ hostPID: true })).pidMode, 'host');
   assert.deepEqual(specOf(aPod(), { targetId: 'c1' }).pidMode, { sharedWithId: 'c1' });
+});
+
+test('a user of root breaks the non-root policy', () => {
+  const pod = aPod({ securityContext: { runAsNonRoot: true } }, { securityContext: { runAsUser: 0 } });
+  assert.throws(() => specOf(pod), { message: `container's runAsUser breaks non-root policy ${who}` });
+});
+
+const securityCases: readonly {
+  readonly it: string;
+  readonly pod?: PodSpec['securityContext'];
+  readonly own?: Container['securityContext'];
+  readonly expected: object;
+}[] = [
+  { it: 'the engine’s profile without a word about it', expected: { seccomp: { type: 'default' }, appArmor: { type: 'default' } } },
+  { it: 'the pod’s profile', pod: { seccompProfile: { type: 'Unconfined' } }, expected: { seccomp: { type: 'unconfined' } } },
+  {
+    it: 'its own profile before the pod’s',
+    pod: { seccompProfile: { type: 'Unconfined' } },
+    own: { seccompProfile: { type: 'Localhost', localhostProfile: 'a.json' } },
+    expected: { seccomp: { type: 'localhost', name: 'a.json' } },
+  },
+  { it: 'no more privileges than it began with', own: { allowPrivilegeEscalation: false }, expected: { mayGainPrivileges: false } },
+  {
+    it: 'capabilities',
+    own: { capabilities: { add: ['NET_ADMIN'], drop: ['ALL'] } },
+    expected: { capabilitiesAdded: ['NET_ADMIN'], capabilitiesDropped: ['ALL'] },
+  },
+  { it: 'all of /proc', own: { procMount: 'Unmasked' }, expected: { seesAllOfProc: true } },
+  {
+    it: 'labels of SELinux, its own first',
+    pod: { seLinuxOptions: { user: 'u', level: 's0' } },
+    own: { seLinuxOptions: { level: 's1' } },
+    expected: { seLinux: { user: 'u', level: 's1' } },
+  },
+];
+for (const { it, pod = {}, own = {}, expected } of securityCases) {
+  test(`a container has ${it}`, () => {
+    const spec = specOf(aPod({ securityContext: pod }, { securityContext: own }));
+    assert.deepEqual({ ...spec, ...expected }, spec);
+  });
+}
+
+test('a user namespace of its own is more than this engine can give', () => {
+  const options = {
+    attempt: 0,
+    image: 'pause',
+    nodeNetworkMode: 'host',
+    clusterDomain: 'cluster.local',
+    mounts: [],
+    cgroupParent: undefined,
+  };
+  assert.throws(() => buildSandboxSpec(aPod({ hostUsers: false }), options), { message: /runtime does not support user namespaces$/ });
 });

@@ -3,6 +3,7 @@
  * that what a field of the pod turns into can be read, and tested, in one place. Throws `ConfigError` where the pod asks for the impossible.
  */
 import type { Container, Pod, VolumeMount } from '#api/generated/types.ts';
+import { containerSecurity } from './container-security.ts';
 import { buildEnvironment, ConfigError, type EnvironmentContext, expandVariables } from './environment.ts';
 import type { NodeFacts } from './pod-fields.ts';
 import { amountOf } from './resource-amounts.ts';
@@ -21,6 +22,8 @@ export interface ContainerSpecContext extends EnvironmentContext {
   readonly image: ImageInfo;
   /** Where each volume of the pod is on the engine's host. */
   readonly volumeSources: ReadonlyMap<string, VolumeSource>;
+  /** As the sandbox's. */
+  readonly runtimeHandler?: string;
   /** The container whose processes an ephemeral one is to see. */
   readonly targetId?: string | undefined;
   /** `/etc/hosts`, `/etc/resolv.conf`, the termination message. */
@@ -46,6 +49,7 @@ export function buildContainerSpec(context: ContainerSpecContext): ContainerSpec
   return {
     identity: identityOf(pod, context.attempt, container.name),
     sandboxId: context.sandboxId,
+    ...(context.runtimeHandler ? { runtimeHandler: context.runtimeHandler } : {}),
     image: container.image ?? '',
     ...(command === undefined || command.length === 0 ? {} : { command }),
     ...(args === undefined || args.length === 0 ? {} : { args }),
@@ -55,7 +59,7 @@ export function buildContainerSpec(context: ContainerSpecContext): ContainerSpec
       ...withoutShadowed(context.extraMounts, container),
       ...(container.volumeMounts ?? []).map((mount) => toMount(mount, context, environment)),
     ],
-    ...securityOf(pod, container, context.image),
+    ...containerSecurity(pod, container, context.image),
     ...resourcesOf(pod, container, context.facts),
     ...(context.cgroupParent === undefined ? {} : { cgroupParent: context.cgroupParent }),
     pidMode: pidModeOf(pod, context.targetId),
@@ -79,16 +83,20 @@ export interface SandboxOptions {
   /** What a pod of the host network joins. */
   readonly nodeNetworkMode: string;
   readonly clusterDomain: string;
+  /** What the pod's RuntimeClass names; empty: the engine's default. */
+  readonly runtimeHandler?: string;
   readonly mounts: readonly Mount[];
   readonly cgroupParent: string | undefined;
 }
 
-/** Throws when the pod's name in full is longer than the kernel takes. */
+/** Throws when the pod's name in full is longer than the kernel takes, and for what no sandbox of this engine can be. */
 export function buildSandboxSpec(pod: Pod, options: SandboxOptions): SandboxSpec {
+  if (pod.spec.hostUsers === false) throw new Error("can't set `spec.hostUsers: false`, runtime does not support user namespaces");
   return {
     identity: identityOf(pod, options.attempt),
     image: options.image,
     hostname: kernelHostnameOf(pod, options.clusterDomain),
+    ...(options.runtimeHandler ? { runtimeHandler: options.runtimeHandler } : {}),
     networkMode: pod.spec.hostNetwork === true ? options.nodeNetworkMode : 'none',
     sharesHostIpc: pod.spec.hostIPC === true,
     sharesHostPid: pod.spec.hostPID === true,
@@ -149,41 +157,6 @@ function pathBelow(source: VolumeSource, volumeName: string, subPath: string): s
 }
 
 const propagations: Readonly<Record<string, 'rslave' | 'rshared'>> = { HostToContainer: 'rslave', Bidirectional: 'rshared' };
-
-function securityOf(pod: Pod, container: Container, image: ImageInfo) {
-  const podContext = pod.spec.securityContext ?? {};
-  const own = container.securityContext ?? {};
-  const runAsUser = own.runAsUser ?? podContext.runAsUser;
-  const runAsGroup = own.runAsGroup ?? podContext.runAsGroup;
-  const fsGroup = podContext.fsGroup === undefined ? [] : [podContext.fsGroup];
-  if (own.runAsNonRoot ?? podContext.runAsNonRoot) throwIfRoot(runAsUser, image, container);
-  const user = runAsUser === undefined ? imageUserWith(image, runAsGroup) : String(runAsUser);
-  return {
-    ...(user === undefined ? {} : { user: runAsUser !== undefined && runAsGroup !== undefined ? `${user}:${runAsGroup}` : user }),
-    supplementalGroups: [...(podContext.supplementalGroups ?? []), ...fsGroup],
-    isPrivileged: own.privileged === true,
-    hasReadOnlyRoot: own.readOnlyRootFilesystem === true,
-    mayGainPrivileges: own.privileged === true || own.allowPrivilegeEscalation !== false,
-    capabilitiesAdded: own.capabilities?.add ?? [],
-    capabilitiesDropped: own.capabilities?.drop ?? [],
-  };
-}
-
-/** A group without a user keeps the image's user. */
-function imageUserWith(image: ImageInfo, runAsGroup: number | undefined): string | undefined {
-  return runAsGroup === undefined ? undefined : `${image.user.split(':')[0] || '0'}:${runAsGroup}`;
-}
-
-function throwIfRoot(runAsUser: number | undefined, image: ImageInfo, container: Container): void {
-  const imageUser = image.user.split(':')[0] ?? '';
-  if (runAsUser === 0) throw new ConfigError("container's runAsUser breaks non-root policy");
-  if (runAsUser !== undefined) return;
-  if (imageUser === '' || imageUser === '0') throw new ConfigError('container has runAsNonRoot and image will run as root');
-  if (!/^\d+$/.test(imageUser)) {
-    const message = `container has runAsNonRoot and image has non-numeric user (${imageUser}), cannot verify user is non-root`;
-    throw new ConfigError(`${message} (container: ${container.name})`);
-  }
-}
 
 function resourcesOf(pod: Pod, container: Container, node: NodeFacts) {
   const { limits, requests } = container.resources ?? {};

@@ -82,7 +82,12 @@ config.finish();
 
 const log = createLogger('kubelet', settings.logLevel);
 const runtime = createDockerRuntime(
-  { socketPath: settings.dockerSocket, cluster: settings.cluster, node: settings.nodeName },
+  {
+    socketPath: settings.dockerSocket,
+    cluster: settings.cluster,
+    node: settings.nodeName,
+    seccompDirectory: join(settings.dataDirectory, 'seccomp'),
+  },
   { clock: systemClock },
 );
 

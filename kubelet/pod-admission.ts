@@ -18,7 +18,7 @@ export interface Rejection {
 
 type AdmissionCheck = (pod: Pod) => Rejection | undefined;
 
-const checks: readonly AdmissionCheck[] = [checkSysctls];
+const checks: readonly AdmissionCheck[] = [checkSysctls, checkGroupsPolicy];
 
 /** Asked once in a pod's life: one that has begun, under this kubelet or the one before it, was admitted. */
 export function findRejection({ pod, isGone, sandboxes, containers, nodePressures }: PodSnapshot): Rejection | undefined {
@@ -81,4 +81,10 @@ function sysctlProblem(name: string, { hostNetwork, hostIPC }: Pod['spec']): str
 export function normalizeSysctl(name: string): string {
   const first = /[./]/.exec(name)?.[0];
   return first === '/' ? name.replace(/[./]/g, (separator) => (separator === '/' ? '.' : '/')) : name;
+}
+
+/** The engine merges the image's groups in; it cannot be told not to. */
+function checkGroupsPolicy({ spec }: Pod): Rejection | undefined {
+  if (spec.securityContext?.supplementalGroupsPolicy !== 'Strict') return undefined;
+  return { reason: 'SupplementalGroupsPolicyNotSupported', message: 'SupplementalGroupsPolicy=Strict is not supported in this node' };
 }

@@ -27,10 +27,18 @@ export interface Mount {
   readonly mustExist?: boolean;
 }
 
+/** Of seccomp or AppArmor: the engine's own, none, or one of the node's by its name. */
+export type SecurityProfile =
+  | { readonly type: 'default' }
+  | { readonly type: 'unconfined' }
+  | { readonly type: 'localhost'; readonly name: string };
+
 export interface SandboxSpec {
   readonly identity: ContainerIdentity;
   readonly image: string;
   readonly hostname: string;
+  /** One of the engine's runtimes; absent: its default. */
+  readonly runtimeHandler?: string;
   /** `none`: the kubelet wires the network itself. `container:<id>` or `host`: the pod uses the node's. */
   readonly networkMode: string;
   readonly sharesHostIpc: boolean;
@@ -45,6 +53,7 @@ export interface SandboxSpec {
 export interface ContainerSpec {
   readonly identity: ContainerIdentity;
   readonly sandboxId: string;
+  readonly runtimeHandler?: string;
   readonly image: string;
   readonly command?: readonly string[];
   readonly args?: readonly string[];
@@ -60,6 +69,12 @@ export interface ContainerSpec {
   readonly mayGainPrivileges: boolean;
   readonly capabilitiesAdded: readonly string[];
   readonly capabilitiesDropped: readonly string[];
+  readonly seccomp: SecurityProfile;
+  readonly appArmor: SecurityProfile;
+  /** `user`, `role`, `type`, `level` of SELinux; empty: the engine's. */
+  readonly seLinux: Readonly<Record<string, string>>;
+  /** Nothing of `/proc` is hidden or read-only. */
+  readonly seesAllOfProc: boolean;
   readonly cpuShares: number;
   /** CPU time per 100 ms, in microseconds; absent: unlimited. */
   readonly cpuQuotaMicros?: number;
@@ -206,6 +221,7 @@ export interface ContainerRuntime {
 
   /** Gives the id; if a container of that identity exists already, its id. */
   createSandbox(spec: SandboxSpec): Promise<string>;
+  /** Rejects also when a profile of the node's that the container names is not there. */
   createContainer(spec: ContainerSpec): Promise<string>;
   /** Starting what runs already is a success. */
   startContainer(id: string): Promise<void>;

@@ -3,6 +3,8 @@
  * that hangs must not hang a pod for ever; errors leave as `RuntimeError` with a reason. Streams (events, logs) are read with
  * back-pressure: nothing is buffered here beyond what Node's sockets hold.
  */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Duplex, type Readable } from 'node:stream';
 import Docker from 'dockerode';
 import type { Clock } from '#component/clock.ts';
@@ -43,6 +45,8 @@ const START_ERROR_EXIT_CODE = 128;
 export interface DockerRuntimeOptions extends Ownership {
   /** `/var/run/docker.sock` */
   readonly socketPath: string;
+  /** Where the node's seccomp profiles are, as this process sees it. */
+  readonly seccompDirectory: string;
 }
 
 /** Of a container: where it runs and what of the engine's host is mounted into it. */
@@ -199,7 +203,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
     },
 
     createSandbox: (spec) => createOnce(spec, sandboxCreateOptions(spec, options)),
-    createContainer: (spec) => createOnce(spec, containerCreateOptions(spec, options)),
+    createContainer: async (spec) => createOnce(spec, containerCreateOptions(spec, options, await readSeccompProfile(spec, options))),
 
     startContainer: async (id) => {
       try {
@@ -309,6 +313,18 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
 function toDuplex(connection: NodeJS.ReadWriteStream): Duplex {
   if (connection instanceof Duplex) return connection;
   throw new RuntimeError('Refused', 'the engine did not give the connection away');
+}
+
+async function readSeccompProfile({ seccomp }: ContainerSpec, { seccompDirectory }: DockerRuntimeOptions): Promise<string | undefined> {
+  if (seccomp.type !== 'localhost') return undefined;
+  const path = join(seccompDirectory, seccomp.name);
+  if (!path.startsWith(`${seccompDirectory}/`))
+    throw new RuntimeError('Refused', `seccomp profile ${seccomp.name} lies outside of ${seccompDirectory}`);
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new RuntimeError('Refused', `cannot load seccomp profile "${path}": open ${path}: no such file or directory`, error);
+  }
 }
 
 async function gather(session: ProcessSession, signal: AbortSignal): Promise<ExecResult> {
