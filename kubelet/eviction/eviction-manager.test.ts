@@ -21,7 +21,17 @@ function aPod(name: string, limit?: string): Pod {
 function containerOf(pod: Pod): RuntimeContainer {
   const identity = { podUid: pod.metadata.uid, podNamespace: 'default', podName: pod.metadata.name, containerName: 'main', attempt: 0 };
   const state = { phase: 'running' as const, pid: 1, startedAtMs: 0 };
-  return { id: pod.metadata.uid, identity, image: 'i', imageId: 'i', createdAtMs: 0, state, hasTerminal: false, closesStdinOnce: false };
+  return {
+    id: pod.metadata.uid,
+    identity,
+    image: 'i',
+    imageId: 'i',
+    createdAtMs: 0,
+    state,
+    hasTerminal: false,
+    closesStdinOnce: false,
+    resources: { cpuShares: 2 },
+  };
 }
 
 /** A node whose pods use what the test says, and that has left what the test says. */

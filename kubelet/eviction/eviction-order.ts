@@ -23,7 +23,8 @@ export interface Use {
 const CRITICAL_PRIORITY = 2_000_000_000;
 
 export function isCritical({ spec, metadata }: Pod): boolean {
-  const isStatic = metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined;
+  const { 'kubernetes.io/config.mirror': mirror, 'kubernetes.io/config.source': source = 'api' } = metadata.annotations ?? {};
+  const isStatic = mirror !== undefined || source !== 'api';
   return isStatic || (spec.priority ?? 0) >= CRITICAL_PRIORITY;
 }
 
