@@ -3,7 +3,12 @@
  * say why, in upstream's words. Pure. Further checks are lines in `checks`. Source: the kubelet's admit handlers (pkg/kubelet/lifecycle,
  * pkg/kubelet/sysctl).
  */
+import { qosClass } from '#api/core/v1/pod-requests.ts';
+import { tolerates } from '#api/core/v1/taint.ts';
 import type { Pod } from '#api/generated/types.ts';
+import { refusalMessage } from './eviction/eviction-message.ts';
+import { isCritical } from './eviction/eviction-order.ts';
+import type { NodePressure } from './eviction/thresholds.ts';
 import type { PodSnapshot } from './pod-snapshot.ts';
 
 export interface Rejection {
@@ -16,14 +21,30 @@ type AdmissionCheck = (pod: Pod) => Rejection | undefined;
 const checks: readonly AdmissionCheck[] = [checkSysctls, checkGroupsPolicy];
 
 /** Asked once in a pod's life: one that has begun, under this kubelet or the one before it, was admitted. */
-export function findRejection({ pod, isGone, sandboxes, containers }: PodSnapshot): Rejection | undefined {
+export function findRejection({ pod, isGone, sandboxes, containers, nodePressures }: PodSnapshot): Rejection | undefined {
   if (isGone || pod.status?.startTime !== undefined || sandboxes.length > 0 || containers.length > 0) return undefined;
+  const pressed = checkPressure(pod, nodePressures);
+  if (pressed !== undefined) return pressed;
   for (const check of checks) {
     const rejection = check(pod);
     if (rejection !== undefined) return rejection;
   }
   return undefined;
 }
+
+/**
+ * A node that is short of something takes only critical pods; short of memory alone, also those that have asked for some, or tolerate the taint.
+ * Source: `Admit` in pkg/kubelet/eviction/eviction_manager.go
+ */
+function checkPressure(pod: Pod, pressures: ReadonlySet<NodePressure>): Rejection | undefined {
+  if (pressures.size === 0 || isCritical(pod)) return undefined;
+  const isMemoryAlone = pressures.size === 1 && pressures.has('MemoryPressure');
+  const isTolerant = (pod.spec.tolerations ?? []).some((toleration) => tolerates(toleration, memoryPressureTaint));
+  if (isMemoryAlone && (isTolerant || qosClass(pod.spec) !== 'BestEffort')) return undefined;
+  return { reason: 'Evicted', message: refusalMessage(pressures) };
+}
+
+const memoryPressureTaint = { key: 'node.kubernetes.io/memory-pressure', effect: 'NoSchedule' };
 
 /** Namespaced, and harmless to whoever else is on the node. Source: pkg/kubelet/sysctl/safe_sysctls.go */
 const safeSysctls: ReadonlyMap<string, 'IPC' | 'Net'> = new Map([
