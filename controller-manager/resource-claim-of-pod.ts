@@ -10,7 +10,7 @@ import type { Draft } from '#api/meta/resource-type.ts';
 import { type Action, create, updateStatus } from '#client/apply-actions.ts';
 import { type ControllerDefinition, onRelatedChange } from '#client/controller.ts';
 import { randomSuffix } from '#component/random.ts';
-import { claimNameOf, isMadeFor } from './resource-claim/pod-claims.ts';
+import { claimNameOf, isDone, isMadeFor } from './resource-claim/pod-claims.ts';
 import { CONTROLLER, RESOURCE_CLAIM, type SharedCaches } from './shared-caches.ts';
 
 /** As upstream's --concurrent-resource-claim-syncs. */
@@ -63,7 +63,8 @@ function snapshotPodClaims(key: ObjectKey, caches: SharedCaches): PodClaimsSnaps
 
 export function reconcilePodClaims(snapshot: PodClaimsSnapshot): readonly Action[] {
   const { pod } = snapshot;
-  if (pod.metadata.deletionTimestamp !== undefined) return [];
+  // What was made for a pod that is over is being removed, and must not come back.
+  if (pod.metadata.deletionTimestamp !== undefined || isDone(pod)) return [];
   const made: PodResourceClaimStatus[] = [];
   const actions: Action[] = [];
   for (const wish of pod.spec.resourceClaims ?? []) {

@@ -56,6 +56,11 @@ const podCases: readonly { it: string; given: PodClaimsSnapshot; actions: readon
     actions: ['updateStatus resourceclaims train-gpu-x'],
   },
   {
+    it: 'makes nothing anew for a pod that has ended',
+    given: snapshotOf(aWisher('train', {}, { ...noted.status, phase: 'Succeeded' }), []),
+    actions: [],
+  },
+  {
     it: 'does nothing for a pod that is going',
     given: snapshotOf({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: secondsAgo(1) } }, []),
     actions: [],
