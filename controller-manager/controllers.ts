@@ -29,6 +29,7 @@ import { serviceAccountTokenController } from './service-account-token.ts';
 import type { SharedCaches } from './shared-caches.ts';
 import { statefulSetController } from './stateful-set.ts';
 import { claimProtectionController, volumeProtectionController } from './storage-protection.ts';
+import { storageVersionMigrationController } from './storage-version-migration.ts';
 import { taintEvictionController } from './taint-eviction.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 import { validatingPolicyStatusController } from './validating-admission-policy.ts';
@@ -94,6 +95,10 @@ export function listControllers(caches: SharedCaches, config: ControllersConfig)
     {
       component: 'validatingadmissionpolicy-status-controller',
       run: (deps, signal) => runController(validatingPolicyStatusController(caches), deps, signal),
+    },
+    {
+      component: 'storage-version-migrator-controller',
+      run: (deps, signal) => runController(storageVersionMigrationController(caches), deps, signal),
     },
     { component: 'garbage-collector-controller', run: (deps, signal) => runController(collector, deps, signal) },
   ];
