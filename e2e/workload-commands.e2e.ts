@@ -1,5 +1,5 @@
 /**
- * The commands that work on workloads, with the pods that really run: rollout, autoscale, drain, scale, and a Job from a CronJob. What kubectl prints is
+ * The commands that work on workloads, with the pods that really run: rollout, drain, scale, and a Job from a CronJob. What kubectl prints is
  * e2e/kubectl/'s business; here it is what becomes of the pods. Two of these tests cordon nodes: this layer runs one file after the other.
  */
 import assert from 'node:assert/strict';
@@ -60,8 +60,8 @@ test('a Deployment is undone to a revision, held while it is paused, and restart
   assert.match(await run('rollout history deployment/web'), /\n2 .*\n3 .*\n4 /);
   await run('rollout pause deployment/web');
   const before = uidsOf(await podsOf(namespace));
-  await run(`set image deployment/web web=${V2}`);
   await run('set env deployment/web A=2');
+  await run(`set image deployment/web web=${V2}`);
   const paused = await getJson('deployment', 'web', '-n', namespace);
   await kubectl(
     '-n',
@@ -211,28 +211,3 @@ test('draining a node waits for a budget that allows nothing, and the pods stay'
   const { spec } = await getJson('node', WORKERS[0]);
   assert.equal(spec.unschedulable, true, 'the node stays cordoned');
 });
-
-test('an autoscaler adds pods while they are busy, and takes them away when they are not', async (t) => {
-  const namespace = await aNamespace(t);
-  const run = within(namespace);
-  // Busy as long as the file is there; the shell that keeps it is bound to a twentieth of a processor.
-  const command = ['sh', '-c', 'trap "exit 0" TERM; touch /tmp/busy; while true; do while [ -e /tmp/busy ]; do :; done; sleep 1; done'];
-  const resources = { requests: { cpu: '50m' }, limits: { cpu: '50m' } };
-  await applyManifest(namespace, aWeb('Deployment', { spec: { replicas: 1 }, container: { command, resources } }));
-  await run('rollout status deployment/web --timeout=60s');
-  await run('autoscale deployment/web --min=1 --max=2 --cpu=50%');
-  await kubectl('-n', namespace, 'patch', 'hpa', 'web', '-p', '{"spec":{"behavior":{"scaleDown":{"stabilizationWindowSeconds":0}}}}');
-  const untilReplicas = (count: number) =>
-    eventually(
-      `the Deployment has ${count} replicas`,
-      async () => (await getJson('deployment', 'web', '-n', namespace)).status.readyReplicas === count,
-      HPA_MS_MAX,
-    );
-  await untilReplicas(2);
-  assert.match(await run('get hpa web'), /Deployment\/web +cpu: \d+%\/50% +1 +2 +2 /);
-  for (const { metadata } of await podsOf(namespace)) await run(`exec ${metadata.name} -- rm /tmp/busy`);
-  await untilReplicas(1);
-});
-
-/** The autoscaler looks every 15 s, and does not trust a pod that has only just become ready. */
-const HPA_MS_MAX = 180_000;
