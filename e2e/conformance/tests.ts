@@ -33,6 +33,7 @@ import { replicationControllerTests } from './sig-cli/replication-controllers.ts
 import { eventTests } from './sig-instrumentation/events.ts';
 import { limitRangeTests } from './sig-scheduling/limit-ranges.ts';
 import { predicateTests } from './sig-scheduling/predicates.ts';
+import { preemptionTests } from './sig-scheduling/preemption.ts';
 import { priorityClassTests } from './sig-scheduling/priority-classes.ts';
 
 export const conformanceTests: readonly ConformanceTest[] = [
@@ -69,5 +70,6 @@ export const conformanceTests: readonly ConformanceTest[] = [
   ...eventTests,
   ...limitRangeTests,
   ...predicateTests,
+  ...preemptionTests,
   ...priorityClassTests,
 ];
