@@ -18,6 +18,12 @@ import { webhookTests } from './sig-api-machinery/webhooks.ts';
 import { guestbookTests } from './sig-cli/guestbook.ts';
 import { kubectlTests } from './sig-cli/kubectl.ts';
 import { replicationControllerTests } from './sig-cli/replication-controllers.ts';
+import { configurationTests } from './sig-node/configuration.ts';
+import { containerTests } from './sig-node/containers.ts';
+import { downwardApiTests } from './sig-node/downward-api.ts';
+import { initContainerTests } from './sig-node/init-containers.ts';
+import { probeTests } from './sig-node/probes.ts';
+import { variableExpansionTests } from './sig-node/variable-expansion.ts';
 
 export const conformanceTests: readonly ConformanceTest[] = [
   ...admissionPolicyTests,
@@ -38,4 +44,10 @@ export const conformanceTests: readonly ConformanceTest[] = [
   ...guestbookTests,
   ...kubectlTests,
   ...replicationControllerTests,
+  ...configurationTests,
+  ...containerTests,
+  ...downwardApiTests,
+  ...initContainerTests,
+  ...probeTests,
+  ...variableExpansionTests,
 ];
