@@ -73,7 +73,7 @@ function initializedState(snapshot: PodSnapshot, status: PodStatus): ConditionSt
   if (status.phase === 'Succeeded') return { type, isTrue: true, reason: 'PodCompleted' };
   if (isInitialized(snapshot)) return { type, isTrue: true };
   const initContainers = initContainersOf(snapshot.pod);
-  const incomplete = initContainers.filter((container) => !isComplete(status, container)).map(({ name }) => name);
+  const incomplete = initContainers.filter(({ name }) => !isComplete(status, name)).map(({ name }) => name);
   return {
     type,
     isTrue: false,
@@ -82,10 +82,9 @@ function initializedState(snapshot: PodSnapshot, status: PodStatus): ConditionSt
   };
 }
 
-/** A sidecar has done its part once it has started, any other init container when it has ended well. */
-function isComplete(status: PodStatus, { name, restartPolicy }: Container): boolean {
-  const found = status.initContainerStatuses?.find((container) => container.name === name);
-  return restartPolicy === 'Always' ? found?.started === true : found?.ready === true;
+function isComplete(status: PodStatus, containerName: string): boolean {
+  const found = status.initContainerStatuses?.find(({ name }) => name === containerName);
+  return found?.state?.terminated?.exitCode === 0 || (found?.started === true && found.state?.running !== undefined);
 }
 
 /** Every container ready, sidecars included. */

@@ -21,8 +21,17 @@ import { replicationControllerTests } from './sig-cli/replication-controllers.ts
 import { configurationTests } from './sig-node/configuration.ts';
 import { containerTests } from './sig-node/containers.ts';
 import { downwardApiTests } from './sig-node/downward-api.ts';
+import { dynamicResourceTests } from './sig-node/dynamic-resources.ts';
+import { ephemeralContainerTests } from './sig-node/ephemeral-containers.ts';
+import { etcHostsTests } from './sig-node/etc-hosts.ts';
 import { initContainerTests } from './sig-node/init-containers.ts';
+import { lifecycleHookTests } from './sig-node/lifecycle-hooks.ts';
+import { nodeObjectTests } from './sig-node/node-objects.ts';
+import { podTemplateTests } from './sig-node/pod-templates.ts';
+import { podTests } from './sig-node/pods.ts';
 import { probeTests } from './sig-node/probes.ts';
+import { securityTests } from './sig-node/security.ts';
+import { taintTests } from './sig-node/taints.ts';
 import { variableExpansionTests } from './sig-node/variable-expansion.ts';
 
 export const conformanceTests: readonly ConformanceTest[] = [
@@ -50,4 +59,13 @@ export const conformanceTests: readonly ConformanceTest[] = [
   ...initContainerTests,
   ...probeTests,
   ...variableExpansionTests,
+  ...dynamicResourceTests,
+  ...ephemeralContainerTests,
+  ...etcHostsTests,
+  ...lifecycleHookTests,
+  ...nodeObjectTests,
+  ...podTemplateTests,
+  ...podTests,
+  ...securityTests,
+  ...taintTests,
 ];
