@@ -33,6 +33,11 @@ import { probeTests } from './sig-node/probes.ts';
 import { securityTests } from './sig-node/security.ts';
 import { taintTests } from './sig-node/taints.ts';
 import { variableExpansionTests } from './sig-node/variable-expansion.ts';
+import { configVolumeTests } from './sig-storage/config-volumes.ts';
+import { downwardVolumeTests } from './sig-storage/downward-volumes.ts';
+import { emptyDirTests } from './sig-storage/empty-dirs.ts';
+import { storageObjectTests } from './sig-storage/objects.ts';
+import { subpathTests } from './sig-storage/subpaths.ts';
 
 export const conformanceTests: readonly ConformanceTest[] = [
   ...admissionPolicyTests,
@@ -68,4 +73,9 @@ export const conformanceTests: readonly ConformanceTest[] = [
   ...podTests,
   ...securityTests,
   ...taintTests,
+  ...configVolumeTests,
+  ...downwardVolumeTests,
+  ...emptyDirTests,
+  ...storageObjectTests,
+  ...subpathTests,
 ];
