@@ -18,6 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   kubelet: ['api', 'component', 'client'],
   'kube-proxy': ['api', 'component', 'client'],
   dns: ['api', 'component', 'client'],
+  metrics: ['api', 'component', 'client'],
   'simulated-nodes': ['api', 'component', 'client'],
   bootstrap: ['api', 'component', 'client'],
   cli: ['api', 'component', 'client', 'bootstrap', 'in-process'],

@@ -56,6 +56,7 @@ await runProcess(log, async (signal) => {
     frontProxy: { ca: frontProxyCa, certificate: frontProxyCertificate, key: frontProxyKey },
     serviceAccounts: { issuer, privateKey: serviceAccountKey, publicKey: serviceAccountPublicKey },
     kubelet: { ca, certificate: kubeletCertificate, key: kubeletKey },
+    collectGarbage: globalThis.gc && (() => globalThis.gc?.({ type: 'major', execution: 'sync' })),
   });
   try {
     await runTogether(signal, [

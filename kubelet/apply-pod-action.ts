@@ -23,6 +23,7 @@ import { initContainersOf, sandboxFailure } from './pod-snapshot.ts';
 import type { PodStates } from './pod-states.ts';
 import type { Prober } from './probes/prober.ts';
 import type { References } from './references.ts';
+import type { NodeCgroups } from './resources/node-cgroups.ts';
 import { type ContainerRuntime, RuntimeError } from './runtime/container-runtime.ts';
 import type { ServiceAccountTokens } from './service-account-tokens.ts';
 import type { PodVolumes } from './volumes/pod-volumes.ts';
@@ -43,6 +44,9 @@ export interface PodActionDeps {
   readonly pauseImage: string;
   /** What a pod of the host network joins: `container:<id>` or `host`. */
   readonly nodeNetworkMode: string;
+  readonly cgroups: NodeCgroups;
+  /** Every pod of the node that is not over. */
+  activePods(): readonly Pod[];
   readonly dns: DnsSettings;
   /** Environment variables about Services, once these are known. */
   serviceVariables(pod: Pod): ReadonlyMap<string, string>;
@@ -136,7 +140,7 @@ type SandboxAction = Extract<PodAction, { verb: 'create-sandbox' | 'start-sandbo
 async function applySandboxAction(action: SandboxAction, { pod, memory }: PodContext, deps: PodActionDeps): Promise<void> {
   try {
     if (action.verb === 'create-sandbox') await createSandbox(pod, action.attempt, deps);
-    else if (action.verb === 'start-sandbox') await startSandbox(action.id, deps);
+    else if (action.verb === 'start-sandbox') await startSandbox(pod, action.id, deps);
     else await setUpNetwork(pod, action.id, deps);
     memory.failures.delete(sandboxFailure);
   } catch (error) {
@@ -149,12 +153,15 @@ async function applySandboxAction(action: SandboxAction, { pod, memory }: PodCon
 
 async function createSandbox(pod: Pod, attempt: number, deps: PodActionDeps): Promise<void> {
   const mounts = deps.volumes.memoryMounts(pod);
-  const spec = buildSandboxSpec(pod, { attempt, image: deps.pauseImage, nodeNetworkMode: deps.nodeNetworkMode, mounts });
+  const { pauseImage: image, nodeNetworkMode } = deps;
+  const spec = buildSandboxSpec(pod, { attempt, image, nodeNetworkMode, mounts, cgroupParent: deps.cgroups.parentOf(pod) });
   await deps.states.refresh(await deps.runtime.createSandbox(spec));
 }
 
-async function startSandbox(id: string, deps: PodActionDeps): Promise<void> {
+/** No container of the pod starts before its sandbox shows, so none runs without the pod's limits. */
+async function startSandbox(pod: Pod, id: string, deps: PodActionDeps): Promise<void> {
   await deps.runtime.startContainer(id);
+  await deps.cgroups.apply(pod, deps.activePods());
   await deps.states.refresh(id);
 }
 
@@ -177,6 +184,7 @@ async function removeSandbox(
   const sandbox = deps.states.all().find(({ id }) => id === action.id);
   await deps.network.tearDown(action.id, sandbox?.state.phase === 'running' ? sandbox.state.pid : undefined);
   await deps.runtime.removeContainer(action.id);
+  await deps.cgroups.remove(pod.metadata.uid, deps.activePods());
   await deps.states.refresh(action.id);
 }
 
@@ -211,6 +219,7 @@ async function createContainer(
       serviceVariables: deps.serviceVariables(pod),
       volumeSources: memory.volumeSources,
       extraMounts: await extraMounts(pod, container, attempt, deps),
+      cgroupParent: deps.cgroups.parentOf(pod),
     });
     const id = await deps.runtime.createContainer(spec);
     memory.failures.delete(container.name);

@@ -1,10 +1,11 @@
 /** What fields of a pod turn into for the runtime: environment, command, security, resources, mounts, host names. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { qosClass as qosClassOf } from '#api/core/v1/pod-requests.ts';
+import { parseAmounts } from '#api/core/v1/resource-list.ts';
 import type { Container, Pod, PodSpec } from '#api/generated/types.ts';
 import { buildContainerSpec, buildSandboxSpec, type ContainerSpecContext } from './container-spec.ts';
 import { expandVariables } from './environment.ts';
-import { qosClassOf } from './qos-class.ts';
 
 function aPod(spec: Partial<PodSpec> = {}, more: Partial<Container> = {}): Pod {
   return {
@@ -24,11 +25,18 @@ function specOf(pod: Pod, more: Partial<ContainerSpecContext> = {}) {
     attempt: 0,
     sandboxId: 's1',
     image: { id: 'sha256:1', digest: 'sha256:1', sizeBytes: 1, user: '' },
-    facts: { podIp: '10.244.1.5', nodeIp: '172.18.0.3', cpuCount: 4, memoryBytes: 8 * 2 ** 30 },
+    facts: {
+      podIp: '10.244.1.5',
+      nodeIp: '172.18.0.3',
+      cpuCount: 4,
+      memoryBytes: 8 * 2 ** 30,
+      allocatable: parseAmounts({ cpu: '4', memory: '8Gi' }),
+    },
     lookup: { configMap: () => undefined, secret: () => undefined },
     serviceVariables: new Map(),
     volumeSources: new Map(),
     extraMounts: [],
+    cgroupParent: undefined,
     ...more,
   });
 }
@@ -118,10 +126,11 @@ test('a mount of a volume over one of the kubelet’s files wins', () => {
 });
 
 test('a pod of the host network joins the node', () => {
-  const options = { attempt: 0, image: 'pause', nodeNetworkMode: 'container:node', mounts: [] };
+  const options = { attempt: 0, image: 'pause', nodeNetworkMode: 'container:node', mounts: [], cgroupParent: '/keelson/worker-1/podu1' };
   assert.equal(buildSandboxSpec(aPod({ hostNetwork: true }), options).networkMode, 'container:node');
   assert.equal(buildSandboxSpec(aPod(), options).networkMode, 'none');
   assert.equal(buildSandboxSpec(aPod({ hostname: 'a'.repeat(70) }), options).hostname.length, 63);
+  assert.equal(buildSandboxSpec(aPod(), options).cgroupParent, '/keelson/worker-1/podu1');
 });
 
 const qosCases = [
@@ -131,5 +140,5 @@ const qosCases = [
   { resources: { limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '500m', memory: '1Gi' } }, qosClass: 'Burstable' },
 ];
 for (const { resources, qosClass } of qosCases) {
-  test(`${JSON.stringify(resources)} is ${qosClass}`, () => assert.equal(qosClassOf(aPod({}, { resources })), qosClass));
+  test(`${JSON.stringify(resources)} is ${qosClass}`, () => assert.equal(qosClassOf(aPod({}, { resources }).spec), qosClass));
 }

@@ -4,18 +4,14 @@
  */
 import type { Container, Pod, VolumeMount } from '#api/generated/types.ts';
 import { buildEnvironment, ConfigError, type EnvironmentContext, expandVariables } from './environment.ts';
-import { oomScoreAdjustmentOf } from './qos-class.ts';
+import type { NodeFacts } from './pod-fields.ts';
 import { amountOf } from './resource-amounts.ts';
+import { cpuQuotaOf, cpuSharesOf } from './resources/cgroup-limits.ts';
+import { oomScoreAdjustmentOf } from './resources/oom-score.ts';
 import type { ContainerSpec, ImageInfo, Mount, SandboxSpec } from './runtime/container-runtime.ts';
 
 /** Linux refuses longer host names; upstream cuts them too. */
 const HOSTNAME_CHARS_MAX = 63;
-/** The kernel's smallest share, and what a container without a request gets. */
-const CPU_SHARES_MIN = 2;
-const CPU_SHARES_PER_CORE = 1024;
-const CPU_PERIOD_MICROS = 100_000;
-/** The kernel refuses a quota under 1 ms. */
-const CPU_QUOTA_MICROS_MIN = 1_000;
 
 export interface ContainerSpecContext extends EnvironmentContext {
   readonly attempt: number;
@@ -25,6 +21,8 @@ export interface ContainerSpecContext extends EnvironmentContext {
   readonly volumeSources: ReadonlyMap<string, VolumeSource>;
   /** `/etc/hosts`, `/etc/resolv.conf`, the termination message. */
   readonly extraMounts: readonly Mount[];
+  /** The pod's cgroup; absent where the engine is to choose. */
+  readonly cgroupParent: string | undefined;
 }
 
 /** A volume on the engine's host: a directory or file, or the name of one of the engine's own volumes. */
@@ -54,7 +52,8 @@ export function buildContainerSpec(context: ContainerSpecContext): ContainerSpec
       ...(container.volumeMounts ?? []).map((mount) => toMount(mount, context, environment)),
     ],
     ...securityOf(pod, container, context.image),
-    ...resourcesOf(pod, container, context.facts.memoryBytes),
+    ...resourcesOf(pod, container, context.facts),
+    ...(context.cgroupParent === undefined ? {} : { cgroupParent: context.cgroupParent }),
     pidMode: pod.spec.hostPID === true ? 'host' : pod.spec.shareProcessNamespace === true ? 'pod' : 'container',
     sharesHostIpc: pod.spec.hostIPC === true,
     hasTerminal: container.tty === true,
@@ -70,6 +69,7 @@ export interface SandboxOptions {
   /** What a pod of the host network joins. */
   readonly nodeNetworkMode: string;
   readonly mounts: readonly Mount[];
+  readonly cgroupParent: string | undefined;
 }
 
 export function buildSandboxSpec(pod: Pod, options: SandboxOptions): SandboxSpec {
@@ -82,6 +82,7 @@ export function buildSandboxSpec(pod: Pod, options: SandboxOptions): SandboxSpec
     sharesHostPid: pod.spec.hostPID === true,
     sysctls: Object.fromEntries((pod.spec.securityContext?.sysctls ?? []).map(({ name, value }) => [name, value])),
     mounts: options.mounts,
+    ...(options.cgroupParent === undefined ? {} : { cgroupParent: options.cgroupParent }),
   };
 }
 
@@ -156,15 +157,15 @@ function throwIfRoot(runAsUser: number | undefined, image: ImageInfo, container:
   }
 }
 
-function resourcesOf(pod: Pod, container: Container, nodeMemoryBytes: number) {
+function resourcesOf(pod: Pod, container: Container, node: NodeFacts) {
   const { limits, requests } = container.resources ?? {};
   const cpuLimit = amountOf(limits, 'cpu');
   const cpuRequest = requests?.cpu === undefined ? cpuLimit : amountOf(requests, 'cpu');
   const memoryLimit = amountOf(limits, 'memory');
   return {
-    cpuShares: Math.max(CPU_SHARES_MIN, Math.floor(cpuRequest * CPU_SHARES_PER_CORE)),
-    ...(cpuLimit === 0 ? {} : { cpuQuotaMicros: Math.max(CPU_QUOTA_MICROS_MIN, Math.round(cpuLimit * CPU_PERIOD_MICROS)) }),
+    cpuShares: cpuSharesOf(Math.ceil(cpuRequest * 1000)),
+    ...(cpuLimit === 0 ? {} : { cpuQuotaMicros: cpuQuotaOf(Math.ceil(cpuLimit * 1000), node.cpuCount) }),
     ...(memoryLimit === 0 ? {} : { memoryBytesMax: Math.ceil(memoryLimit) }),
-    oomScoreAdjustment: oomScoreAdjustmentOf(pod, container, nodeMemoryBytes),
+    oomScoreAdjustment: oomScoreAdjustmentOf(pod, container, node.memoryBytes),
   };
 }

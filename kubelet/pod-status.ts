@@ -2,12 +2,12 @@
  * The pod's status as the API shows it, from one snapshot. Pure: the worker writes it when it differs from what the API has. Times of
  * conditions and the start time are kept from the status before; conditions of others (`PodScheduled`, readiness gates) are passed on.
  */
+import { qosClass } from '#api/core/v1/pod-requests.ts';
 import type { Container, Pod, PodCondition, PodStatus } from '#api/generated/types.ts';
 import { formatTime } from '#component/clock.ts';
 import { buildContainerStatus } from './container-status.ts';
 import { findPodEnd, isInitialized, isPodOver, phaseOf } from './pod-phase.ts';
 import { initContainersOf, newestSandbox, type PodSnapshot } from './pod-snapshot.ts';
-import { qosClassOf } from './qos-class.ts';
 
 /** The conditions the kubelet answers for. */
 const ownConditions = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady'];
@@ -28,7 +28,7 @@ export function buildPodStatus(snapshot: PodSnapshot): PodStatus {
     hostIP: nodeIp,
     hostIPs: [{ ip: nodeIp }],
     startTime: previous.startTime ?? formatTime(nowMs),
-    qosClass: previous.qosClass ?? qosClassOf(pod),
+    qosClass: previous.qosClass ?? qosClass(pod.spec),
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
     ...(podIp === undefined ? {} : { podIP: podIp, podIPs: [{ ip: podIp }] }),
     ...(initContainerStatuses.length === 0 ? {} : { initContainerStatuses }),

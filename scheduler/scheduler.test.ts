@@ -51,7 +51,8 @@ test('a pod that fits nowhere says why, and is bound as soon as there is a node 
   await clock.advance(A_SECOND_MS);
   const waiting = (await podsByName()).get('web');
   const condition = findCondition(waiting?.status?.conditions, 'PodScheduled');
-  const why = '0/1 nodes are available: 1 Insufficient cpu.';
+  const notHelpful = 'no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.';
+  const why = `0/1 nodes are available: 1 Insufficient cpu. ${notHelpful}`;
   assert.deepEqual([condition?.status, condition?.reason, condition?.message], ['False', 'Unschedulable', why]);
   assert.deepEqual(await messages(), [`FailedScheduling: ${why}`]);
   const writes = client.writes().filter((write) => write.includes('pods')).length;
@@ -117,5 +118,62 @@ test('a cordoned node gets nothing until it is uncordoned', async () => {
   await client.resource(nodes).update({ ...node, spec: {} });
   await clock.advance(A_SECOND_MS);
   assert.equal((await podsByName()).get('web')?.spec.nodeName, 'worker-1');
+  await end();
+});
+
+test('a more important pod has others leave, and is bound once they are gone', async () => {
+  const { clock, client, end, podsByName, messages } = await setUp([aNodeDraft({ allocatable: { cpu: '1' } })]);
+  await client.resource(pods).create(aPodDraft({ name: 'low', priority: 1, terminationGracePeriodSeconds: 30, requests: { cpu: '1' } }));
+  await clock.advance(A_SECOND_MS);
+  const draft = aPodDraft({ name: 'high', priority: 100, schedulerName: 'default-scheduler', requests: { cpu: '1' } });
+  const { metadata } = await client.resource(pods).create(draft);
+  await clock.advance(A_SECOND_MS);
+  const [low, high] = [(await podsByName()).get('low'), (await podsByName()).get('high')];
+  const disruption = findCondition(low?.status?.conditions, 'DisruptionTarget');
+  assert.deepEqual(
+    [disruption?.status, disruption?.reason, disruption?.message],
+    ['True', 'PreemptionByScheduler', 'default-scheduler: preempting to accommodate a higher priority pod'],
+  );
+  assert.ok(low?.metadata.deletionTimestamp);
+  assert.equal(high?.status?.nominatedNodeName, 'worker-1');
+  assert.ok((await messages()).includes(`Preempted: Preempted by pod ${metadata.uid} on node worker-1`));
+  assert.ok((await messages()).includes('FailedScheduling: 0/1 nodes are available: 1 Insufficient cpu.'));
+  await client.resource(pods).delete({ namespace: 'default', name: 'low' }, { gracePeriodSeconds: 0 });
+  await clock.advance(10_000);
+  assert.equal((await podsByName()).get('high')?.spec.nodeName, 'worker-1');
+  await end();
+});
+
+test('room that is being made is not given to a less important pod that comes meanwhile', async () => {
+  const { clock, client, end, podsByName } = await setUp([aNodeDraft({ allocatable: { cpu: '2' } })]);
+  for (const name of ['low-1', 'low-2']) {
+    await client.resource(pods).create(aPodDraft({ name, priority: 1, terminationGracePeriodSeconds: 30, requests: { cpu: '1' } }));
+  }
+  await clock.advance(A_SECOND_MS);
+  await client.resource(pods).create(aPodDraft({ name: 'high', priority: 100, requests: { cpu: '2' } }));
+  await clock.advance(A_SECOND_MS);
+  await client.resource(pods).delete({ namespace: 'default', name: 'low-1' }, { gracePeriodSeconds: 0 });
+  await client.resource(pods).create(aPodDraft({ name: 'late', priority: 1, requests: { cpu: '1' } }));
+  await clock.advance(A_SECOND_MS);
+  assert.equal((await podsByName()).get('late')?.spec.nodeName, undefined);
+  await client.resource(pods).delete({ namespace: 'default', name: 'low-2' }, { gracePeriodSeconds: 0 });
+  await clock.advance(10_000);
+  assert.deepEqual(
+    [(await podsByName()).get('high')?.spec.nodeName, (await podsByName()).get('late')?.spec.nodeName],
+    ['worker-1', undefined],
+  );
+  await end();
+});
+
+test('victims that cannot be deleted are tried again', async () => {
+  let failures = 0;
+  const { clock, client, end, podsByName } = await setUp([aNodeDraft({ allocatable: { cpu: '1' } })], ({ verb, key }) => {
+    if (verb === 'delete' && key.name === 'low' && failures++ < 1) throw new ApiError('InternalError', 'no luck');
+  });
+  await client.resource(pods).create(aPodDraft({ name: 'low', priority: 1, terminationGracePeriodSeconds: 0, requests: { cpu: '1' } }));
+  await clock.advance(A_SECOND_MS);
+  await client.resource(pods).create(aPodDraft({ name: 'high', priority: 100, requests: { cpu: '1' } }));
+  await clock.advance(20_000);
+  assert.equal((await podsByName()).get('high')?.spec.nodeName, 'worker-1');
   await end();
 });

@@ -72,6 +72,9 @@ export function createFakeClient(options: FakeClientOptions): FakeClient {
     compact: server.storage.compact,
     forgetEverything: server.storage.forgetEverything,
     resource: (type) => createFakeResource(type, server),
+    review: async (type) => {
+      throw new ApiError('NotFound', `the fake server answers no ${type.kind}`);
+    },
     getText: async () => ({ statusCode: 200, text: 'ok' }),
     close: async () => server.storage.endFeeds(),
   };

@@ -15,6 +15,13 @@ import { resourceQuotaTests } from './sig-api-machinery/resource-quotas.ts';
 import { watcherTests } from './sig-api-machinery/watchers.ts';
 import { webhookConfigurationTests } from './sig-api-machinery/webhook-configurations.ts';
 import { webhookTests } from './sig-api-machinery/webhooks.ts';
+import { cronJobTests } from './sig-apps/cron-jobs.ts';
+import { daemonSetTests } from './sig-apps/daemon-sets.ts';
+import { deploymentTests } from './sig-apps/deployments.ts';
+import { disruptionTests } from './sig-apps/disruption.ts';
+import { jobTests } from './sig-apps/jobs.ts';
+import { replicaSetTests } from './sig-apps/replica-sets.ts';
+import { statefulSetTests } from './sig-apps/stateful-sets.ts';
 import { guestbookTests } from './sig-cli/guestbook.ts';
 import { kubectlTests } from './sig-cli/kubectl.ts';
 import { replicationControllerTests } from './sig-cli/replication-controllers.ts';
@@ -33,6 +40,9 @@ import { probeTests } from './sig-node/probes.ts';
 import { securityTests } from './sig-node/security.ts';
 import { taintTests } from './sig-node/taints.ts';
 import { variableExpansionTests } from './sig-node/variable-expansion.ts';
+import { limitRangeTests } from './sig-scheduling/limit-ranges.ts';
+import { predicateTests } from './sig-scheduling/predicates.ts';
+import { priorityClassTests } from './sig-scheduling/priority-classes.ts';
 import { configVolumeTests } from './sig-storage/config-volumes.ts';
 import { downwardVolumeTests } from './sig-storage/downward-volumes.ts';
 import { emptyDirTests } from './sig-storage/empty-dirs.ts';
@@ -55,6 +65,13 @@ export const conformanceTests: readonly ConformanceTest[] = [
   ...namespaceTests,
   ...publishOpenApiTests,
   ...watcherTests,
+  ...cronJobTests,
+  ...daemonSetTests,
+  ...deploymentTests,
+  ...disruptionTests,
+  ...jobTests,
+  ...replicaSetTests,
+  ...statefulSetTests,
   ...guestbookTests,
   ...kubectlTests,
   ...replicationControllerTests,
@@ -78,4 +95,7 @@ export const conformanceTests: readonly ConformanceTest[] = [
   ...emptyDirTests,
   ...storageObjectTests,
   ...subpathTests,
+  ...limitRangeTests,
+  ...predicateTests,
+  ...priorityClassTests,
 ];

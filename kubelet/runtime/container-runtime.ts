@@ -4,6 +4,7 @@
  * name derived from it, so a kubelet that restarts finds what it made, and making the same thing twice is refused by the engine.
  */
 import type { Writable } from 'node:stream';
+import type { Usage } from '../stats/usage.ts';
 import type { LogPiece } from './log-frames.ts';
 
 /** Who a container is. The attempt counts the containers made for one (pod, container) pair, from 0; it is the restart count. */
@@ -37,6 +38,8 @@ export interface SandboxSpec {
   readonly sysctls: Readonly<Record<string, string>>;
   /** Memory volumes are held by the sandbox, so that they outlive the containers that use them. */
   readonly mounts: readonly Mount[];
+  /** The pod's cgroup, in the words of the engine's driver. */
+  readonly cgroupParent?: string;
 }
 
 export interface ContainerSpec {
@@ -61,6 +64,8 @@ export interface ContainerSpec {
   /** CPU time per 100 ms, in microseconds; absent: unlimited. */
   readonly cpuQuotaMicros?: number;
   readonly memoryBytesMax?: number;
+  /** The pod's cgroup, in the words of the engine's driver. */
+  readonly cgroupParent?: string;
   readonly oomScoreAdjustment: number;
   readonly pidMode: 'container' | 'pod' | 'host';
   readonly sharesHostIpc: boolean;
@@ -113,6 +118,8 @@ export interface RuntimeInfo {
   readonly cpuCount: number;
   readonly memoryBytes: number;
   readonly machineId: string;
+  readonly cgroupDriver: 'cgroupfs' | 'systemd';
+  readonly cgroupVersion: 1 | 2;
 }
 
 /** Something happened to a container; what, is learnt by inspecting it. */
@@ -198,6 +205,11 @@ export interface ContainerRuntime {
   createMemoryVolume(name: string, podUid: string, sizeBytesMax: number | undefined): Promise<void>;
   /** Removes the memory volumes of a pod; those that are gone count as removed. */
   removeMemoryVolumes(podUid: string): Promise<void>;
+
+  /** What a running container has used; undefined for one that does not run. Costs a call; cgroups are read for less. */
+  readUsage(id: string): Promise<Usage | undefined>;
+  /** Bytes that the containers of this node have written to their layers, by container id. */
+  measureLayers(): Promise<ReadonlyMap<string, number>>;
 
   exec(id: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>;
   /** Starts a command in a running container, for as long as it takes. One that cannot be started says so in its output and exits 126 or 127. */

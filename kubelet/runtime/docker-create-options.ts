@@ -2,13 +2,12 @@
  * From the kubelet's description of a sandbox or container to the body of Docker's "create a container". Pure; the one place that knows
  * which of Docker's settings stands for which of Kubernetes'. Called by `docker-runtime.ts`.
  */
+import { CPU_PERIOD_MICROS } from '../resources/cgroup-limits.ts';
 import { labelsOf, type Ownership } from './container-labels.ts';
 import type { ContainerSpec, Mount, SandboxSpec } from './container-runtime.ts';
 
 /** Upstream's kubelet keeps five files of 10 MiB per container. */
 const logConfig = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '5' } };
-/** The period over which the CPU quota counts, upstream's default. */
-const CPU_PERIOD_MICROS = 100_000;
 /** An image's health check would start a process every 30 s that nobody asked for: Kubernetes has probes. */
 const noHealthCheck = { Test: ['NONE'] };
 
@@ -32,6 +31,7 @@ export function sandboxCreateOptions(spec: SandboxSpec, owner: Ownership) {
       SecurityOpt: ['no-new-privileges'],
       LogConfig: { Type: 'none', Config: {} },
       Sysctls: { ...spec.sysctls },
+      ...(spec.cgroupParent === undefined ? {} : { CgroupParent: spec.cgroupParent }),
       ...mountOptions(spec.mounts),
     },
   };
@@ -65,6 +65,7 @@ export function containerCreateOptions(spec: ContainerSpec, owner: Ownership) {
       ...(spec.cpuQuotaMicros === undefined ? {} : { CpuPeriod: CPU_PERIOD_MICROS, CpuQuota: spec.cpuQuotaMicros }),
       // Memory and swap together, so the same number means no swap.
       ...(spec.memoryBytesMax === undefined ? {} : { Memory: spec.memoryBytesMax, MemorySwap: spec.memoryBytesMax }),
+      ...(spec.cgroupParent === undefined ? {} : { CgroupParent: spec.cgroupParent }),
       OomScoreAdj: spec.oomScoreAdjustment,
       LogConfig: logConfig,
       ...mountOptions(spec.mounts),

@@ -6,6 +6,7 @@
 import { Duplex, type Readable } from 'node:stream';
 import Docker from 'dockerode';
 import type { Clock } from '#component/clock.ts';
+import type { Usage } from '../stats/usage.ts';
 import { clusterLabel, identityOf, nodeLabel, type Ownership, ownedBy, podUidLabel } from './container-labels.ts';
 import {
   type ContainerRuntime,
@@ -126,6 +127,8 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
         cpuCount: numberOf(info, 'NCPU'),
         memoryBytes: numberOf(info, 'MemTotal'),
         machineId: textOf(info, 'ID'),
+        cgroupDriver: textOf(info, 'CgroupDriver') === 'systemd' ? 'systemd' : 'cgroupfs',
+        cgroupVersion: textOf(info, 'CgroupVersion') === '2' ? 2 : 1,
       };
     },
 
@@ -208,6 +211,17 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
       const filters = { label: [...ownedBy(options), `${podUidLabel}=${podUid}`] };
       const { Volumes } = await call('list volumes', () => docker.listVolumes({ filters }));
       await Promise.all((Volumes ?? []).map(({ Name }) => orUndefined(call('remove volume', () => docker.getVolume(Name).remove()))));
+    },
+
+    readUsage: async (id) => {
+      const oneShot = { stream: false as const, 'one-shot': true };
+      const stats = await orUndefined(call('stats', () => docker.getContainer(id).stats(oneShot)));
+      return stats === undefined ? undefined : decodeUsage(stats, clock.now());
+    },
+
+    measureLayers: async () => {
+      const listed = await call('measure', () => docker.listContainers({ all: true, size: true, filters: { label: ownedBy(options) } }));
+      return new Map(listed.map((container) => [container.Id, numberOf(container, 'SizeRw')]));
     },
 
     exec: (id, command, timeoutMs) => call('exec', () => runExec(docker, id, command), timeoutMs),
@@ -339,6 +353,25 @@ function decodeState(state: Docker.ContainerInspectInfo['State'], createdAtMs: n
   // The engine writes down the start after it has happened; a process that ends at once may have ended before that.
   const finishedAtMs = Math.max(timeMs(state.FinishedAt), startedAtMs);
   return { phase: 'exited', exitCode: state.ExitCode, reason, message: '', startedAtMs, finishedAtMs };
+}
+
+/** Undefined for a container that does not run: its memory has no usage. */
+function decodeUsage(stats: Docker.ContainerStats, atMs: number): Usage | undefined {
+  const { usage, stats: detail } = stats.memory_stats;
+  if (usage === undefined) return undefined;
+  const of = (...names: readonly string[]) => names.map((name) => numberOf(detail, name)).find((value) => value > 0) ?? 0;
+  return {
+    atMs,
+    cpuNanos: stats.cpu_stats.cpu_usage.total_usage,
+    memory: {
+      usageBytes: usage,
+      workingSetBytes: Math.max(0, usage - of('total_inactive_file', 'inactive_file')),
+      rssBytes: of('total_rss', 'anon'),
+      pageFaults: of('total_pgfault', 'pgfault'),
+      majorPageFaults: of('total_pgmajfault', 'pgmajfault'),
+    },
+    processes: stats.pids_stats?.current ?? 0,
+  };
 }
 
 /** Docker writes the year 1 for "never". */

@@ -53,6 +53,8 @@ export interface FakeRuntime extends ContainerRuntime {
   readonly twins: readonly string[];
   /** Ends a running container from outside. */
   exit(id: string, exitCode: number, reason?: string): void;
+  /** As if the container had written so much. */
+  setLayerBytes(id: string, bytes: number): void;
   /** The engine restarts: nothing runs any more, every stream breaks. */
   restartEngine(): void;
 }
@@ -71,6 +73,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
   const held = new Map<string, Held>();
   const images = new Set(options.images ?? []);
   const memoryVolumes = new Map<string, string>();
+  const layerBytes = new Map<string, number>();
   const listeners = new Set<{ onEvent(event: RuntimeEvent): void; onBreak(): void }>();
   const calls: string[] = [];
   const twins: string[] = [];
@@ -173,12 +176,26 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
     all: () => [...held.values()].map(({ container }) => container),
     specOf: (id) => held.get(id)?.spec,
     exit,
+    setLayerBytes: (id, bytes) => {
+      layerBytes.set(id, bytes);
+    },
     restartEngine: () => {
       for (const { container } of held.values()) exit(container.id, SIGKILL_EXIT_CODE);
       for (const { onBreak } of [...listeners]) onBreak();
     },
 
-    getInfo: async () => ({ version: '1', kernelVersion: '6', osImage: 'fake', cpuCount: 2, memoryBytes: 2 ** 31, machineId: 'fake' }),
+    readUsage: async () => undefined,
+    measureLayers: async () => new Map(layerBytes),
+    getInfo: async () => ({
+      version: '1',
+      kernelVersion: '6',
+      osImage: 'fake',
+      cpuCount: 2,
+      memoryBytes: 2 ** 31,
+      machineId: 'fake',
+      cgroupDriver: 'cgroupfs',
+      cgroupVersion: 1,
+    }),
     listContainers: async () => [...held.values()].map(({ container }) => container),
     findContainer: async (id) => held.get(id)?.container,
 

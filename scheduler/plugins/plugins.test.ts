@@ -4,26 +4,30 @@ import { test } from 'node:test';
 import type { NodeInfo } from '../node-info.ts';
 import { fits, type SchedulerPlugin } from '../plugin.ts';
 import type { PodInfo } from '../pod-info.ts';
-import { aNodeInfo, aPodInfo } from '../testing/builders.ts';
-import { balancedAllocation } from './balanced-allocation.ts';
-import { nodeAffinity } from './node-affinity.ts';
+import { aNodeInfo, aPodInfo, aSnapshot } from '../testing/builders.ts';
+import { createBalancedAllocation } from './balanced-allocation.ts';
+import { createNodeAffinity } from './node-affinity.ts';
 import { nodeName } from './node-name.ts';
 import { nodePorts } from './node-ports.ts';
-import { nodeResourcesFit } from './node-resources-fit.ts';
+import { createNodeResourcesFit } from './node-resources-fit.ts';
 import { nodeUnschedulable } from './node-unschedulable.ts';
 import { createPodTopologySpread } from './pod-topology-spread.ts';
 import { taintToleration } from './taint-toleration.ts';
 
 function filterOne(plugin: SchedulerPlugin, pod: PodInfo, node: NodeInfo, nodes: readonly NodeInfo[] = [node]): readonly string[] {
-  const verdict = plugin.prepare(pod, nodes).filter?.(node) ?? fits;
+  const verdict = plugin.prepare?.(pod, aSnapshot(nodes))?.filter?.(node) ?? fits;
   return verdict.fits ? [] : verdict.reasons;
 }
 
 function scoreAll(plugin: SchedulerPlugin, pod: PodInfo, nodes: readonly NodeInfo[]): readonly number[] | undefined {
-  const scorer = plugin.prepare(pod, nodes).prepareScore?.(nodes);
+  const scorer = plugin.prepare?.(pod, aSnapshot(nodes))?.prepareScore?.(nodes);
   const raw = scorer && nodes.map((node) => scorer.score(node));
   return raw && (scorer.normalise?.(raw) ?? raw);
 }
+
+const nodeAffinity = createNodeAffinity();
+const nodeResourcesFit = createNodeResourcesFit();
+const balancedAllocation = createBalancedAllocation();
 
 const dedicated = { key: 'dedicated', value: 'db', effect: 'NoSchedule' };
 const preferOthers = { key: 'slow', effect: 'PreferNoSchedule' };
@@ -224,7 +228,7 @@ test('NodeResourcesBalancedAllocation prefers a node used in like measure, and h
 });
 
 const web = { app: 'web' };
-const spread = createPodTopologySpread(() => (other) => other.metadata.labels?.app === 'web');
+const spread = createPodTopologySpread(() => (other) => other.labels.app === 'web');
 const constraint = (whenUnsatisfiable: string, topologyKey = 'zone') => ({
   topologySpreadConstraints: [{ maxSkew: 1, topologyKey, whenUnsatisfiable, labelSelector: { matchLabels: web } }],
 });
