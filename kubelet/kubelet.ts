@@ -20,6 +20,7 @@ import { runNodeLease } from './node/node-lease.ts';
 import type { NodeHealth } from './node/node-object.ts';
 import { createNodeRegistration } from './node/node-registration.ts';
 import { runNodeRoutes } from './node/node-routes.ts';
+import { allContainersOf } from './pod-snapshot.ts';
 import { createPodStates, type PodStates } from './pod-states.ts';
 import { createPodWorkers, type PodWorkers } from './pod-workers.ts';
 import { createProbeWorkers } from './probes/probe-workers.ts';
@@ -93,7 +94,6 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
   const nodeInformer = createInformer({ type: nodes }, informerDeps);
   const serviceInformer = createInformer({ type: services }, informerDeps);
   const events = createEventRecorder({ component: 'kubelet', host: options.nodeName }, { client, clock, random, log });
-  const prober = createProber(runtime);
   const terminationMessages = new Map<string, string>();
   let ownNode: Node | undefined;
 
@@ -120,8 +120,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     volumes,
     references: createReferences(informerDeps),
     tokens: createServiceAccountTokens({ client, clock, log }),
-    prober,
-    probes: createProbeWorkers({ prober, clock, random, log }),
+    probes: createProbeWorkers({ prober: createProber(runtime), clock, random }),
     events,
     clock,
     log,
@@ -203,7 +202,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     const text = await volumes.readMessage(podUid, containerName, attempt);
     if (text !== '' || state.phase !== 'exited' || state.exitCode === 0) return text;
     const pod = podInformer.store.list(identity.podNamespace).find(({ metadata }) => metadata.uid === podUid);
-    const container = [...(pod?.spec.initContainers ?? []), ...(pod?.spec.containers ?? [])].find(({ name }) => name === containerName);
+    const container = pod === undefined ? undefined : allContainersOf(pod).find(({ name }) => name === containerName);
     if (container?.terminationMessagePolicy !== 'FallbackToLogsOnError') return '';
     const logOptions = { isFollowed: false, hasTimestamps: false, tailLines: LOG_MESSAGE_LINES_MAX };
     const raw = await runtime.readLogs(id, logOptions, AbortSignal.any([]));

@@ -73,7 +73,12 @@ config.finish();
 
 const log = createLogger('kubelet', settings.logLevel);
 const runtime = createDockerRuntime(
-  { socketPath: settings.dockerSocket, cluster: settings.cluster, node: settings.nodeName },
+  {
+    socketPath: settings.dockerSocket,
+    cluster: settings.cluster,
+    node: settings.nodeName,
+    seccompDirectory: join(settings.dataDirectory, 'seccomp'),
+  },
   { clock: systemClock },
 );
 
@@ -215,6 +220,7 @@ await runProcess(log, async (signal) => {
         clusterDns: settings.clusterDns,
         clusterDomain: settings.clusterDomain,
         nodeResolvConf: readFileSync('/etc/resolv.conf', 'utf8'),
+        nodeHosts: readFileSync('/etc/hosts', 'utf8'),
       },
       kubernetesService: { ip: settings.kubernetesServiceIp, port: 443 },
       server: {

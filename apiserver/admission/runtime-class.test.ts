@@ -1,50 +1,63 @@
+/** What a RuntimeClass makes of the pods that name it, over the whole server. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import type { Pod, PodSpec, RuntimeClass } from '#api/generated/types.ts';
-import { checkOverhead, withRuntimeClass } from './runtime-class.ts';
+import { after, before, test } from 'node:test';
+import { send } from '../testing/http-client.ts';
+import { createTestApiServer, type TestApiServer } from '../testing/test-api-server.ts';
 
-const aPod = (spec: Partial<PodSpec> = {}): Pod => ({ metadata: { name: 'web' }, spec: { containers: [], ...spec } }) as Pod;
-const aClass = (rest: Partial<RuntimeClass> = {}): RuntimeClass =>
-  ({ metadata: { name: 'kata' }, handler: 'kata', ...rest }) as RuntimeClass;
-const OVERHEAD = { podFixed: { cpu: '10m', memory: '1Mi' } };
+let server: TestApiServer;
+const toleration = { key: 'sandboxed', operator: 'Exists' };
+before(async () => {
+  server = await createTestApiServer();
+  const made = await send(server, '/apis/node.k8s.io/v1/runtimeclasses', {
+    method: 'POST',
+    body: {
+      metadata: { name: 'sandboxed' },
+      handler: 'runsc',
+      overhead: { podFixed: { cpu: '10m' } },
+      scheduling: { nodeSelector: { runtime: 'gvisor' }, tolerations: [toleration] },
+    },
+  });
+  assert.equal(made.statusCode, 201, made.text);
+});
+after(() => server.stop());
 
-test('a pod without a class stays as it is', () => {
-  const pod = aPod();
-  assert.equal(withRuntimeClass(pod, undefined), pod);
+let pods = 0;
+function createPod(spec: object) {
+  pods += 1;
+  const body = { metadata: { name: `p${pods}` }, spec: { containers: [{ name: 'c', image: 'i' }], ...spec } };
+  return send(server, '/api/v1/namespaces/default/pods', { method: 'POST', body });
+}
+
+test('a pod gets its class’s overhead, node selector and tolerations', async () => {
+  const made = await createPod({ runtimeClassName: 'sandboxed', nodeSelector: { disk: 'ssd' }, tolerations: [toleration] });
+  assert.equal(made.statusCode, 201, made.text);
+  assert.deepEqual(made.at('spec.overhead'), { cpu: '10m' });
+  assert.deepEqual(made.at('spec.nodeSelector'), { disk: 'ssd', runtime: 'gvisor' });
+  assert.deepEqual(made.at('spec.tolerations.0'), toleration);
 });
 
-test('a pod gets the overhead of its class', () => {
-  assert.deepEqual(withRuntimeClass(aPod(), aClass({ overhead: OVERHEAD })).spec.overhead, OVERHEAD.podFixed);
-});
-
-test('a pod may bring the overhead of its class, however it is written, and no other', () => {
-  const found = aClass({ overhead: OVERHEAD });
-  assert.deepEqual(withRuntimeClass(aPod({ overhead: { cpu: '0.01', memory: '1024Ki' } }), found).spec.overhead, OVERHEAD.podFixed);
-  for (const overhead of [{ cpu: '20m', memory: '1Mi' }, { cpu: '10m' }])
-    assert.throws(() => withRuntimeClass(aPod({ overhead }), found), /Pod's Overhead doesn't match RuntimeClass's defined Overhead$/);
-});
-
-test('a pod goes where its class is at home', () => {
-  const gpu = { key: 'gpu', operator: 'Exists' };
-  const own = { key: 'own', operator: 'Exists' };
-  const found = aClass({ scheduling: { nodeSelector: { runtime: 'kata' }, tolerations: [gpu, own] } });
-  const { spec } = withRuntimeClass(aPod({ nodeSelector: { disk: 'ssd' }, tolerations: [own] }), found);
-  assert.deepEqual(spec.nodeSelector, { disk: 'ssd', runtime: 'kata' });
-  assert.deepEqual(spec.tolerations, [own, gpu]);
-});
-
-test('a pod that wants to go elsewhere is refused', () => {
-  const found = aClass({ scheduling: { nodeSelector: { runtime: 'kata' } } });
-  assert.throws(
-    () => withRuntimeClass(aPod({ nodeSelector: { runtime: 'runc' } }), found),
-    /conflict: runtimeClass\.scheduling\.nodeSelector\[runtime\] = kata; pod\.spec\.nodeSelector\[runtime\] = runc$/,
-  );
-});
-
-test('overhead is only what a class has', () => {
-  const why = /Pod Overhead set without corresponding RuntimeClass defined Overhead$/;
-  for (const found of [undefined, aClass()]) assert.throws(() => checkOverhead(aPod({ overhead: { cpu: '10m' } }), found), why);
-  assert.throws(() => checkOverhead(aPod({ overhead: { cpu: '1' } }), aClass({ overhead: OVERHEAD })), /doesn't match/);
-  checkOverhead(aPod({ overhead: OVERHEAD.podFixed }), aClass({ overhead: OVERHEAD }));
-  checkOverhead(aPod(), undefined);
-});
+const refusals = [
+  { it: 'a class that is not there', spec: { runtimeClassName: 'none' }, message: 'pod rejected: RuntimeClass "none" not found' },
+  {
+    it: 'an overhead that nobody defined',
+    spec: { overhead: { cpu: '10m' } },
+    message: 'pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead',
+  },
+  {
+    it: 'another overhead than the class’s',
+    spec: { runtimeClassName: 'sandboxed', overhead: { cpu: '20m' } },
+    message: "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead",
+  },
+  {
+    it: 'a node selector that contradicts the class’s',
+    spec: { runtimeClassName: 'sandboxed', nodeSelector: { runtime: 'kata' } },
+    message: 'conflict: runtimeClass.scheduling.nodeSelector[runtime] = gvisor; pod.spec.nodeSelector[runtime] = kata',
+  },
+];
+for (const { it, spec, message } of refusals) {
+  test(`${it} is forbidden`, async () => {
+    const refused = await createPod(spec);
+    assert.equal(refused.statusCode, 403, refused.text);
+    assert.ok(refused.text.includes(JSON.stringify(message).slice(1, -1)), refused.text);
+  });
+}

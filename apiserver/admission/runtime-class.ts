@@ -1,11 +1,10 @@
 /**
- * A pod that names a RuntimeClass gets the overhead of it, and goes where that class is at home; one whose class is not there is refused.
- * Source: upstream's RuntimeClass plugin, plugin/pkg/admission/runtimeclass/admission.go.
+ * What a pod's RuntimeClass adds to it: the overhead of the sandbox, and where it can run at all. A class that is not there refuses the pod.
+ * Source: upstream's plugin/pkg/admission/runtimeclass/admission.go.
  */
-import { isDeepStrictEqual } from 'node:util';
 import { pods, runtimeclasses } from '#api/generated/resources.ts';
-import type { Pod, PodSpec, RuntimeClass, Toleration } from '#api/generated/types.ts';
-import { compareQuantities, parseQuantity } from '#api/meta/quantity.ts';
+import type { Pod, RuntimeClass, Toleration } from '#api/generated/types.ts';
+import { jsonEquals } from '#api/meta/json.ts';
 import { forbidden } from '#api/meta/status.ts';
 import { isOfType, parseStoredAs } from '../encoding/json-value.ts';
 import type { WatchCache } from '../storage/watch-cache.ts';
@@ -17,84 +16,67 @@ export function runtimeClass({ cache }: { readonly cache: WatchCache }): Admissi
     name: 'RuntimeClass',
     mutate: async (request) => {
       const { object, operation, signal } = request;
-      if (operation !== 'CREATE' || !isMainResource(request) || !isOfType(pods, object)) return object;
+      if (operation !== 'CREATE' || !isMainResource(request) || !isOfType(pods, object) || object.spec === undefined) return object;
       return withRuntimeClass(object, await findClass(object, cache, signal));
-    },
-    validate: async (request) => {
-      const { object, operation, signal } = request;
-      if (operation !== 'CREATE' || !isMainResource(request) || !isOfType(pods, object)) return;
-      checkOverhead(object, await findClass(object, cache, signal));
     },
   };
 }
 
-/** A class may have been made a moment ago: what the cache does not know yet, it knows once it has come up with the store. Throws Forbidden. */
-async function findClass(pod: Pod, cache: WatchCache, signal: AbortSignal): Promise<RuntimeClass | undefined> {
-  const name = pod.spec?.runtimeClassName;
-  if (name === undefined) return undefined;
+function withRuntimeClass(pod: Pod, found: RuntimeClass | undefined): Pod {
+  checkOverhead(pod, found);
+  if (found === undefined) return pod;
+  const { overhead, scheduling } = found;
+  const nodeSelector = mergeNodeSelectors(pod, scheduling?.nodeSelector);
+  const tolerations = mergeTolerations(pod.spec.tolerations, scheduling?.tolerations);
+  return {
+    ...pod,
+    spec: {
+      ...pod.spec,
+      ...(overhead?.podFixed === undefined ? {} : { overhead: overhead.podFixed }),
+      ...(nodeSelector === undefined ? {} : { nodeSelector }),
+      ...(tolerations === undefined ? {} : { tolerations }),
+    },
+  };
+}
+
+/** A class that was made a moment ago is there, even if the cache has yet to hear of it. */
+async function findClass({ metadata, spec }: Pod, cache: WatchCache, signal: AbortSignal): Promise<RuntimeClass | undefined> {
+  const name = spec.runtimeClassName ?? '';
+  if (name === '') return undefined;
   const key = storageKey(runtimeclasses, '', name);
   if (cache.find(key) === undefined) await cache.waitUntilCurrent(signal);
   const stored = cache.find(key);
-  if (stored === undefined) throw forbidden(pods, pod.metadata.name, `pod rejected: RuntimeClass "${name}" not found`);
+  if (stored === undefined) throw forbidden(pods, metadata.name, `pod rejected: RuntimeClass "${name}" not found`);
   return parseStoredAs(runtimeclasses, stored.bytes);
 }
 
-/** The pod as its class has it. Throws Forbidden when the two contradict each other. */
-export function withRuntimeClass(pod: Pod, found: RuntimeClass | undefined): Pod {
-  if (pod.spec === undefined || found === undefined) return pod;
-  return { ...pod, spec: withScheduling(pod, withOverhead(pod, pod.spec, found), found) };
-}
-
-function withOverhead(pod: Pod, spec: PodSpec, { overhead }: RuntimeClass): PodSpec {
-  if (overhead === undefined) return spec;
-  const podFixed = overhead.podFixed ?? {};
-  if (spec.overhead !== undefined && !areSameAmounts(spec.overhead, podFixed)) throw mismatch(pod);
-  return { ...spec, overhead: podFixed };
-}
-
-function withScheduling(pod: Pod, spec: PodSpec, { scheduling }: RuntimeClass): PodSpec {
-  if (scheduling === undefined) return spec;
-  for (const [key, value] of Object.entries(scheduling.nodeSelector ?? {})) {
-    const own = spec.nodeSelector?.[key];
-    if (own === undefined || own === value) continue;
-    const why = `conflict: runtimeClass.scheduling.nodeSelector[${key}] = ${value}; pod.spec.nodeSelector[${key}] = ${own}`;
-    throw forbidden(pods, pod.metadata.name, why);
+/** The overhead is the class's to say: a pod may repeat it, no more. */
+function checkOverhead({ metadata, spec }: Pod, found: RuntimeClass | undefined): void {
+  if (spec.overhead === undefined) return;
+  const wanted = found?.overhead?.podFixed;
+  if (jsonEquals(spec.overhead, wanted ?? {})) return;
+  if (found === undefined || wanted === undefined) {
+    throw forbidden(pods, metadata.name, 'pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead');
   }
-  const nodeSelector = { ...spec.nodeSelector, ...scheduling.nodeSelector };
-  const tolerations = mergeTolerations(spec.tolerations ?? [], scheduling.tolerations ?? []);
-  return {
-    ...spec,
-    ...(Object.keys(nodeSelector).length === 0 ? {} : { nodeSelector }),
-    ...(tolerations.length === 0 ? {} : { tolerations }),
-  };
+  throw forbidden(pods, metadata.name, "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead");
 }
 
-function mergeTolerations(own: readonly Toleration[], added: readonly Toleration[]): readonly Toleration[] {
-  return [...own, ...added.filter((toleration) => !own.some((other) => isDeepStrictEqual(other, toleration)))];
+function mergeNodeSelectors({ metadata, spec }: Pod, added: Readonly<Record<string, string>> | undefined) {
+  if (added === undefined) return spec.nodeSelector;
+  const present = spec.nodeSelector ?? {};
+  const conflict = Object.entries(added).find(([key, value]) => present[key] !== undefined && present[key] !== value);
+  if (conflict === undefined) return { ...present, ...added };
+  throw forbidden(
+    pods,
+    metadata.name,
+    `conflict: runtimeClass.scheduling.nodeSelector[${conflict[0]}] = ${conflict[1]}; pod.spec.nodeSelector[${conflict[0]}] = ${present[conflict[0]]}`,
+  );
 }
 
-/** Somebody asked later may have changed the overhead. Throws Forbidden. */
-export function checkOverhead(pod: Pod, found: RuntimeClass | undefined): void {
-  const overhead = pod.spec?.overhead;
-  if (overhead === undefined) return;
-  if (found?.overhead !== undefined) {
-    if (!areSameAmounts(overhead, found.overhead.podFixed ?? {})) throw mismatch(pod);
-  } else if (Object.keys(overhead).length > 0) {
-    throw forbidden(pods, pod.metadata.name, 'pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead');
-  }
-}
-
-function mismatch(pod: Pod): Error {
-  return forbidden(pods, pod.metadata.name, "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead");
-}
-
-type Amounts = Readonly<Record<string, string>>;
-
-function areSameAmounts(left: Amounts, right: Amounts): boolean {
-  const names = Object.keys(left);
-  if (names.length !== Object.keys(right).length) return false;
-  return names.every((name) => {
-    const [one, other] = [left[name], right[name]];
-    return one !== undefined && other !== undefined && compareQuantities(parseQuantity(one), parseQuantity(other)) === 0;
-  });
+function mergeTolerations(
+  present: readonly Toleration[] = [],
+  added: readonly Toleration[] | undefined,
+): readonly Toleration[] | undefined {
+  if (added === undefined) return undefined;
+  return [...present, ...added.filter((toleration) => !present.some((other) => jsonEquals(other, toleration)))];
 }

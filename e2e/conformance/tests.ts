@@ -22,9 +22,14 @@ import { disruptionTests } from './sig-apps/disruption.ts';
 import { jobTests } from './sig-apps/jobs.ts';
 import { replicaSetTests } from './sig-apps/replica-sets.ts';
 import { statefulSetTests } from './sig-apps/stateful-sets.ts';
+import { nodeCountTests } from './sig-architecture/nodes.ts';
+import { certificateTests } from './sig-auth/certificates.ts';
+import { reviewTests } from './sig-auth/reviews.ts';
+import { serviceAccountTests } from './sig-auth/service-accounts.ts';
 import { guestbookTests } from './sig-cli/guestbook.ts';
 import { kubectlTests } from './sig-cli/kubectl.ts';
 import { replicationControllerTests } from './sig-cli/replication-controllers.ts';
+import { eventTests } from './sig-instrumentation/events.ts';
 import { configurationTests } from './sig-node/configuration.ts';
 import { containerTests } from './sig-node/containers.ts';
 import { downwardApiTests } from './sig-node/downward-api.ts';
@@ -72,6 +77,10 @@ export const conformanceTests: readonly ConformanceTest[] = [
   ...jobTests,
   ...replicaSetTests,
   ...statefulSetTests,
+  ...nodeCountTests,
+  ...certificateTests,
+  ...reviewTests,
+  ...serviceAccountTests,
   ...guestbookTests,
   ...kubectlTests,
   ...replicationControllerTests,
@@ -95,6 +104,7 @@ export const conformanceTests: readonly ConformanceTest[] = [
   ...emptyDirTests,
   ...storageObjectTests,
   ...subpathTests,
+  ...eventTests,
   ...limitRangeTests,
   ...predicateTests,
   ...priorityClassTests,

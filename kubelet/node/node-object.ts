@@ -83,6 +83,7 @@ export function buildNodeStatus(node: Node, description: NodeDescription, health
       osImage: health.osImage,
       systemUUID: health.machineId,
     },
+    features: { supplementalGroupsPolicy: false },
     conditions: [...foreign, ...own],
   };
 }

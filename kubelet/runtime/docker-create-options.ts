@@ -23,6 +23,7 @@ export function sandboxCreateOptions(spec: SandboxSpec, owner: Ownership) {
     Healthcheck: noHealthCheck,
     HostConfig: {
       NetworkMode: spec.networkMode,
+      ...runtimeOptions(spec),
       IpcMode: spec.sharesHostIpc ? 'host' : 'shareable',
       ...(spec.sharesHostPid ? { PidMode: 'host' } : {}),
       // Under a shared process namespace its init reaps the pod's orphans.
@@ -37,7 +38,8 @@ export function sandboxCreateOptions(spec: SandboxSpec, owner: Ownership) {
   };
 }
 
-export function containerCreateOptions(spec: ContainerSpec, owner: Ownership) {
+/** `seccomp`: the profile's text when the container names one of the node's. */
+export function containerCreateOptions(spec: ContainerSpec, owner: Ownership, seccomp: string | undefined) {
   return {
     Image: spec.image,
     ...(spec.command === undefined ? {} : { Entrypoint: [...spec.command] }),
@@ -55,11 +57,13 @@ export function containerCreateOptions(spec: ContainerSpec, owner: Ownership) {
       NetworkMode: `container:${spec.sandboxId}`,
       IpcMode: spec.sharesHostIpc ? 'host' : `container:${spec.sandboxId}`,
       ...pidOptions(spec),
+      ...runtimeOptions(spec),
       Privileged: spec.isPrivileged,
       ReadonlyRootfs: spec.hasReadOnlyRoot,
       CapAdd: [...spec.capabilitiesAdded],
       CapDrop: [...spec.capabilitiesDropped],
-      SecurityOpt: spec.mayGainPrivileges ? [] : ['no-new-privileges'],
+      SecurityOpt: securityOptions(spec, seccomp),
+      ...(spec.seesAllOfProc ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
       GroupAdd: spec.supplementalGroups.map(String),
       CpuShares: spec.cpuShares,
       ...(spec.cpuQuotaMicros === undefined ? {} : { CpuPeriod: CPU_PERIOD_MICROS, CpuQuota: spec.cpuQuotaMicros }),
@@ -73,10 +77,23 @@ export function containerCreateOptions(spec: ContainerSpec, owner: Ownership) {
   };
 }
 
+function runtimeOptions({ runtimeHandler }: { readonly runtimeHandler?: string }): { readonly Runtime?: string } {
+  return runtimeHandler === undefined ? {} : { Runtime: runtimeHandler };
+}
+
+function securityOptions({ mayGainPrivileges, seccomp, appArmor, seLinux }: ContainerSpec, seccompText: string | undefined): string[] {
+  return [
+    ...(mayGainPrivileges ? [] : ['no-new-privileges']),
+    ...(seccomp.type === 'unconfined' ? ['seccomp=unconfined'] : seccompText === undefined ? [] : [`seccomp=${seccompText}`]),
+    ...(appArmor.type === 'default' ? [] : [`apparmor=${appArmor.type === 'localhost' ? appArmor.name : 'unconfined'}`]),
+    ...Object.entries(seLinux).map(([name, value]) => `label=${name}:${value}`),
+  ];
+}
+
 function pidOptions(spec: ContainerSpec): { readonly PidMode?: string } {
   if (spec.pidMode === 'host') return { PidMode: 'host' };
   if (spec.pidMode === 'pod') return { PidMode: `container:${spec.sandboxId}` };
-  return {};
+  return spec.pidMode === 'container' ? {} : { PidMode: `container:${spec.pidMode.sharedWithId}` };
 }
 
 /** `Binds` make a missing source, `Mounts` refuse it: the one difference the kubelet uses. */

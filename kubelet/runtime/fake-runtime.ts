@@ -28,7 +28,7 @@ export interface Behaviour {
   /** Ignores the stop signal: only SIGKILL ends it. */
   readonly ignoresStop?: boolean;
   readonly output?: string;
-  readonly exec?: (command: readonly string[]) => ExecResult;
+  readonly exec?: (command: readonly string[]) => ExecResult | Promise<ExecResult>;
   /** What a command does whose streams are held; for an attached container, without a command. Ends at once with 0 when absent. */
   readonly program?: (command: readonly string[]) => FakeProgram;
 }
@@ -116,6 +116,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       createdAtMs: clock.now(),
       state: { phase: 'created' as const },
       hasTerminal: false,
+      closesStdinOnce: spec?.closesStdinOnce === true,
     };
     held.set(id, { container, spec, behaviour: spec === undefined ? {} : (options.behave?.(spec) ?? {}) });
     emit(id, 'created');
@@ -157,6 +158,27 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
   function startProgram({ container, behaviour }: Held, command: readonly string[], session: SessionOptions): ProcessSession {
     if (container.state.phase !== 'running') throw new RuntimeError('Conflict', `Container ${container.id} is not running`);
     return createFakeSession(behaviour.program?.(command) ?? (async () => 0), session);
+  }
+
+  /** A command ends with its container. */
+  async function runFakeExec({ container, behaviour }: Held, command: readonly string[], signal: AbortSignal): Promise<ExecResult> {
+    if (container.state.phase !== 'running') throw new RuntimeError('Conflict', `Container ${container.id} is not running`);
+    const ended = Promise.withResolvers<ExecResult>();
+    const onAbort = () => ended.reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    const listener = {
+      onEvent: ({ containerId, what }: RuntimeEvent) => {
+        if (containerId === container.id && what === 'exited') ended.resolve({ exitCode: SIGKILL_EXIT_CODE, output: '' });
+      },
+      onBreak: () => {},
+    };
+    listeners.add(listener);
+    try {
+      return await Promise.race([ended.promise, behaviour.exec?.(command) ?? { exitCode: 0, output: '' }]);
+    } finally {
+      listeners.delete(listener);
+      signal.removeEventListener('abort', onAbort);
+    }
   }
 
   async function* readOutput(id: string): AsyncGenerator<Uint8Array> {
@@ -247,7 +269,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
     removeMemoryVolumes: async (podUid) => {
       for (const [name, owner] of memoryVolumes) if (owner === podUid) memoryVolumes.delete(name);
     },
-    exec: async (id, command) => get(id).behaviour.exec?.(command) ?? { exitCode: 0, output: '' },
+    exec: (id, command, signal) => runFakeExec(get(id), command, signal),
     startCommand: async (id, command, session) => startProgram(get(id), command, session),
     attach: async (id, session) => startProgram(get(id), [], session),
     readLogs: async (id) => readOutput(id),

@@ -138,7 +138,7 @@ const kubeletOptions = {
   dataDirectory: '/tmp',
   pauseImage: 'keelson/keelson:dev',
   nodeNetworkMode: 'container:node',
-  dns: { clusterDns: '10.96.0.10', clusterDomain: 'cluster.local', nodeResolvConf: '' },
+  dns: { clusterDns: '10.96.0.10', clusterDomain: 'cluster.local', nodeResolvConf: '', nodeHosts: '127.0.0.1\tlocalhost\n' },
   kubernetesService: { ip: '10.96.0.1', port: 443 },
   server: undefined,
 } as const;
