@@ -30,6 +30,9 @@ import { guestbookTests } from './sig-cli/guestbook.ts';
 import { kubectlTests } from './sig-cli/kubectl.ts';
 import { replicationControllerTests } from './sig-cli/replication-controllers.ts';
 import { eventTests } from './sig-instrumentation/events.ts';
+import { endpointTests } from './sig-network/endpoints.ts';
+import { networkObjectTests } from './sig-network/objects.ts';
+import { serviceTests } from './sig-network/services.ts';
 import { configurationTests } from './sig-node/configuration.ts';
 import { containerTests } from './sig-node/containers.ts';
 import { downwardApiTests } from './sig-node/downward-api.ts';
@@ -108,4 +111,7 @@ export const conformanceTests: readonly ConformanceTest[] = [
   ...limitRangeTests,
   ...predicateTests,
   ...priorityClassTests,
+  ...endpointTests,
+  ...networkObjectTests,
+  ...serviceTests,
 ];
