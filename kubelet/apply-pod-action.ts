@@ -23,9 +23,11 @@ import { failVolumes, type PodMemory, readyVolumes } from './pod-memory.ts';
 import { ephemeralContainersOf, initContainersOf, isEphemeral, sandboxFailure } from './pod-snapshot.ts';
 import type { PodStates } from './pod-states.ts';
 import type { References } from './references.ts';
+import { resizeContainers } from './resize/resize-containers.ts';
 import type { NodeCgroups } from './resources/node-cgroups.ts';
 import { type ContainerRuntime, RuntimeError } from './runtime/container-runtime.ts';
 import type { ServiceAccountTokens } from './service-account-tokens.ts';
+import { isStaticPod } from './static-pods/manifest.ts';
 import type { PodVolumes } from './volumes/pod-volumes.ts';
 
 export interface PodActionDeps {
@@ -85,6 +87,8 @@ export async function applyPodAction(action: PodAction, context: PodContext, dep
       return hastenStop(action, context, deps);
     case 'stop-container':
       return stopContainer(action, context, deps);
+    case 'resize-containers':
+      return resizeContainers(action.resizes, context, deps);
     case 'remove-container':
       await deps.runtime.removeContainer(action.id);
       return deps.states.refresh(action.id);
@@ -107,7 +111,8 @@ async function prepareVolumes({ pod, memory, signal, wake }: PodContext, deps: P
       for (const [name, { reason }] of memory.failures) if (reason === 'CreateContainerConfigError') memory.failures.delete(name);
       wake();
     });
-    await deps.whenServicesKnown(signal);
+    // A static pod may be what the API server itself waits for.
+    if (!isStaticPod(pod)) await deps.whenServicesKnown(signal);
     const { byKey, refreshAtMs } = await deps.tokens.get(pod);
     const facts = factsOf(pod, deps);
     const context = { pod, facts, lookup: deps.references.lookupFor(namespace), tokens: byKey };

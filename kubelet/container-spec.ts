@@ -5,9 +5,7 @@
 import type { Container, Pod, VolumeMount } from '#api/generated/types.ts';
 import { containerSecurity } from './container-security.ts';
 import { buildEnvironment, ConfigError, type EnvironmentContext, expandVariables } from './environment.ts';
-import type { NodeFacts } from './pod-fields.ts';
-import { amountOf } from './resource-amounts.ts';
-import { cpuQuotaOf, cpuSharesOf } from './resources/cgroup-limits.ts';
+import { engineResourcesOf } from './resize/engine-resources.ts';
 import { oomScoreAdjustmentOf } from './resources/oom-score.ts';
 import type { ContainerSpec, ImageInfo, Mount, SandboxSpec } from './runtime/container-runtime.ts';
 
@@ -60,7 +58,8 @@ export function buildContainerSpec(context: ContainerSpecContext): ContainerSpec
       ...(container.volumeMounts ?? []).map((mount) => toMount(mount, context, environment)),
     ],
     ...containerSecurity(pod, container, context.image),
-    ...resourcesOf(pod, container, context.facts),
+    ...engineResourcesOf(container, context.facts.cpuCount),
+    oomScoreAdjustment: oomScoreAdjustmentOf(pod, container, context.facts.memoryBytes),
     ...(context.cgroupParent === undefined ? {} : { cgroupParent: context.cgroupParent }),
     pidMode: pidModeOf(pod, context.targetId),
     sharesHostIpc: pod.spec.hostIPC === true,
@@ -157,16 +156,3 @@ function pathBelow(source: VolumeSource, volumeName: string, subPath: string): s
 }
 
 const propagations: Readonly<Record<string, 'rslave' | 'rshared'>> = { HostToContainer: 'rslave', Bidirectional: 'rshared' };
-
-function resourcesOf(pod: Pod, container: Container, node: NodeFacts) {
-  const { limits, requests } = container.resources ?? {};
-  const cpuLimit = amountOf(limits, 'cpu');
-  const cpuRequest = requests?.cpu === undefined ? cpuLimit : amountOf(requests, 'cpu');
-  const memoryLimit = amountOf(limits, 'memory');
-  return {
-    cpuShares: cpuSharesOf(Math.ceil(cpuRequest * 1000)),
-    ...(cpuLimit === 0 ? {} : { cpuQuotaMicros: cpuQuotaOf(Math.ceil(cpuLimit * 1000), node.cpuCount) }),
-    ...(memoryLimit === 0 ? {} : { memoryBytesMax: Math.ceil(memoryLimit) }),
-    oomScoreAdjustment: oomScoreAdjustmentOf(pod, container, node.memoryBytes),
-  };
-}

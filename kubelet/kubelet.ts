@@ -22,6 +22,7 @@ import { createNodeRegistration } from './node/node-registration.ts';
 import { runNodeRoutes } from './node/node-routes.ts';
 import { allContainersOf } from './pod-snapshot.ts';
 import { createPodStates, type PodStates } from './pod-states.ts';
+import type { PodWorkerDeps } from './pod-worker.ts';
 import { createPodWorkers, type PodWorkers } from './pod-workers.ts';
 import { createProbeWorkers } from './probes/probe-workers.ts';
 import { createProber } from './probes/prober.ts';
@@ -34,6 +35,8 @@ import { type KubeletServerOptions, runKubeletServer } from './server.ts';
 import { createKubeletAccess } from './server-access.ts';
 import { createServiceAccountTokens } from './service-account-tokens.ts';
 import { type KubernetesService, serviceVariablesFor } from './service-variables.ts';
+import type { ManifestFolder } from './static-pods/manifest-folder.ts';
+import { createStaticPods } from './static-pods/static-pods.ts';
 import { createDiskStats } from './stats/disk-stats.ts';
 import { measureVolumes } from './stats/measure-volumes.ts';
 import { createNodeStats } from './stats/node-stats.ts';
@@ -66,6 +69,8 @@ export interface KubeletDeps {
   readonly network: PodNetwork;
   readonly volumes: PodVolumes;
   readonly cgroups: NodeCgroups;
+  /** Of static pods. */
+  readonly manifests: ManifestFolder;
   /** Absent where there is no network to route (tests). */
   readonly run: Run | undefined;
   readonly openDialer: OpenPodDialer;
@@ -112,7 +117,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     },
   });
 
-  const workers = createPodWorkers(podInformer, {
+  const workerDeps: PodWorkerDeps = {
     client,
     runtime,
     states,
@@ -133,6 +138,18 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     whenServicesKnown: serviceInformer.whenSynced,
     serviceVariables: (pod) => serviceVariablesFor(pod, serviceInformer.store.list(pod.metadata.namespace), options.kubernetesService),
     terminationMessages,
+  };
+  const workers: PodWorkers = createPodWorkers(podInformer, workerDeps, () => staticPods.wake());
+  const staticPods = createStaticPods({
+    folder: deps.manifests,
+    nodeName: options.nodeName,
+    node: () => ownNode,
+    workers,
+    informer: podInformer,
+    states,
+    client,
+    clock,
+    log,
   });
 
   const nodeStats = createNodeStats({ clock, states, activePods, cgroups: cgroups.tree, askEngine: runtime.readUsage });
@@ -188,6 +205,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
 
   /** The controller manager gives the node its range; pods wait for it. */
   function onNode(node: Node): void {
+    if (ownNode === undefined) queueMicrotask(staticPods.wake);
     ownNode = node;
     const { podCIDR } = node.spec;
     if (podCIDR === network.podCidr()) return;
@@ -201,7 +219,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     const { podUid, containerName = '', attempt } = identity;
     const text = await volumes.readMessage(podUid, containerName, attempt);
     if (text !== '' || state.phase !== 'exited' || state.exitCode === 0) return text;
-    const pod = podInformer.store.list(identity.podNamespace).find(({ metadata }) => metadata.uid === podUid);
+    const pod = workers.pods().find(({ metadata }) => metadata.uid === podUid);
     const container = pod === undefined ? undefined : allContainersOf(pod).find(({ name }) => name === containerName);
     if (container?.terminationMessagePolicy !== 'FallbackToLogsOnError') return '';
     const logOptions = { isFollowed: false, hasTimestamps: false, tailLines: LOG_MESSAGE_LINES_MAX };
@@ -242,7 +260,8 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
         (inner) => events.run(inner),
         (inner) => registration.run(inner),
         (inner) => runNodeLease({ client, clock, log, nodeName: options.nodeName, node: () => ownNode }, inner),
-        (inner) => workers.run(inner),
+        (inner) => staticPods.run(inner),
+        (inner) => workers.run(staticPods.whenLoaded(), inner),
         (inner) => runServer(inner),
         ...(run === undefined
           ? []

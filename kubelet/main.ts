@@ -28,6 +28,7 @@ import { type NodeShape, parseReserved, podsLimitOf } from './resources/node-all
 import { createNodeCgroups, hasCgroups, type NodeCgroups, noCgroups } from './resources/node-cgroups.ts';
 import type { RuntimeInfo } from './runtime/container-runtime.ts';
 import { createDockerRuntime, type DockerRuntime, type OwnContainer } from './runtime/docker-runtime.ts';
+import { createManifestFolder } from './static-pods/manifest-folder.ts';
 import { createPodVolumes } from './volumes/pod-volumes.ts';
 
 const OWN_CONTAINER_RETRY_MS = 100;
@@ -57,6 +58,7 @@ const settings = {
   servingKey: config.file('SERVING_KEY', '/etc/keelson/server.key'),
   trustedNames: config.text('KUBELET_TRUSTED_NAMES', 'kube-apiserver-kubelet-client'),
   dataDirectory: config.text('KUBELET_DATA', '/var/lib/kubelet'),
+  manifestDirectory: config.text('STATIC_POD_MANIFESTS', ''),
   dockerSocket: config.text('DOCKER_SOCKET', '/var/run/docker.sock'),
   pluginDirectory: config.text('CNI_PLUGINS', '/usr/lib/cni'),
   pauseImage: config.text('PAUSE_IMAGE', 'keelson/keelson:dev'),
@@ -201,6 +203,7 @@ await runProcess(log, async (signal) => {
   );
   const openDialer = createPodDialers(createStartHelper(PROGRAM_PATH), { clock: systemClock });
   const shape = readShape(info);
+  const manifests = createManifestFolder(settings.manifestDirectory || join(settings.dataDirectory, 'manifests'));
   const cgroups = openCgroups(info, shape, surroundings.nodeContainer);
   const volumes = createPodVolumes({ local: settings.dataDirectory, onHost: surroundings.dataOnHost }, runtime);
   const kubelet = createKubelet(
@@ -231,7 +234,7 @@ await runProcess(log, async (signal) => {
         trustedNames: settings.trustedNames.split(','),
       },
     },
-    { client, runtime, network, volumes, cgroups, run, openDialer, clock: systemClock, random: systemRandom, log },
+    { client, runtime, network, volumes, cgroups, manifests, run, openDialer, clock: systemClock, random: systemRandom, log },
   );
   log.info({ node: settings.nodeName, version: KUBELET_VERSION }, 'starting');
   const { nodeContainer } = surroundings;

@@ -7,9 +7,10 @@ import type { Container, Pod, PodCondition, PodStatus } from '#api/generated/typ
 import { formatTime } from '#component/clock.ts';
 import { isInitialized } from './pod-phase.ts';
 import { initContainersOf, isSidecar, newestSandbox, type PodSnapshot } from './pod-snapshot.ts';
+import { findResizes } from './resize/engine-resources.ts';
 
 /** The conditions the kubelet answers for. */
-const ownConditions = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady'];
+const ownConditions = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodResizePending', 'PodResizeInProgress'];
 
 /** `status` is complete but for its own conditions; those in it are the others'. */
 export function buildPodConditions(snapshot: PodSnapshot, status: PodStatus): readonly PodCondition[] {
@@ -35,6 +36,18 @@ function ownConditionStates(snapshot: PodSnapshot, status: PodStatus): readonly 
     initializedState(snapshot, status),
     readyState(snapshot.pod, status, containersReady),
     { ...containersReady, type: 'ContainersReady' },
+    ...resizeStates(snapshot),
+  ];
+}
+
+/** Only of a pod whose resources are changing. */
+function resizeStates(snapshot: PodSnapshot): readonly ConditionState[] {
+  const { pending, error } = snapshot.resize;
+  const isInProgress = findResizes(snapshot).length > 0;
+  const failure = error === undefined ? {} : { reason: 'Error', message: error };
+  return [
+    ...(pending === undefined ? [] : [{ type: 'PodResizePending', isTrue: true, ...pending }]),
+    ...(isInProgress ? [{ type: 'PodResizeInProgress', isTrue: true, ...failure }] : []),
   ];
 }
 

@@ -12,6 +12,7 @@ import { garbageCollectorTests } from './sig-api-machinery/garbage-collector.ts'
 import { namespaceTests } from './sig-api-machinery/namespaces.ts';
 import { publishOpenApiTests } from './sig-api-machinery/publish-openapi.ts';
 import { resourceQuotaTests } from './sig-api-machinery/resource-quotas.ts';
+import { storageVersionMigrationTests } from './sig-api-machinery/storage-version-migrations.ts';
 import { watcherTests } from './sig-api-machinery/watchers.ts';
 import { webhookConfigurationTests } from './sig-api-machinery/webhook-configurations.ts';
 import { webhookTests } from './sig-api-machinery/webhooks.ts';
@@ -72,6 +73,7 @@ export const conformanceTests: readonly ConformanceTest[] = [
   ...garbageCollectorTests,
   ...namespaceTests,
   ...publishOpenApiTests,
+  ...storageVersionMigrationTests,
   ...watcherTests,
   ...cronJobTests,
   ...daemonSetTests,

@@ -50,7 +50,15 @@ export interface SandboxSpec {
   readonly cgroupParent?: string;
 }
 
-export interface ContainerSpec {
+/** What can be changed while a container runs. */
+export interface EngineResources {
+  readonly cpuShares: number;
+  /** CPU time per 100 ms, in microseconds; absent: unlimited. */
+  readonly cpuQuotaMicros?: number;
+  readonly memoryBytesMax?: number;
+}
+
+export interface ContainerSpec extends EngineResources {
   readonly identity: ContainerIdentity;
   readonly sandboxId: string;
   readonly runtimeHandler?: string;
@@ -75,10 +83,6 @@ export interface ContainerSpec {
   readonly seLinux: Readonly<Record<string, string>>;
   /** Nothing of `/proc` is hidden or read-only. */
   readonly seesAllOfProc: boolean;
-  readonly cpuShares: number;
-  /** CPU time per 100 ms, in microseconds; absent: unlimited. */
-  readonly cpuQuotaMicros?: number;
-  readonly memoryBytesMax?: number;
   /** The pod's cgroup, in the words of the engine's driver. */
   readonly cgroupParent?: string;
   readonly oomScoreAdjustment: number;
@@ -115,6 +119,7 @@ export interface RuntimeContainer {
   readonly state: ContainerState;
   /** Whether its output is one raw stream rather than framed standard output and error. */
   readonly hasTerminal: boolean;
+  readonly resources: EngineResources;
   /** Whether its input ends when the first client's does; else it waits for the next client. */
   readonly closesStdinOnce: boolean;
 }
@@ -216,6 +221,8 @@ export interface ContainerRuntime {
   createContainer(spec: ContainerSpec): Promise<string>;
   /** Starting what runs already is a success. */
   startContainer(id: string): Promise<void>;
+  /** Changes a running container's limits. What was limited stays limited. */
+  updateContainer(id: string, resources: EngineResources): Promise<void>;
   /** Sends the stop signal and, if it still runs after the grace period, SIGKILL; resolves when it has ended or is gone. */
   stopContainer(id: string, gracePeriodSeconds: number): Promise<void>;
   /** Kills it if it runs. Removing what is gone is a success. */

@@ -4,7 +4,7 @@
  */
 import { CPU_PERIOD_MICROS } from '../resources/cgroup-limits.ts';
 import { labelsOf, type Ownership } from './container-labels.ts';
-import type { ContainerSpec, Mount, SandboxSpec } from './container-runtime.ts';
+import type { ContainerSpec, EngineResources, Mount, SandboxSpec } from './container-runtime.ts';
 
 /** Upstream's kubelet keeps five files of 10 MiB per container. */
 const logConfig = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '5' } };
@@ -65,15 +65,20 @@ export function containerCreateOptions(spec: ContainerSpec, owner: Ownership, se
       SecurityOpt: securityOptions(spec, seccomp),
       ...(spec.seesAllOfProc ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
       GroupAdd: spec.supplementalGroups.map(String),
-      CpuShares: spec.cpuShares,
-      ...(spec.cpuQuotaMicros === undefined ? {} : { CpuPeriod: CPU_PERIOD_MICROS, CpuQuota: spec.cpuQuotaMicros }),
-      // Memory and swap together, so the same number means no swap.
-      ...(spec.memoryBytesMax === undefined ? {} : { Memory: spec.memoryBytesMax, MemorySwap: spec.memoryBytesMax }),
-      ...(spec.cgroupParent === undefined ? {} : { CgroupParent: spec.cgroupParent }),
+      ...updateOptions(spec),
       OomScoreAdj: spec.oomScoreAdjustment,
       LogConfig: logConfig,
       ...mountOptions(spec.mounts),
     },
+  };
+}
+
+export function updateOptions({ cpuShares, cpuQuotaMicros, memoryBytesMax }: EngineResources) {
+  return {
+    CpuShares: cpuShares,
+    ...(cpuQuotaMicros === undefined ? {} : { CpuPeriod: CPU_PERIOD_MICROS, CpuQuota: cpuQuotaMicros }),
+    // Memory and swap together, so the same number means no swap.
+    ...(memoryBytesMax === undefined ? {} : { Memory: memoryBytesMax, MemorySwap: memoryBytesMax }),
   };
 }
 

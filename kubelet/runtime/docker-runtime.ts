@@ -15,6 +15,7 @@ import {
   type ContainerSpec,
   type ContainerState,
   containerNameOf,
+  type EngineResources,
   type ExecResult,
   type ImageInfo,
   type LogOptions,
@@ -26,7 +27,7 @@ import {
   type SessionOptions,
   type TerminalSize,
 } from './container-runtime.ts';
-import { containerCreateOptions, sandboxCreateOptions } from './docker-create-options.ts';
+import { containerCreateOptions, sandboxCreateOptions, updateOptions } from './docker-create-options.ts';
 import { createDockerSession } from './docker-session.ts';
 
 /** Creating and starting take 0.2 s on an idle engine; a busy disk can make it many times that. Upstream's runtime timeout. */
@@ -197,6 +198,10 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
       } catch (error) {
         if (!isNotModified(error)) throw error;
       }
+    },
+
+    updateContainer: async (id, resources) => {
+      await call('update', () => docker.getContainer(id).update(updateOptions(resources)));
     },
 
     stopContainer: async (id, gracePeriodSeconds) => {
@@ -383,6 +388,16 @@ function decodeContainer(found: Docker.ContainerInspectInfo): RuntimeContainer |
     state: decodeState(found.State, timeMs(found.Created)),
     hasTerminal: found.Config.Tty,
     closesStdinOnce: found.Config.StdinOnce,
+    resources: decodeResources(found.HostConfig),
+  };
+}
+
+/** The engine writes 0 for no limit, and for the kernel's own number of shares. */
+function decodeResources({ CpuShares = 0, CpuQuota = 0, Memory = 0 }: Docker.HostConfig): EngineResources {
+  return {
+    cpuShares: CpuShares,
+    ...(CpuQuota <= 0 ? {} : { cpuQuotaMicros: CpuQuota }),
+    ...(Memory <= 0 ? {} : { memoryBytesMax: Memory }),
   };
 }
 

@@ -10,6 +10,7 @@ import {
   type ContainerSpec,
   type ContainerState,
   containerNameOf,
+  type EngineResources,
   type ExecResult,
   type ImageInfo,
   type ProcessSession,
@@ -117,6 +118,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       state: { phase: 'created' as const },
       hasTerminal: false,
       closesStdinOnce: spec?.closesStdinOnce === true,
+      resources: resourcesOf(spec),
     };
     held.set(id, { container, spec, behaviour: spec === undefined ? {} : (options.behave?.(spec) ?? {}) });
     emit(id, 'created');
@@ -246,6 +248,11 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       const entry = get(id);
       if (entry.container.state.phase !== 'running') start(entry);
     },
+    updateContainer: async (id, resources) => {
+      const entry = get(id);
+      call('update', entry.container.identity);
+      entry.container = { ...entry.container, resources };
+    },
     stopContainer: async (id, gracePeriodSeconds) => {
       const entry = held.get(id);
       if (entry?.container.state.phase !== 'running') return;
@@ -273,5 +280,15 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
     startCommand: async (id, command, session) => startProgram(get(id), command, session),
     attach: async (id, session) => startProgram(get(id), [], session),
     readLogs: async (id) => readOutput(id),
+  };
+}
+
+function resourcesOf(spec: ContainerSpec | undefined): EngineResources {
+  if (spec === undefined) return { cpuShares: 0 };
+  const { cpuShares, cpuQuotaMicros, memoryBytesMax } = spec;
+  return {
+    cpuShares,
+    ...(cpuQuotaMicros === undefined ? {} : { cpuQuotaMicros }),
+    ...(memoryBytesMax === undefined ? {} : { memoryBytesMax }),
   };
 }

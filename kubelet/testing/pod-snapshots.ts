@@ -33,6 +33,7 @@ export function aSnapshot(shape: SnapshotShape = {}): PodSnapshot {
       spec: { restartPolicy: 'Always', containers: [{ name: 'web', image: 'web:v1' }], ...spec },
       ...(status === undefined ? {} : { status }),
     },
+    resize: { pending: undefined, error: undefined },
     isGone: false,
     sandboxes: [],
     containers: [],
@@ -50,6 +51,7 @@ export function aSnapshot(shape: SnapshotShape = {}): PodSnapshot {
     busy: new Set(),
     isStatusWritten: true,
     nodeIp: '172.18.0.3',
+    cpuCount: 2,
     nowMs: NOW_MS,
     monotonicMs: 600_000,
     ...more,
@@ -76,6 +78,7 @@ export function aRuntimeContainer(name: string, state: ContainerState = running(
     state,
     hasTerminal: false,
     closesStdinOnce: false,
+    resources: { cpuShares: 2 },
   };
 }
 

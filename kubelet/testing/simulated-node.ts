@@ -8,12 +8,14 @@ import type { Container, Pod, PodSpec } from '#api/generated/types.ts';
 import { createFakeClient, type FakeClient } from '#client/testing/fake-client.ts';
 import { silentLogger } from '#component/logger.ts';
 import { seededRandom } from '#component/random.ts';
+import { aborted } from '#component/shutdown.ts';
 import { createFakeClock, type FakeClock } from '#component/testing/fake-clock.ts';
 import { createKubelet, type Kubelet } from '../kubelet.ts';
 import type { PodNetwork } from '../network/pod-network.ts';
 import { noCgroups } from '../resources/node-cgroups.ts';
 import type { ContainerRuntime, ContainerSpec } from '../runtime/container-runtime.ts';
 import { type Behaviour, createFakeRuntime, type FakeRuntime } from '../runtime/fake-runtime.ts';
+import type { ManifestFolder } from '../static-pods/manifest-folder.ts';
 import type { PodVolumes } from '../volumes/pod-volumes.ts';
 import { openLocalDialer } from './local-dialer.ts';
 
@@ -26,6 +28,8 @@ export interface SimulatedNode {
   /** Sandboxes that have an address. */
   readonly addresses: ReadonlyMap<string, string>;
   boot(): Promise<Kubelet>;
+  /** Puts a manifest into the node's folder, or takes it away. */
+  setManifest(file: string, text: string | undefined): void;
   /** Drops the kubelet: whatever it had begun is never heard of again. */
   crash(): void;
   settle(durationMs?: number): Promise<void>;
@@ -58,6 +62,16 @@ export function createSimulatedNode(options: SimulatedNodeOptions = {}): Simulat
   const files = new Set<string>();
   const addresses = new Map<string, string>();
   const network = createSimulatedNetwork(addresses);
+  const manifests = new Map<string, string>();
+  const folderWatchers = new Set<() => void>();
+  const simulatedFolder: ManifestFolder = {
+    read: async () => [...manifests].map(([file, text]) => ({ file, text })),
+    watch: async (onChange, signal) => {
+      folderWatchers.add(onChange);
+      await aborted(signal);
+      folderWatchers.delete(onChange);
+    },
+  };
   let current: { readonly stop: AbortController; readonly running: Promise<void> } | undefined;
 
   async function settle(durationMs = SETTLE_MS): Promise<void> {
@@ -73,6 +87,7 @@ export function createSimulatedNode(options: SimulatedNodeOptions = {}): Simulat
       network,
       volumes: createSimulatedVolumes(files),
       cgroups: noCgroups,
+      manifests: simulatedFolder,
       run: undefined,
       openDialer: openLocalDialer,
       clock,
@@ -91,6 +106,11 @@ export function createSimulatedNode(options: SimulatedNodeOptions = {}): Simulat
     files,
     addresses,
     boot,
+    setManifest: (file, text) => {
+      if (text === undefined) manifests.delete(file);
+      else manifests.set(file, text);
+      for (const onChange of folderWatchers) onChange();
+    },
     crash: () => current?.stop.abort(new Error('killed')),
     settle,
     createPod: (name, spec) => client.resource(pods).create(aPod(name, spec)),
