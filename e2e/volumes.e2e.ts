@@ -4,6 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { aNamespace, applyManifest, closeApi, docker, eventually, getJson, type Json, kubectl, run } from './cluster.ts';
@@ -173,53 +175,57 @@ test('a kubelet that was killed goes on with the mounts of its pods, and nothing
   await eventually('no file is left', async () => (await pathsBelow(metadata.uid)) === '');
 });
 
-/** The driver's program as the pod finds it: beside the kubelet's modules, which the image has. */
+const NODES = ['worker-1', 'worker-2'];
+const containerOf = (node: string) => `keelson-e2e-csi-${node}`;
+
+/** The driver as its container finds it: beside the kubelet's modules, which the image has. */
 function driverProgram(): string {
   return readFileSync(join(import.meta.dirname, 'csi', 'driver.ts'), 'utf8')
     .replace("'../../kubelet/", "'/app/kubelet/")
     .replace("'@grpc/grpc-js'", "'/app/node_modules/@grpc/grpc-js/build/src/index.js'");
 }
 
+/**
+ * Runs the driver beside each node's kubelet, in a container with the kubelet's directory where a driver expects it. In a pod it would need a privileged
+ * container, which not every machine allows; to the kubelet it is the same.
+ */
+async function startDrivers(): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'csi-'));
+  await writeFile(join(folder, 'driver.ts'), driverProgram());
+  for (const [index, node] of NODES.entries()) {
+    const directory = (await docker('volume', 'inspect', '--format', '{{.Mountpoint}}', `keelson_kubelet-${index + 1}`)).trim();
+    const mayMount = ['--cap-add', 'SYS_ADMIN', '--security-opt', 'apparmor=unconfined', '-v', `${directory}:/var/lib/kubelet:rshared`];
+    const container = containerOf(node);
+    await docker(
+      'create',
+      '--name',
+      container,
+      '--init',
+      ...mayMount,
+      '-v',
+      'keelson-e2e-csi:/volumes',
+      IMAGE,
+      'node',
+      '/driver.ts',
+      DRIVER,
+      node,
+    );
+    await docker('cp', join(folder, 'driver.ts'), `${container}:/driver.ts`);
+    await docker('start', container);
+  }
+  await rm(folder, { recursive: true });
+}
+
+async function stopDrivers(): Promise<void> {
+  await run('docker', ['rm', '--force', ...NODES.map(containerOf)]);
+  await run('docker', ['volume', 'rm', 'keelson-e2e-csi']);
+}
+
 function driverManifests(className: string): string {
-  const directories = { plugins: 'plugins', pods: 'pods', registry: 'plugins_registry' };
-  const mounts = Object.entries(directories).map(([name, path]) => ({
-    name,
-    mountPath: `/var/lib/kubelet/${path}`,
-    mountPropagation: 'Bidirectional',
-  }));
-  const volumes = Object.entries(directories).map(([name, path]) => ({
-    name,
-    hostPath: { path: `/var/lib/kubelet/${path}`, type: 'DirectoryOrCreate' },
-  }));
-  const container = {
-    name: 'driver',
-    image: IMAGE,
-    command: ['node', '/driver/driver.ts', DRIVER, '$(NODE)'],
-    env: [{ name: 'NODE', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } }],
-    securityContext: { privileged: true },
-    volumeMounts: [...mounts, { name: 'program', mountPath: '/driver' }, { name: 'volumes', mountPath: '/volumes' }],
-  };
-  const template = {
-    metadata: { labels: { app: 'csi' } },
-    spec: {
-      terminationGracePeriodSeconds: 5,
-      containers: [container],
-      volumes: [
-        ...volumes,
-        { name: 'program', configMap: { name: 'csi-driver' } },
-        { name: 'volumes', hostPath: { path: `/var/lib/${DRIVER}`, type: 'DirectoryOrCreate' } },
-      ],
-    },
-  };
+  const annotations = { 'csi.keelson.dev/sidecars': 'kubelet' };
+  const spec = { attachRequired: false, podInfoOnMount: true, volumeLifecycleModes: ['Persistent', 'Ephemeral'] };
   const objects = [
-    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'csi-driver' }, data: { 'driver.ts': driverProgram() } },
-    { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name: 'csi' }, spec: { selector: { matchLabels: { app: 'csi' } }, template } },
-    {
-      apiVersion: 'storage.k8s.io/v1',
-      kind: 'CSIDriver',
-      metadata: { name: DRIVER, annotations: { 'csi.keelson.dev/sidecars': 'kubelet' } },
-      spec: { attachRequired: false, podInfoOnMount: true, volumeLifecycleModes: ['Persistent', 'Ephemeral'] },
-    },
+    { apiVersion: 'storage.k8s.io/v1', kind: 'CSIDriver', metadata: { name: DRIVER, annotations }, spec },
     {
       apiVersion: 'storage.k8s.io/v1',
       kind: 'StorageClass',
@@ -231,11 +237,15 @@ function driverManifests(className: string): string {
   return objects.map((object) => JSON.stringify(object)).join('\n---\n');
 }
 
-test('a storage driver in pods registers, makes volumes for claims, mounts them, enlarges them, and leaves nothing', async (t) => {
+test('a storage driver registers, makes volumes for claims, mounts them, enlarges them, and leaves nothing', async (t) => {
   const namespace = await aNamespace(t);
   const className = `csi-${namespace}`;
-  t.after(() => kubectl('delete', `storageclass/${className}`, `csidriver/${DRIVER}`));
-  await applyManifest(namespace, driverManifests(className));
+  t.after(async () => {
+    await stopDrivers();
+    await kubectl('delete', `storageclass/${className}`, `csidriver/${DRIVER}`);
+  });
+  await applyManifest('', driverManifests(className));
+  await startDrivers();
   const hasDriver = async (node: string) => {
     const { spec } = await getJson('csinode', node);
     return (spec.drivers ?? []).some(({ name, nodeID }: Json) => name === DRIVER && nodeID === node);
@@ -251,7 +261,9 @@ test('a storage driver in pods registers, makes volumes for claims, mounts them,
   const command = 'cat /own/context.json; echo kept > /data/file; sleep infinity';
   await applyManifest(namespace, aPod('first', command, volumes, { nodeName: 'worker-1' }));
   await kubectl('-n', namespace, 'wait', '--for=condition=Ready', 'pod/first', '--timeout=60s');
-  const context = JSON.parse(await kubectl('-n', namespace, 'logs', 'first'));
+  const context = await eventually('the pod has said what its driver was told', async () =>
+    JSON.parse(await kubectl('-n', namespace, 'logs', 'first')),
+  );
   assert.deepEqual([context['csi.storage.k8s.io/pod.name'], context['csi.storage.k8s.io/ephemeral']], ['first', 'true']);
 
   await kubectl('-n', namespace, 'patch', 'pvc', 'data', '-p', JSON.stringify({ spec: { resources: { requests: { storage: '32Mi' } } } }));
@@ -265,11 +277,11 @@ test('a storage driver in pods registers, makes volumes for claims, mounts them,
   assert.equal((await output(namespace, 'second')).trim(), 'kept');
 
   await kubectl('-n', namespace, 'delete', 'pod/first', 'pod/second', 'pvc/data');
-  await eventually(
-    'the volume is gone',
-    async () => (await run('docker', ['run', '--rm', '-v', `/var/lib/${DRIVER}:/v`, IMAGE, 'ls', '/v'])).stdout === '',
+  await eventually('the volumes are gone', async () => (await docker('exec', containerOf('worker-1'), 'ls', '/volumes')) === '');
+  assert.deepEqual(
+    (await mountsOfPods()).filter((path) => path.includes('csi')),
+    [],
   );
-  await eventually('nothing of it is mounted', async () => !(await mountsOfPods()).some((path) => path.includes('csi')));
-  await kubectl('-n', namespace, 'delete', 'daemonset', 'csi');
+  await docker('exec', containerOf('worker-1'), 'rm', `/var/lib/kubelet/plugins_registry/${DRIVER}-reg.sock`);
   await eventually('the nodes say that the driver is gone', async () => !(await hasDriver('worker-1')));
 });
