@@ -258,7 +258,7 @@ test('a storage driver registers, makes volumes for claims, mounts them, enlarge
     { name: 'data', persistentVolumeClaim: { claimName: 'data' } },
     { name: 'own', csi: { driver: DRIVER } },
   ];
-  const command = 'cat /own/context.json; echo kept > /data/file; sleep infinity';
+  const command = 'cat /own/context.json; echo; echo kept > /data/file; sleep infinity';
   await applyManifest(namespace, aPod('first', command, volumes, { nodeName: 'worker-1' }));
   await kubectl('-n', namespace, 'wait', '--for=condition=Ready', 'pod/first', '--timeout=60s');
   const context = await eventually('the pod has said what its driver was told', async () =>
