@@ -3,7 +3,12 @@
  * say why, in upstream's words. Pure. Further checks are lines in `checks`. Source: the kubelet's admit handlers (pkg/kubelet/lifecycle,
  * pkg/kubelet/sysctl).
  */
+import { qosClass } from '#api/core/v1/pod-requests.ts';
+import { tolerates } from '#api/core/v1/taint.ts';
 import type { Pod } from '#api/generated/types.ts';
+import { refusalMessage } from './eviction/eviction-message.ts';
+import { isCritical } from './eviction/eviction-order.ts';
+import type { NodePressure } from './eviction/thresholds.ts';
 import type { HostPort } from './network/node-rules.ts';
 import { hostPortsOf } from './network/pod-network.ts';
 import type { PodSnapshot } from './pod-snapshot.ts';
@@ -18,8 +23,10 @@ type AdmissionCheck = (pod: Pod, neighbours: readonly Pod[]) => Rejection | unde
 const checks: readonly AdmissionCheck[] = [checkHostPorts, checkSysctls, checkGroupsPolicy];
 
 /** Asked once in a pod's life: one that has begun, under this kubelet or the one before it, was admitted. */
-export function findRejection({ pod, isGone, sandboxes, containers, neighbours }: PodSnapshot): Rejection | undefined {
+export function findRejection({ pod, isGone, sandboxes, containers, nodePressures, neighbours }: PodSnapshot): Rejection | undefined {
   if (isGone || pod.status?.startTime !== undefined || sandboxes.length > 0 || containers.length > 0) return undefined;
+  const pressed = checkPressure(pod, nodePressures);
+  if (pressed !== undefined) return pressed;
   for (const check of checks) {
     const rejection = check(pod, neighbours);
     if (rejection !== undefined) return rejection;
@@ -27,6 +34,19 @@ export function findRejection({ pod, isGone, sandboxes, containers, neighbours }
   return undefined;
 }
 
+/**
+ * A node that is short of something takes only critical pods; short of memory alone, also those that have asked for some, or tolerate the taint.
+ * Source: `Admit` in pkg/kubelet/eviction/eviction_manager.go
+ */
+function checkPressure(pod: Pod, pressures: ReadonlySet<NodePressure>): Rejection | undefined {
+  if (pressures.size === 0 || isCritical(pod)) return undefined;
+  const isMemoryAlone = pressures.size === 1 && pressures.has('MemoryPressure');
+  const isTolerant = (pod.spec.tolerations ?? []).some((toleration) => tolerates(toleration, memoryPressureTaint));
+  if (isMemoryAlone && (isTolerant || qosClass(pod.spec) !== 'BestEffort')) return undefined;
+  return { reason: 'Evicted', message: refusalMessage(pressures) };
+}
+
+const memoryPressureTaint = { key: 'node.kubernetes.io/memory-pressure', effect: 'NoSchedule' };
 /** The scheduler sees to it, but not for a pod that came with its node's name. Source: `GeneralPredicates` of pkg/kubelet/lifecycle/predicate.go */
 function checkHostPorts(pod: Pod, neighbours: readonly Pod[]): Rejection | undefined {
   const wanted = hostPortsOf(pod, '');

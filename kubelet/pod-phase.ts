@@ -46,6 +46,7 @@ export function findPodEnd(snapshot: PodSnapshot): PodEnd | undefined {
   if (rejection !== undefined) {
     return { phase: 'Failed', isRejection: true, reason: rejection.reason, message: `Pod was rejected: ${rejection.message}` };
   }
+  if (snapshot.eviction !== undefined) return { phase: 'Failed', reason: 'Evicted', message: snapshot.eviction.message };
   if (isPastDeadline(snapshot)) {
     return { phase: 'Failed', reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' };
   }

@@ -3,6 +3,8 @@
  * takes it, `planPodActions` and `buildPodStatus` decide from it alone. Nothing here is ever changed; the next moment has its own snapshot.
  */
 import type { Container, ContainerStatus, EphemeralContainer, Pod } from '#api/generated/types.ts';
+import type { Eviction } from './eviction/eviction-manager.ts';
+import type { NodePressure } from './eviction/thresholds.ts';
 import type { ResizePending } from './resize/pod-resize.ts';
 import type { ContainerState, ImageInfo, RuntimeContainer } from './runtime/container-runtime.ts';
 
@@ -87,6 +89,10 @@ export interface PodSnapshot {
   readonly postStarts: ReadonlyMap<string, { readonly phase: 'running' | 'failed' }>;
   /** When the kubelet began to end the pod, on the clock that never jumps; undefined while it should run. */
   readonly endingSinceMs: number | undefined;
+  /** Why the node puts an end to it. */
+  readonly eviction: Eviction | undefined;
+  /** What the node is short of. */
+  readonly nodePressures: ReadonlySet<NodePressure>;
   /** Keys of the actions under way (`actionKey`). */
   readonly busy: ReadonlySet<string>;
   /** Whether the API has the status that this snapshot leads to. */

@@ -49,6 +49,8 @@ export function aSnapshot(shape: SnapshotShape = {}): PodSnapshot {
     stops: new Map(),
     postStarts: new Map(),
     endingSinceMs: undefined,
+    eviction: undefined,
+    nodePressures: new Set(),
     busy: new Set(),
     isStatusWritten: true,
     nodeIp: '172.18.0.3',
