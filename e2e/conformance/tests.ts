@@ -55,6 +55,7 @@ import { taintTests } from './sig-node/taints.ts';
 import { variableExpansionTests } from './sig-node/variable-expansion.ts';
 import { limitRangeTests } from './sig-scheduling/limit-ranges.ts';
 import { predicateTests } from './sig-scheduling/predicates.ts';
+import { preemptionTests } from './sig-scheduling/preemption.ts';
 import { priorityClassTests } from './sig-scheduling/priority-classes.ts';
 import { configVolumeTests } from './sig-storage/config-volumes.ts';
 import { downwardVolumeTests } from './sig-storage/downward-volumes.ts';
@@ -116,6 +117,7 @@ export const conformanceTests: readonly ConformanceTest[] = [
   ...eventTests,
   ...limitRangeTests,
   ...predicateTests,
+  ...preemptionTests,
   ...priorityClassTests,
   ...endpointTests,
   ...networkObjectTests,

@@ -41,6 +41,7 @@ export interface SimulatedNode {
 export interface SimulatedNodeOptions {
   readonly behave?: (spec: ContainerSpec) => Behaviour;
   readonly registry?: readonly string[];
+  readonly passwords?: Readonly<Record<string, string>>;
   /** Called before each effect on the engine; what it throws is what the kubelet gets. */
   readonly onCall?: (call: string, detail: string) => void;
 }
@@ -56,6 +57,7 @@ export function createSimulatedNode(options: SimulatedNodeOptions = {}): Simulat
     clock,
     images: ['keelson/keelson:dev', 'web:v1', 'web:v2'],
     ...(options.registry === undefined ? {} : { registry: options.registry }),
+    ...(options.passwords === undefined ? {} : { passwords: options.passwords }),
     ...(options.behave === undefined ? {} : { behave: options.behave }),
     ...(options.onCall === undefined ? {} : { onCall: options.onCall }),
   });
@@ -86,6 +88,8 @@ export function createSimulatedNode(options: SimulatedNodeOptions = {}): Simulat
       runtime: runtimeUntil(runtime, stop.signal),
       network,
       volumes: createSimulatedVolumes(files),
+      engineVolumes: undefined,
+      csi: undefined,
       cgroups: noCgroups,
       manifests: simulatedFolder,
       run: undefined,
@@ -156,8 +160,16 @@ const kubeletOptions = {
   bootId: 'boot',
   kubeletPort: 10250,
   dataDirectory: '/tmp',
+  eviction: { thresholds: [], transitionMs: 300_000, softGracePeriodSecondsMax: 0 },
+  images: {
+    ledgerPath: undefined,
+    pullsAtOnceMax: 1,
+    policy: { highPercent: 85, lowPercent: 80, ageMsMin: 120_000 },
+    hostKeyring: () => [],
+  },
   pauseImage: 'keelson/keelson:dev',
   nodeNetworkMode: 'container:node',
+  mountsRecursively: false,
   dns: { clusterDns: '10.96.0.10', clusterDomain: 'cluster.local', nodeResolvConf: '', nodeHosts: '127.0.0.1\tlocalhost\n' },
   kubernetesService: { ip: '10.96.0.1', port: 443 },
   server: undefined,
@@ -195,7 +207,8 @@ function createSimulatedVolumes(files: Set<string>): PodVolumes {
       files.add(pod.metadata.uid);
       return new Map((pod.spec.volumes ?? []).map(({ name }) => [name, { path: `/data/${name}` }]));
     },
-    memoryMounts: () => [],
+    mountSubPaths: async () => new Map(),
+    measure: async () => new Map(),
     writeEtcFile: async () => {},
     etcMounts: () => [],
     createMessageFile: async () => '/data/message',
