@@ -203,6 +203,7 @@ await runProcess(log, async (signal) => {
   );
   const openDialer = createPodDialers(createStartHelper(PROGRAM_PATH), { clock: systemClock });
   const shape = readShape(info);
+  const metrics = createRegistry();
   const manifests = createManifestFolder(settings.manifestDirectory || join(settings.dataDirectory, 'manifests'));
   const cgroups = openCgroups(info, shape, surroundings.nodeContainer);
   const volumes = createPodVolumes({ local: settings.dataDirectory, onHost: surroundings.dataOnHost }, runtime);
@@ -234,11 +235,11 @@ await runProcess(log, async (signal) => {
         trustedNames: settings.trustedNames.split(','),
       },
     },
-    { client, runtime, network, volumes, cgroups, manifests, run, openDialer, clock: systemClock, random: systemRandom, log },
+    { client, runtime, network, volumes, cgroups, manifests, run, openDialer, metrics, clock: systemClock, random: systemRandom, log },
   );
   log.info({ node: settings.nodeName, version: KUBELET_VERSION }, 'starting');
   const { nodeContainer } = surroundings;
-  const health = { address: '127.0.0.1', port: settings.healthPort, registry: createRegistry(), unready: kubelet.unready };
+  const health = { address: '127.0.0.1', port: settings.healthPort, registry: metrics, unready: kubelet.unready };
   await runTogether(signal, [
     (inner) => kubelet.run(inner),
     (inner) => runHealthServer(health, inner),

@@ -7,6 +7,7 @@ import { nodes, pods } from '#api/generated/resources.ts';
 import type { Container, Pod, PodSpec } from '#api/generated/types.ts';
 import { createFakeClient, type FakeClient } from '#client/testing/fake-client.ts';
 import { silentLogger } from '#component/logger.ts';
+import { Registry } from '#component/metrics.ts';
 import { seededRandom } from '#component/random.ts';
 import { aborted } from '#component/shutdown.ts';
 import { createFakeClock, type FakeClock } from '#component/testing/fake-clock.ts';
@@ -90,6 +91,7 @@ export function createSimulatedNode(options: SimulatedNodeOptions = {}): Simulat
       manifests: simulatedFolder,
       run: undefined,
       openDialer: openLocalDialer,
+      metrics: new Registry(),
       clock,
       random: seededRandom(7),
       log: silentLogger,
