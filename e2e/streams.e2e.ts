@@ -100,7 +100,7 @@ const cases: Readonly<Record<string, (client: Client, t: TestContext) => Promise
     const port = await eventually('the port is open', async () => /127\.0\.0\.1:(\d+) ->/.exec(said)?.[1]);
     for (let times = 0; times < 3; times++) {
       const response = await request(`http://127.0.0.1:${port}/`, { reset: true });
-      assert.match(await response.body.text(), /^Hello from streams /);
+      assert.match(await response.body.text(), /^Hello from /);
     }
   },
   'a debugger joins a container’s processes, and its exit code is told': async ({ kubectl: call, namespace }) => {
