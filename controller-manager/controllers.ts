@@ -27,8 +27,10 @@ import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
 import { serviceAccountTokenController } from './service-account-token.ts';
 import type { SharedCaches } from './shared-caches.ts';
+import { staleDisruptionController } from './stale-disruption.ts';
 import { statefulSetController } from './stateful-set.ts';
 import { claimProtectionController, volumeProtectionController } from './storage-protection.ts';
+import { storageVersionMigrationController } from './storage-version-migration.ts';
 import { taintEvictionController } from './taint-eviction.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 import { validatingPolicyStatusController } from './validating-admission-policy.ts';
@@ -68,6 +70,7 @@ export function listControllers(caches: SharedCaches, config: ControllersConfig)
       component: 'horizontal-pod-autoscaler',
       run: (deps, signal) => runController(horizontalPodAutoscalerController(caches), deps, signal),
     },
+    { component: 'controllermanager', run: (deps, signal) => runController(staleDisruptionController(caches), deps, signal) },
     { component: 'endpoint-slice-controller', run: (deps, signal) => runController(endpointSliceController(caches), deps, signal) },
     {
       component: 'endpoint-slice-mirroring-controller',
@@ -94,6 +97,10 @@ export function listControllers(caches: SharedCaches, config: ControllersConfig)
     {
       component: 'validatingadmissionpolicy-status-controller',
       run: (deps, signal) => runController(validatingPolicyStatusController(caches), deps, signal),
+    },
+    {
+      component: 'storage-version-migrator-controller',
+      run: (deps, signal) => runController(storageVersionMigrationController(caches), deps, signal),
     },
     { component: 'garbage-collector-controller', run: (deps, signal) => runController(collector, deps, signal) },
   ];

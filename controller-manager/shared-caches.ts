@@ -29,6 +29,7 @@ import {
   serviceaccounts,
   services,
   statefulsets,
+  storageversionmigrations,
   validatingadmissionpolicies,
 } from '#api/generated/resources.ts';
 import type {
@@ -57,6 +58,7 @@ import type {
   Service,
   ServiceAccount,
   StatefulSet,
+  StorageVersionMigration,
   V2HorizontalPodAutoscaler,
   ValidatingAdmissionPolicy,
 } from '#api/generated/types.ts';
@@ -113,6 +115,7 @@ export interface SharedCaches {
   readonly certificateSigningRequests: Informer<CertificateSigningRequest>;
   readonly clusterRoles: Informer<ClusterRole>;
   readonly customResourceDefinitions: Informer<CustomResourceDefinition>;
+  readonly storageVersionMigrations: Informer<StorageVersionMigration>;
   readonly validatingAdmissionPolicies: Informer<ValidatingAdmissionPolicy>;
   /** Every resource that may own or be owned, the ones above included; running it keeps all copies current. */
   readonly all: ResourceCaches;
@@ -149,6 +152,7 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     certificateSigningRequests: createInformer({ type: certificatesigningrequests, indexes }, deps),
     resourceQuotas: createInformer({ type: resourcequotas, indexes }, deps),
     customResourceDefinitions: createInformer({ type: customresourcedefinitions, indexes }, deps),
+    storageVersionMigrations: createInformer({ type: storageversionmigrations, indexes }, deps),
     validatingAdmissionPolicies: createInformer({ type: validatingadmissionpolicies, indexes }, deps),
   };
   const all = createResourceCaches(Object.values(caches), (type) => createInformer({ type, indexes }, deps), deps);

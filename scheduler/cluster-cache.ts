@@ -9,6 +9,7 @@ import { interleaveZones, zoneOf } from './node-order.ts';
 import { type PodInfo, podInfoOf } from './pod-info.ts';
 import { createShapeIndex } from './shape-index.ts';
 import type { Snapshot } from './snapshot.ts';
+import { createTally } from './tally.ts';
 
 export interface ClusterCache {
   setNode(node: Node): void;
@@ -35,6 +36,8 @@ export function createClusterCache(): ClusterCache {
   /** Pods of nodes that are not known, yet or any more. */
   const homeless = new Map<string, Map<string, PodInfo>>();
   const shapes = createShapeIndex();
+  const claimUsers = createTally();
+  const imageNodes = createTally();
   /** Names in the order of the snapshot; undefined when it must be worked out anew. */
   let positions: Map<string, number> | undefined;
   const changed = new Set<string>();
@@ -56,6 +59,7 @@ export function createClusterCache(): ClusterCache {
     const { info, nodeName } = placement;
     placements.delete(uid);
     shapes.remove(info.shape, nodeName);
+    for (const key of info.claimKeys) claimUsers.add(key, -1);
     const node = infos.get(nodeName);
     if (node !== undefined) {
       put(withoutPod(node, info));
@@ -70,6 +74,7 @@ export function createClusterCache(): ClusterCache {
     unplace(info.uid);
     placements.set(info.uid, placement);
     shapes.add(info.shape, nodeName);
+    for (const key of info.claimKeys) claimUsers.add(key, 1);
     const node = infos.get(nodeName);
     if (node === undefined) homelessOf(nodeName).set(info.uid, info);
     else put(withPod(node, info));
@@ -97,13 +102,17 @@ export function createClusterCache(): ClusterCache {
       const { name } = node.metadata;
       const known = infos.get(name);
       if (known === undefined || zoneOf(known.node) !== zoneOf(node)) positions = undefined;
-      put(known === undefined ? nodeInfoOf(node, [...(homeless.get(name)?.values() ?? [])]) : withNode(known, node));
+      const info = known === undefined ? nodeInfoOf(node, [...(homeless.get(name)?.values() ?? [])]) : withNode(known, node);
+      for (const image of known?.images.keys() ?? []) imageNodes.add(image, -1);
+      for (const image of info.images.keys()) imageNodes.add(image, 1);
+      put(info);
       homeless.delete(name);
     },
     removeNode: (name) => {
       const known = infos.get(name);
       if (known === undefined) return;
       infos.delete(name);
+      for (const image of known.images.keys()) imageNodes.add(image, -1);
       if (known.pods.length > 0) homeless.set(name, new Map(known.pods.map((pod) => [pod.uid, pod])));
       positions = undefined;
       snapshot = undefined;
@@ -115,7 +124,13 @@ export function createClusterCache(): ClusterCache {
       if (placements.get(uid)?.isAssumed) unplace(uid);
     },
     snapshot: () => {
-      snapshot ??= { nodes: listNodes(), find: (name) => infos.get(name), shapes };
+      snapshot ??= {
+        nodes: listNodes(),
+        find: (name) => infos.get(name),
+        shapes,
+        claimUsers: claimUsers.get,
+        nodesWithImage: imageNodes.get,
+      };
       return snapshot;
     },
   };

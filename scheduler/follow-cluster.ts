@@ -36,7 +36,12 @@ export function followNode(change: Change<Node>, { cache, queue }: NodeFollower)
 }
 
 function hasNodeChanged(previous: Node, current: Node): boolean {
-  const relevant = ({ metadata, spec, status }: Node) => [metadata.labels ?? {}, spec ?? {}, status?.allocatable ?? {}];
+  const relevant = ({ metadata, spec, status }: Node) => [
+    metadata.labels ?? {},
+    spec ?? {},
+    status?.allocatable ?? {},
+    status?.images ?? [],
+  ];
   return !jsonEquals(relevant(previous), relevant(current));
 }
 

@@ -14,6 +14,8 @@ export interface NodeInfo {
   readonly requested: ResourceAmounts;
   readonly scoredRequested: ResourceAmounts;
   readonly usedPorts: readonly HostPort[];
+  /** The images that are there, in bytes, by every name that they have. */
+  readonly images: ReadonlyMap<string, number>;
 }
 
 export function nodeInfoOf(node: Node, pods: readonly PodInfo[] = []): NodeInfo {
@@ -56,6 +58,12 @@ export function withoutPod(info: NodeInfo, { uid }: PodInfo): NodeInfo {
   };
 }
 
-function factsOf(node: Node): Pick<NodeInfo, 'name' | 'node' | 'labels' | 'allocatable'> {
-  return { name: node.metadata.name, node, labels: node.metadata.labels ?? {}, allocatable: amountsOf(node.status?.allocatable) };
+function factsOf(node: Node): Pick<NodeInfo, 'name' | 'node' | 'labels' | 'allocatable' | 'images'> {
+  return {
+    name: node.metadata.name,
+    node,
+    labels: node.metadata.labels ?? {},
+    allocatable: amountsOf(node.status?.allocatable),
+    images: new Map(node.status?.images?.flatMap(({ names = [], sizeBytes = 0 }) => names.map((name) => [name, sizeBytes] as const))),
+  };
 }

@@ -3,6 +3,7 @@ import { isSidecar } from '#api/core/v1/container.ts';
 import type { Pod } from '#api/generated/types.ts';
 import { type PodShape, podShapeOf } from './pod-shape.ts';
 import { type ResourceAmounts, requestedAmounts, scoredAmounts } from './resource-amounts.ts';
+import { claimNamesOf } from './volumes/pod-claims.ts';
 
 export interface HostPort {
   readonly hostIP: string;
@@ -19,6 +20,8 @@ export interface PodInfo {
   /** With a minimum for containers that ask for nothing. */
   readonly scoredRequests: ResourceAmounts;
   readonly hostPorts: readonly HostPort[];
+  /** `namespace/name` of the persistent volume claims that its volumes are. */
+  readonly claimKeys: readonly string[];
 }
 
 export function podInfoOf(pod: Pod): PodInfo {
@@ -30,6 +33,7 @@ export function podInfoOf(pod: Pod): PodInfo {
     requests: requestedAmounts(pod),
     scoredRequests: scoredAmounts(pod),
     hostPorts: hostPortsOf(pod),
+    claimKeys: claimNamesOf(pod).map((name) => `${pod.metadata.namespace}/${name}`),
   };
 }
 

@@ -4,8 +4,7 @@
  */
 
 import type { Pod } from '#api/generated/types.ts';
-import type { ClusterEvent, EventName } from './cluster-event.ts';
-import { mayHelp } from './cluster-event.ts';
+import { type ClusterEvent, type EventName, eventsOf, mayHelp } from './cluster-event.ts';
 import type { SchedulerPlugin } from './plugin.ts';
 
 export interface Profile {
@@ -58,18 +57,5 @@ export function mayHelpRejected(profile: Profile, rejectedBy: ReadonlySet<string
 
 /** The events that these plugins have hints for. */
 export function eventsAwaited(profile: Profile, rejectedBy: ReadonlySet<string>): ReadonlySet<EventName> {
-  const names = [...pluginsOf(profile)].filter(({ name }) => rejectedBy.has(name)).flatMap(({ hints }) => Object.keys(hints));
-  return new Set(names.filter(isEventName));
-}
-
-const eventNames: Readonly<Record<EventName, true>> = {
-  'node-added': true,
-  'node-changed': true,
-  'pod-placed': true,
-  'pod-changed': true,
-  'pod-left': true,
-};
-
-function isEventName(name: string): name is EventName {
-  return Object.hasOwn(eventNames, name);
+  return new Set([...pluginsOf(profile)].filter(({ name }) => rejectedBy.has(name)).flatMap(({ hints }) => eventsOf(hints)));
 }

@@ -1,7 +1,7 @@
 /** The whole scheduler against the API server in memory: what users see of it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { events, nodes, pods } from '#api/generated/resources.ts';
+import { events, nodes, persistentvolumeclaims, persistentvolumes, pods, storageclasses } from '#api/generated/resources.ts';
 import { findCondition } from '#api/meta/condition.ts';
 import { ApiError } from '#api/meta/status.ts';
 import { createFakeClient, type FakeRequest } from '#client/testing/fake-client.ts';
@@ -175,5 +175,76 @@ test('victims that cannot be deleted are tried again', async () => {
   await client.resource(pods).create(aPodDraft({ name: 'high', priority: 100, requests: { cpu: '1' } }));
   await clock.advance(20_000);
   assert.equal((await podsByName()).get('high')?.spec.nodeName, 'worker-1');
+  await end();
+});
+
+const A_GIB = { resources: { requests: { storage: '1Gi' } }, accessModes: ['ReadWriteOnce'] };
+const withClaim = (claimName: string) => ({ volumes: [{ name: 'data', persistentVolumeClaim: { claimName } }] });
+const aClassDraft = (provisioner: string) =>
+  ({
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'StorageClass',
+    metadata: { name: 'late' },
+    provisioner,
+    volumeBindingMode: 'WaitForFirstConsumer',
+  }) as const;
+
+test('a claim that waits for its first pod is told the node, and the pod is bound once the volume is there', async () => {
+  const { clock, client, end, podsByName } = await setUp([aNodeDraft()]);
+  await client.resource(storageclasses).create(aClassDraft('example.com/disk'));
+  const claims = client.resource(persistentvolumeclaims);
+  const metadata = { name: 'data', namespace: 'default' };
+  await claims.create({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata, spec: { storageClassName: 'late', ...A_GIB } });
+  await client.resource(pods).create(aPodDraft(withClaim('data')));
+  await clock.advance(A_SECOND_MS);
+  const claim = await claims.get(metadata);
+  assert.equal(claim.metadata.annotations?.['volume.kubernetes.io/selected-node'], 'worker-1');
+  assert.equal((await podsByName()).get('web')?.spec.nodeName, undefined);
+  await claims.update({ ...claim, spec: { ...claim.spec, volumeName: 'made' } });
+  await claims.patch(metadata, 'merge', { metadata: { annotations: { 'pv.kubernetes.io/bind-completed': 'yes' } } });
+  await clock.advance(A_SECOND_MS);
+  assert.equal((await podsByName()).get('web')?.spec.nodeName, 'worker-1');
+  await end();
+});
+
+test('a provisioner that gives up on a node has the pod looked at again', async () => {
+  const { clock, client, end, messages } = await setUp([aNodeDraft()]);
+  await client.resource(storageclasses).create(aClassDraft('example.com/disk'));
+  const claims = client.resource(persistentvolumeclaims);
+  const metadata = { name: 'data', namespace: 'default' };
+  await claims.create({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata, spec: { storageClassName: 'late', ...A_GIB } });
+  await client.resource(pods).create(aPodDraft(withClaim('data')));
+  await clock.advance(A_SECOND_MS);
+  await claims.patch(metadata, 'merge', { metadata: { annotations: { 'volume.kubernetes.io/selected-node': null } } });
+  await clock.advance(10_000);
+  assert.ok((await messages()).some((message) => message.includes('provisioning failed for PVC "data"')));
+  assert.equal((await claims.get(metadata)).metadata.annotations?.['volume.kubernetes.io/selected-node'], 'worker-1');
+  await end();
+});
+
+test('one free volume is promised to one of two pods', async () => {
+  const { clock, client, end, messages } = await setUp([aNodeDraft()]);
+  await client.resource(storageclasses).create(aClassDraft('kubernetes.io/no-provisioner'));
+  const volume = await client.resource(persistentvolumes).create({
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name: 'disk' },
+    spec: { storageClassName: 'late', capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'] },
+    status: { phase: 'Available' },
+  });
+  for (const name of ['one', 'two']) {
+    const metadata = { name, namespace: 'default' };
+    await client.resource(persistentvolumeclaims).create({
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata,
+      spec: { storageClassName: 'late', ...A_GIB },
+    });
+    await client.resource(pods).create(aPodDraft({ name, ...withClaim(name) }));
+  }
+  await clock.advance(A_SECOND_MS);
+  const { spec } = await client.resource(persistentvolumes).get({ namespace: '', name: volume.metadata.name });
+  assert.equal(spec.claimRef?.name, 'one');
+  assert.ok((await messages()).some((message) => message.includes("1 node(s) didn't find available persistent volumes to bind")));
   await end();
 });

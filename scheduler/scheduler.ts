@@ -20,6 +20,8 @@ import { findLikePods } from './pod-likeness.ts';
 import { createProfiles } from './profiles.ts';
 import { runSchedulingCycles } from './schedule-one.ts';
 import { createSchedulingQueue, type SchedulingQueue } from './scheduling-queue.ts';
+import { createStorage } from './volumes/storage.ts';
+import { createStorageInformers } from './volumes/storage-informers.ts';
 
 export interface SchedulerDeps {
   readonly client: Client;
@@ -44,10 +46,21 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   const serviceInformer = createInformer({ type: services }, deps);
   const namespaceInformer = createInformer({ type: namespaces }, deps);
   const budgetInformer = createInformer({ type: poddisruptionbudgets }, deps);
-  const informers: readonly Informer<ApiObject>[] = [nodeInformer, podInformer, serviceInformer, namespaceInformer, budgetInformer];
+  const storageInformers = createStorageInformers(deps);
+  const informers: readonly Informer<ApiObject>[] = [
+    nodeInformer,
+    podInformer,
+    serviceInformer,
+    namespaceInformer,
+    budgetInformer,
+    ...storageInformers.informers,
+  ];
   const plugins = createDefaultPlugins({
     client,
+    clock,
     random,
+    storage: createStorage(storageInformers.stored),
+    onStorageChange: storageInformers.onStorageChange,
     findLike: (pod) => findLikePods(pod, serviceInformer.store.list(pod.metadata.namespace)),
     namespaceLabels: (name) => namespaceInformer.store.find({ namespace: '', name })?.metadata.labels,
     listBudgets: () => budgetInformer.store.list(),
@@ -59,6 +72,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   const cache = createClusterCache();
   const nominations = createNominations();
   const queue = createSchedulingQueue({ clock, isRelevantChange, ...profiles.queueing });
+  storageInformers.onEvent(queue.wake);
   nodeInformer.onChange((change) => followNode(change, { cache, queue }));
   podInformer.onChange((change) => followPod(change, { cache, queue, nominations, isOurs: profiles.has }));
 

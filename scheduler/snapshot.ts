@@ -10,6 +10,10 @@ export interface Snapshot {
   readonly nodes: readonly NodeInfo[];
   find(nodeName: string): NodeInfo | undefined;
   readonly shapes: ShapeIndex;
+  /** How many pods on nodes use a claim, by `namespace/name`. */
+  claimUsers(claimKey: string): number;
+  /** How many nodes have an image. */
+  nodesWithImage(imageName: string): number;
 }
 
 /** How many pods of a shape are on each node, by the node's name. A node may be one that the snapshot does not have. */

@@ -12,6 +12,7 @@ import { garbageCollectorTests } from './sig-api-machinery/garbage-collector.ts'
 import { namespaceTests } from './sig-api-machinery/namespaces.ts';
 import { publishOpenApiTests } from './sig-api-machinery/publish-openapi.ts';
 import { resourceQuotaTests } from './sig-api-machinery/resource-quotas.ts';
+import { storageVersionMigrationTests } from './sig-api-machinery/storage-version-migrations.ts';
 import { watcherTests } from './sig-api-machinery/watchers.ts';
 import { webhookConfigurationTests } from './sig-api-machinery/webhook-configurations.ts';
 import { webhookTests } from './sig-api-machinery/webhooks.ts';
@@ -22,9 +23,14 @@ import { disruptionTests } from './sig-apps/disruption.ts';
 import { jobTests } from './sig-apps/jobs.ts';
 import { replicaSetTests } from './sig-apps/replica-sets.ts';
 import { statefulSetTests } from './sig-apps/stateful-sets.ts';
+import { nodeCountTests } from './sig-architecture/nodes.ts';
+import { certificateTests } from './sig-auth/certificates.ts';
+import { reviewTests } from './sig-auth/reviews.ts';
+import { serviceAccountTests } from './sig-auth/service-accounts.ts';
 import { guestbookTests } from './sig-cli/guestbook.ts';
 import { kubectlTests } from './sig-cli/kubectl.ts';
 import { replicationControllerTests } from './sig-cli/replication-controllers.ts';
+import { eventTests } from './sig-instrumentation/events.ts';
 import { limitRangeTests } from './sig-scheduling/limit-ranges.ts';
 import { predicateTests } from './sig-scheduling/predicates.ts';
 import { priorityClassTests } from './sig-scheduling/priority-classes.ts';
@@ -44,6 +50,7 @@ export const conformanceTests: readonly ConformanceTest[] = [
   ...garbageCollectorTests,
   ...namespaceTests,
   ...publishOpenApiTests,
+  ...storageVersionMigrationTests,
   ...watcherTests,
   ...cronJobTests,
   ...daemonSetTests,
@@ -52,9 +59,14 @@ export const conformanceTests: readonly ConformanceTest[] = [
   ...jobTests,
   ...replicaSetTests,
   ...statefulSetTests,
+  ...nodeCountTests,
+  ...certificateTests,
+  ...reviewTests,
+  ...serviceAccountTests,
   ...guestbookTests,
   ...kubectlTests,
   ...replicationControllerTests,
+  ...eventTests,
   ...limitRangeTests,
   ...predicateTests,
   ...priorityClassTests,

@@ -9,6 +9,7 @@ import { type PodCycle, preparePodCycle } from '../pod-cycle.ts';
 import { type PodInfo, podInfoOf } from '../pod-info.ts';
 import { createShapeIndex } from '../shape-index.ts';
 import type { Snapshot } from '../snapshot.ts';
+import { createTally } from '../tally.ts';
 
 type Resources = Readonly<Record<string, string>>;
 
@@ -71,8 +72,15 @@ export function aNodeInfo(options: NodeOptions = {}, pods: readonly PodOptions[]
 
 export function aSnapshot(nodes: readonly NodeInfo[]): Snapshot {
   const shapes = createShapeIndex();
-  for (const { name, pods } of nodes) for (const { shape } of pods) shapes.add(shape, name);
-  return { nodes, find: (name) => nodes.find((node) => node.name === name), shapes };
+  const [claims, images] = [createTally(), createTally()];
+  for (const node of nodes) {
+    for (const image of node.images.keys()) images.add(image, 1);
+    for (const { shape, claimKeys } of node.pods) {
+      shapes.add(shape, node.name);
+      for (const key of claimKeys) claims.add(key, 1);
+    }
+  }
+  return { nodes, find: (name) => nodes.find((node) => node.name === name), shapes, claimUsers: claims.get, nodesWithImage: images.get };
 }
 
 /** The cycle of a pod that only these plugins look at. */
