@@ -43,7 +43,7 @@ function refuse({ name, image = '' }: Container, attempt: number, memory: PodMem
   const message = `Container image "${image}" is not present with pull policy of Never`;
   report('Warning', 'ErrImageNeverPull', message);
   report('Warning', 'Failed', 'Error: ErrImageNeverPull');
-  const failure = { reason: 'ErrImageNeverPull', message, retryAtMs: clock.now() + RETRY_AFTER_REFUSAL_MS };
+  const failure = { reason: 'ErrImageNeverPull', message, retryAtMs: clock.monotonic() + RETRY_AFTER_REFUSAL_MS };
   memory.images.set(name, { phase: 'failed', attempt, failure });
 }
 
@@ -70,7 +70,7 @@ async function pullImage(container: Container, attempt: number, memory: PodMemor
 
 function failPull(container: Container, attempt: number, message: string, memory: PodMemory, deps: ImageDeps): void {
   const { name, image = '' } = container;
-  const nowMs = deps.clock.now();
+  const nowMs = deps.clock.monotonic();
   const backOff = nextBackOff(memory.imageBackOffs.get(name), nowMs, nowMs);
   memory.imageBackOffs.set(name, backOff);
   deps.report('Warning', 'Failed', `Failed to pull image "${image}": ${message}`);

@@ -118,6 +118,12 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
       if (isSandbox(container) || terminationMessages.has(container.id)) return;
       terminationMessages.set(container.id, await readTerminationMessage(container));
     },
+    onGone: (container) => {
+      if (!isSandbox(container)) return;
+      network
+        .releaseLost(container.id)
+        .catch((error: unknown) => log.warn({ err: error }, 'cannot give back the address of a lost sandbox'));
+    },
   });
 
   const workerDeps: PodWorkerDeps = {

@@ -32,6 +32,8 @@ export interface PodMemory {
   readonly stops: Map<string, StopProgress>;
   /** `postStart` hooks by container id: under way, or failed; one that succeeded is forgotten. */
   readonly postStarts: Map<string, PostStart>;
+  /** When containers ended, by their id, on the clock that never jumps. */
+  readonly endedMs: Map<string, number>;
   /** When the kubelet began to end the pod, on the clock that never jumps. */
   endingSinceMs: number | undefined;
   readonly busy: Set<string>;
@@ -53,6 +55,7 @@ export function createPodMemory(): PodMemory {
     backOffs: new Map(),
     stops: new Map(),
     postStarts: new Map(),
+    endedMs: new Map(),
     endingSinceMs: undefined,
     busy: new Set(),
     cancelTokenRefresh: () => {},

@@ -42,7 +42,7 @@ export interface SimulatedNode {
 export interface SimulatedNodeOptions {
   readonly behave?: (spec: ContainerSpec) => Behaviour;
   readonly registry?: readonly string[];
-  /** Called before each effect on the engine; what it throws is what the kubelet gets. */
+  /** Called before each effect on the engine, the network, the files or the pod in the API; what it throws is what the kubelet gets. */
   readonly onCall?: (call: string, detail: string) => void;
 }
 
@@ -52,7 +52,12 @@ const SETTLE_MS = 100;
 
 export function createSimulatedNode(options: SimulatedNodeOptions = {}): SimulatedNode {
   const clock = createFakeClock();
-  const client = createFakeClient({ clock });
+  const client = createFakeClient({
+    clock,
+    onRequest: ({ verb, type, subresource = '' }) => {
+      if (type.kind === 'Pod' && (subresource === 'status' || verb === 'delete')) options.onCall?.(`${verb} ${subresource}`, 'api');
+    },
+  });
   const runtime = createFakeRuntime({
     clock,
     images: ['keelson/keelson:dev', 'web:v1', 'web:v2'],
@@ -62,7 +67,8 @@ export function createSimulatedNode(options: SimulatedNodeOptions = {}): Simulat
   });
   const files = new Set<string>();
   const addresses = new Map<string, string>();
-  const network = createSimulatedNetwork(addresses);
+  const onEffect = options.onCall ?? (() => {});
+  const network = createSimulatedNetwork(addresses, onEffect);
   const manifests = new Map<string, string>();
   const folderWatchers = new Set<() => void>();
   const simulatedFolder: ManifestFolder = {
@@ -86,7 +92,7 @@ export function createSimulatedNode(options: SimulatedNodeOptions = {}): Simulat
       client: onlyUntil(client, stop.signal),
       runtime: runtimeUntil(runtime, stop.signal),
       network,
-      volumes: createSimulatedVolumes(files),
+      volumes: createSimulatedVolumes(files, onEffect),
       cgroups: noCgroups,
       manifests: simulatedFolder,
       run: undefined,
@@ -165,7 +171,7 @@ const kubeletOptions = {
   server: undefined,
 } as const;
 
-function createSimulatedNetwork(addresses: Map<string, string>): PodNetwork {
+function createSimulatedNetwork(addresses: Map<string, string>, onEffect: (what: string, detail: string) => void): PodNetwork {
   let given = 1;
   let podCidr: string | undefined;
   return {
@@ -174,10 +180,15 @@ function createSimulatedNetwork(addresses: Map<string, string>): PodNetwork {
       return sandbox?.state.phase === 'running' && podIp !== undefined ? { phase: 'up', podIp } : { phase: 'down' };
     },
     setUp: async (_pod, sandbox) => {
+      onEffect('wire', sandbox.id);
       given += 1;
       addresses.set(sandbox.id, `10.244.1.${given}`);
     },
     tearDown: async (sandboxId) => {
+      onEffect('unwire', sandboxId);
+      addresses.delete(sandboxId);
+    },
+    releaseLost: async (sandboxId) => {
       addresses.delete(sandboxId);
     },
     restore: async (sandboxes) => {
@@ -191,9 +202,10 @@ function createSimulatedNetwork(addresses: Map<string, string>): PodNetwork {
   };
 }
 
-function createSimulatedVolumes(files: Set<string>): PodVolumes {
+function createSimulatedVolumes(files: Set<string>, onEffect: (what: string, detail: string) => void): PodVolumes {
   return {
     prepare: async ({ pod }) => {
+      onEffect('prepare', pod.metadata.name);
       files.add(pod.metadata.uid);
       return new Map((pod.spec.volumes ?? []).map(({ name }) => [name, { path: `/data/${name}` }]));
     },
@@ -203,6 +215,7 @@ function createSimulatedVolumes(files: Set<string>): PodVolumes {
     createMessageFile: async () => '/data/message',
     readMessage: async () => '',
     remove: async (podUid) => {
+      onEffect('remove-files', podUid);
       files.delete(podUid);
     },
     listPodUids: async () => [...files],
