@@ -29,6 +29,7 @@ import {
   serviceaccounts,
   services,
   statefulsets,
+  storageclasses,
   storageversionmigrations,
   validatingadmissionpolicies,
 } from '#api/generated/resources.ts';
@@ -58,6 +59,7 @@ import type {
   Service,
   ServiceAccount,
   StatefulSet,
+  StorageClass,
   StorageVersionMigration,
   V2HorizontalPodAutoscaler,
   ValidatingAdmissionPolicy,
@@ -100,6 +102,7 @@ export interface SharedCaches {
   readonly pods: Informer<Pod>;
   readonly persistentVolumeClaims: Informer<PersistentVolumeClaim>;
   readonly persistentVolumes: Informer<PersistentVolume>;
+  readonly storageClasses: Informer<StorageClass>;
   readonly podDisruptionBudgets: Informer<PodDisruptionBudget>;
   readonly horizontalPodAutoscalers: Informer<V2HorizontalPodAutoscaler>;
   readonly services: Informer<Service>;
@@ -137,6 +140,7 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     pods: createInformer({ type: pods, indexes: podIndexes }, deps),
     persistentVolumeClaims: createInformer({ type: persistentvolumeclaims, indexes }, deps),
     persistentVolumes: createInformer({ type: persistentvolumes, indexes }, deps),
+    storageClasses: createInformer({ type: storageclasses, indexes }, deps),
     podDisruptionBudgets: createInformer({ type: poddisruptionbudgets, indexes }, deps),
     horizontalPodAutoscalers: createInformer({ type: horizontalpodautoscalersV2, indexes }, deps),
     services: createInformer({ type: services, indexes }, deps),

@@ -35,6 +35,8 @@ function specOf(pod: Pod, more: Partial<ContainerSpecContext> = {}) {
     lookup: { configMap: () => undefined, secret: () => undefined },
     serviceVariables: new Map(),
     volumeSources: new Map(),
+    subPaths: new Map(),
+    mountsRecursively: false,
     extraMounts: [],
     cgroupParent: undefined,
     ...more,
@@ -132,7 +134,6 @@ test('a pod of the host network joins the node', () => {
     image: 'pause',
     nodeNetworkMode: 'container:node',
     clusterDomain: 'cluster.local',
-    mounts: [],
     cgroupParent: '/keelson/worker-1/podu1',
   };
   assert.equal(buildSandboxSpec(aPod({ hostNetwork: true }), options).networkMode, 'container:node');

@@ -12,6 +12,7 @@ import type { Logger } from '#component/logger.ts';
 import { Gauge, type Registry } from '#component/metrics.ts';
 import type { Random } from '#component/random.ts';
 import { runTogether } from '#component/shutdown.ts';
+import { type CsiServices, hasDriver } from './csi/csi-services.ts';
 import type { Run } from './network/exec.ts';
 import type { OpenPodDialer } from './network/pod-dialer.ts';
 import type { DnsSettings } from './network/pod-files.ts';
@@ -27,6 +28,9 @@ import type { PodWorkerDeps } from './pod-worker.ts';
 import { createPodWorkers, type PodWorkers } from './pod-workers.ts';
 import { createProbeWorkers } from './probes/probe-workers.ts';
 import { createProber } from './probes/prober.ts';
+import { ENGINE_LABEL } from './provisioner/engine-backend.ts';
+import { createProvisioner } from './provisioner/provisioner.ts';
+import type { VolumeBackend } from './provisioner/volume-backend.ts';
 import { createReferences } from './references.ts';
 import { allocatableOf, type NodeShape } from './resources/node-allocatable.ts';
 import type { NodeCgroups } from './resources/node-cgroups.ts';
@@ -39,7 +43,6 @@ import { type KubernetesService, serviceVariablesFor } from './service-variables
 import type { ManifestFolder } from './static-pods/manifest-folder.ts';
 import { createStaticPods } from './static-pods/static-pods.ts';
 import { createDiskStats } from './stats/disk-stats.ts';
-import { measureVolumes } from './stats/measure-volumes.ts';
 import { createNodeStats } from './stats/node-stats.ts';
 import { createStatsApi } from './stats/stats-api.ts';
 import type { PodVolumes } from './volumes/pod-volumes.ts';
@@ -57,6 +60,8 @@ export interface KubeletOptions {
   readonly dataDirectory: string;
   readonly pauseImage: string;
   readonly nodeNetworkMode: string;
+  /** Whether the engine can make mounts below a read-only mount read-only too. */
+  readonly mountsRecursively: boolean;
   readonly dns: DnsSettings;
   /** Where containers find the API server: the `kubernetes` Service. */
   readonly kubernetesService: KubernetesService;
@@ -69,6 +74,10 @@ export interface KubeletDeps {
   readonly runtime: ContainerRuntime;
   readonly network: PodNetwork;
   readonly volumes: PodVolumes;
+  /** What makes volumes for claims on the node's engine; absent where there is none (tests). */
+  readonly engineVolumes: VolumeBackend | undefined;
+  /** Storage drivers; absent where there are none (tests). */
+  readonly csi: CsiServices | undefined;
   readonly cgroups: NodeCgroups;
   /** Of static pods. */
   readonly manifests: ManifestFolder;
@@ -144,6 +153,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     cgroups,
     activePods,
     dns: options.dns,
+    mountsRecursively: options.mountsRecursively,
     whenServicesKnown: serviceInformer.whenSynced,
     serviceVariables: (pod) => serviceVariablesFor(pod, serviceInformer.store.list(pod.metadata.namespace), options.kubernetesService),
     terminationMessages,
@@ -169,7 +179,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     dataDirectory: options.dataDirectory,
     diskBytes: options.shape.diskBytes,
     measureLayers: runtime.measureLayers,
-    measureVolumes: (pod) => measureVolumes(options.dataDirectory, pod),
+    measureVolumes: volumes.measure,
   });
   const { nodeName, shape } = options;
   const stats = createStatsApi({ nodeName, memoryBytes: shape.memoryBytes, nodeStats, diskStats, processesMax: readProcessesMax });
@@ -192,6 +202,17 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     onNode,
   });
 
+  const provisioner = createProvisioner(
+    {
+      nodeName: options.nodeName,
+      nodes: nodeInformer,
+      findBackend: (name) => (name === deps.engineVolumes?.name ? deps.engineVolumes : deps.csi?.findBackend(name)),
+      hasBackend: (node, name) =>
+        name === deps.engineVolumes?.name ? node.metadata.labels?.[ENGINE_LABEL] === options.labels[ENGINE_LABEL] : hasDriver(node, name),
+      expandOnNode: async (claim, volume) => deps.csi?.expandOnNode(claim, volume, events),
+    },
+    { ...informerDeps, events },
+  );
   function activePods(): readonly Pod[] {
     return workers.pods().filter((pod) => !isOver(pod));
   }
@@ -216,6 +237,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
   function onNode(node: Node): void {
     if (ownNode === undefined) queueMicrotask(staticPods.wake);
     ownNode = node;
+    deps.csi?.onNode(node);
     const { podCIDR } = node.spec;
     if (podCIDR === network.podCidr()) return;
     network.setPodCidr(podCIDR);
@@ -253,6 +275,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     ],
     run: async (signal) => {
       const { run } = deps;
+      deps.csi?.onChange(provisioner.wake);
       nodeInformer.onChange((change) => {
         if (change.object.metadata.name !== options.nodeName) return;
         // Also when somebody advertised a resource here: what can be asked for follows.
@@ -273,6 +296,8 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
         (inner) => runNodeLease({ client, clock, log, nodeName: options.nodeName, node: () => ownNode }, inner),
         (inner) => staticPods.run(inner),
         (inner) => workers.run(staticPods.whenLoaded(), inner),
+        (inner) => provisioner.run(inner),
+        ...(deps.csi === undefined ? [] : [deps.csi.run]),
         (inner) => runServer(inner),
         ...(run === undefined
           ? []

@@ -130,10 +130,8 @@ function planFirstSandbox(snapshot: PodSnapshot): readonly PodAction[] {
   return mayCreateSandbox(snapshot) ? [{ verb: 'create-sandbox', attempt: nextSandboxAttempt(snapshot) }] : [];
 }
 
-/** The engine makes an ordinary volume of a name it does not know, so memory volumes must be there first. */
-function mayCreateSandbox({ pod, volumes, isNetworkReady }: PodSnapshot): boolean {
-  const hasMemoryVolume = (pod.spec.volumes ?? []).some(({ emptyDir }) => emptyDir?.medium === 'Memory');
-  return (pod.spec.hostNetwork === true || isNetworkReady) && (volumes.phase === 'ready' || !hasMemoryVolume);
+function mayCreateSandbox({ pod, isNetworkReady }: PodSnapshot): boolean {
+  return pod.spec.hostNetwork === true || isNetworkReady;
 }
 
 /** Past every attempt whose container could still be seen by somebody. */

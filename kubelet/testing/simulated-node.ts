@@ -93,6 +93,8 @@ export function createSimulatedNode(options: SimulatedNodeOptions = {}): Simulat
       runtime: runtimeUntil(runtime, stop.signal),
       network,
       volumes: createSimulatedVolumes(files, onEffect),
+      engineVolumes: undefined,
+      csi: undefined,
       cgroups: noCgroups,
       manifests: simulatedFolder,
       run: undefined,
@@ -166,6 +168,7 @@ const kubeletOptions = {
   dataDirectory: '/tmp',
   pauseImage: 'keelson/keelson:dev',
   nodeNetworkMode: 'container:node',
+  mountsRecursively: false,
   dns: { clusterDns: '10.96.0.10', clusterDomain: 'cluster.local', nodeResolvConf: '', nodeHosts: '127.0.0.1\tlocalhost\n' },
   kubernetesService: { ip: '10.96.0.1', port: 443 },
   server: undefined,
@@ -209,7 +212,8 @@ function createSimulatedVolumes(files: Set<string>, onEffect: (what: string, det
       files.add(pod.metadata.uid);
       return new Map((pod.spec.volumes ?? []).map(({ name }) => [name, { path: `/data/${name}` }]));
     },
-    memoryMounts: () => [],
+    mountSubPaths: async () => new Map(),
+    measure: async () => new Map(),
     writeEtcFile: async () => {},
     etcMounts: () => [],
     createMessageFile: async () => '/data/message',
