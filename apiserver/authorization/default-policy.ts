@@ -173,7 +173,7 @@ const nodeRoles: readonly DefaultRole[] = [
   ]),
   role('system:kubelet-api-admin', [
     rule([...read, 'proxy'], 'core', 'nodes'),
-    rule(['*'], 'core', 'nodes/log', 'nodes/metrics', 'nodes/proxy', 'nodes/stats'),
+    rule(['*'], 'core', 'nodes/log', 'nodes/metrics', 'nodes/proxy', 'nodes/stats', 'nodes/configz', 'nodes/healthz', 'nodes/pods'),
   ]),
 ];
 
