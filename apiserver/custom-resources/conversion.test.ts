@@ -41,6 +41,8 @@ function converted({ host, port, hostPort, ...object }: Host, apiVersion: string
 const text = { type: 'string' };
 const schemaOf = (properties: object) => ({ schema: { openAPIV3Schema: { type: 'object', properties } } });
 
+const selectableBy = (jsonPath: string) => ({ selectableFields: [{ jsonPath }] });
+
 const aDefinition = (plural: string, path: string, storage: 'v1' | 'v2' = 'v1') => ({
   metadata: { name: `${plural}.example.com` },
   spec: {
@@ -49,8 +51,8 @@ const aDefinition = (plural: string, path: string, storage: 'v1' | 'v2' = 'v1') 
     names: { plural, kind: plural.slice(0, 1).toUpperCase() + plural.slice(1, -1) },
     conversion: { strategy: 'Webhook', webhook: { clientConfig: hooks.config(path), conversionReviewVersions: ['v1', 'v1beta1'] } },
     versions: [
-      { name: 'v1', served: true, storage: storage === 'v1', ...schemaOf({ hostPort: text }) },
-      { name: 'v2', served: true, storage: storage === 'v2', ...schemaOf({ host: text, port: text }) },
+      { name: 'v1', served: true, storage: storage === 'v1', ...schemaOf({ hostPort: text }), ...selectableBy('.hostPort') },
+      { name: 'v2', served: true, storage: storage === 'v2', ...schemaOf({ host: text, port: text }), ...selectableBy('.host') },
     ],
   },
 });
@@ -242,6 +244,33 @@ describe('a custom resource with a conversion webhook', () => {
     assert.deepEqual(read.at('metadata.labels'), { c: 'd' });
     assert.equal(read.at('metadata.finalizers'), undefined);
     assert.match(String(read.at('metadata.creationTimestamp')), /^\d{4}-/);
+  });
+
+  test('is selected in each version by the fields that it has there', async () => {
+    await establish('picked-hosts', '/convert');
+    const [v1, v2] = [collection('picked-hosts', 'v1'), collection('picked-hosts', 'v2')];
+    const begin = await call('GET', v2);
+    for (const [name, hostPort] of [
+      ['a', 'here:1'],
+      ['b', 'here:2'],
+      ['c', 'there:1'],
+    ] as const) {
+      await call('POST', v1, anObject('picked-hosts', 'v1', name, { hostPort }));
+    }
+    const names = async (path: string) => {
+      const listed = (await call('GET', path)).at('items');
+      return Array.isArray(listed) ? listed.map((item) => valueAt(item, 'metadata.name')) : listed;
+    };
+    assert.deepEqual(await names(`${v2}?fieldSelector=host=here`), ['a', 'b']);
+    assert.deepEqual(await names(`${v1}?fieldSelector=hostPort=there:1`), ['c']);
+    await call('PATCH', `${v1}/a`, { hostPort: 'there:1' }, merge);
+    const told: string[] = [];
+    const from = String(begin.at('metadata.resourceVersion'));
+    for await (const frame of watchFrames(server, `${v2}?watch=true&fieldSelector=host=here&resourceVersion=${from}`)) {
+      told.push(`${String(valueAt(frame, 'type'))} ${String(valueAt(frame, 'object.metadata.name'))}`);
+      if (told.length === 3) break;
+    }
+    assert.deepEqual(told, ['ADDED a', 'ADDED b', 'DELETED a']);
   });
 
   test('is shown to admission webhooks in the version that they ask for', async () => {

@@ -36,7 +36,7 @@ export function mediaTypeOf(contentType: string | undefined): string {
 
 /** Throws BadRequest for what is no configuration of this kind. Fields that the kind does not have are refused whatever `fieldValidation` says. */
 export function readConfiguration(
-  request: Pick<ApiRequest, 'body' | 'info' | 'warn'>,
+  request: Pick<ApiRequest, 'body' | 'info' | 'repeatedKeys' | 'warn'>,
   { type, mergeType, decodeFields }: ConfigurationKind,
   { fieldValidation }: Pick<WriteOptions, 'fieldValidation'>,
 ): Configuration {

@@ -13,7 +13,7 @@ import type { Answer, ListPage } from './answer.ts';
 import { type ContinueToken, formatContinueToken, INCONSISTENT, parseContinueToken } from './continue-token.ts';
 import { type ListOptions, parseListOptions } from './list-options.ts';
 import type { ApiRequest, PipelineDeps } from './request.ts';
-import { parseSelection, type Selection } from './selection.ts';
+import { parseSelection, type Selection, selectObjects } from './selection.ts';
 
 /** How many keys are read from the database at once when selectors leave most of them out. */
 const READ_ITEMS_MAX = 500;
@@ -74,11 +74,11 @@ export async function readPage(request: ApiRequest, deps: PipelineDeps): Promise
   }
 }
 
-function readCached({ limit }: ListOptions, selection: Selection, { cache }: PipelineDeps): Page {
-  const all = cache.list(selection.prefix);
-  const matching = selection.isEverything ? all : all.filter((object) => selection.matches(object));
+async function readCached({ limit }: ListOptions, selection: Selection, { cache }: PipelineDeps): Promise<Page> {
+  const revision = cache.revision();
+  const matching = await selectObjects(selection, cache.list(selection.prefix));
   const objects = limit > 0 ? matching.slice(0, limit) : matching;
-  return pageOf(objects, matching.length - objects.length, cache.revision(), selection);
+  return pageOf(objects, matching.length - objects.length, revision, selection);
 }
 
 /** The page behind another one: of the same state, or, where the token says that this is gone, of the newest. */
@@ -103,7 +103,10 @@ async function readPast(
   { storage, cache }: PipelineDeps,
 ): Promise<Page> {
   if (cache.revision() === revision) {
-    const rest = cache.list(selection.prefix).filter((object) => object.key > after && selection.matches(object));
+    const rest = await selectObjects(
+      selection,
+      cache.list(selection.prefix).filter(({ key }) => key > after),
+    );
     const objects = limit > 0 ? rest.slice(0, limit) : rest;
     return pageOf(objects, rest.length - objects.length, revision, selection);
   }
@@ -113,6 +116,7 @@ async function readPast(
     request.signal.throwIfAborted();
     const wanted = limit > 0 && selection.isEverything ? limit - found.length : READ_ITEMS_MAX;
     const page = await readAt(storage, selection.prefix, { limit: wanted, revision, ...(position === '' ? {} : { after: position }) });
+    await selection.prepare?.(page.items);
     for (const [index, item] of page.items.entries()) {
       const object = pageObject(item, selection, request);
       if (object) found.push(object);

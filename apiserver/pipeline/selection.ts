@@ -12,6 +12,7 @@ import {
 import { type LabelMatcher, parseLabelSelector, SelectorError } from '#api/meta/label-selector.ts';
 import { ApiError } from '#api/meta/status.ts';
 import { parseStored } from '../encoding/json-value.ts';
+import { prepareServed, servedBytes } from '../encoding/served-bytes.ts';
 import type { CachedObject } from '../storage/watch-cache.ts';
 import { storageKey, storagePrefix } from '../storage-key.ts';
 import type { ApiRequest } from './request.ts';
@@ -23,6 +24,18 @@ export interface Selection {
   /** Whether everything under the prefix matches. */
   readonly isEverything: boolean;
   matches(object: Pick<CachedObject, 'key' | 'labels' | 'fields' | 'bytes'>): boolean;
+  /** There where a webhook converts: waits until `matches` can be asked about these. */
+  prepare?(objects: readonly Pick<CachedObject, 'bytes'>[]): Promise<void>;
+}
+
+/** Those that the selection lets through. */
+export async function selectObjects<T extends Pick<CachedObject, 'key' | 'labels' | 'fields' | 'bytes'>>(
+  selection: Selection,
+  objects: readonly T[],
+): Promise<readonly T[]> {
+  if (selection.isEverything) return objects;
+  await selection.prepare?.(objects);
+  return objects.filter(selection.matches);
 }
 
 /** Controllers and kubelets ask for the same few selections again and again. */
@@ -42,11 +55,25 @@ export function parseSelection({ definition, info, query }: Pick<ApiRequest, 'de
   const name = requiredFieldValue(fields, 'metadata.name') ?? info.name;
   const isOneKey = name !== '' && (info.namespace !== '' || !definition.type.isNamespaced);
   const oneKey = storageKey(definition.type, info.namespace, name);
-  return {
+  const isNamed = ({ key }: Pick<CachedObject, 'key'>) => !isOneKey || key === oneKey;
+  const place = {
     prefix: isOneKey ? oneKey : storagePrefix(definition.type, info.namespace),
     isEverything: labelText === '' && fieldText === '' && !isOneKey,
-    matches: (object) =>
-      (!isOneKey || object.key === oneKey) && matchesLabels(object.labels) && matchesFields(stored, fieldsOf(object, definition, stored)),
+  };
+  if (definition.custom?.convertAhead === undefined) {
+    const matches = (object: Pick<CachedObject, 'labels' | 'fields' | 'bytes'>) =>
+      matchesLabels(object.labels) && matchesFields(stored, fieldsOf(object, definition, stored));
+    return { ...place, matches: (object) => isNamed(object) && matches(object) };
+  }
+  const matches = (shown: Facts) => matchesLabels(shown.labels) && matchesFields(fields, shown.fields);
+  return {
+    ...place,
+    matches: (object) => isNamed(object) && matches(shownFacts(definition, object.bytes)),
+    prepare: (objects) =>
+      prepareServed(
+        definition,
+        objects.map(({ bytes }) => bytes),
+      ),
   };
 }
 
@@ -69,6 +96,20 @@ function throwIfUnsupported(fields: readonly FieldRequirement[], definition: Api
     ? `field label not supported: ${unsupported}`
     : `${JSON.stringify(unsupported)} is not a known field selector: only "metadata.name", "metadata.namespace"`;
   throw new ApiError('BadRequest', message);
+}
+
+type Facts = Pick<CachedObject, 'labels' | 'fields'>;
+
+/** By version, then by stored bytes. */
+const factsByDefinition = new WeakMap<object, WeakMap<Buffer, Facts>>();
+
+/** Of an object that a webhook has converted: it is selected by what it shows, not by what is stored. */
+function shownFacts(definition: ApiRequest['definition'], stored: Buffer): Facts {
+  const known = factsByDefinition.getOrInsertComputed(definition, () => new WeakMap());
+  return known.getOrInsertComputed(stored, () => {
+    const object = parseStored(servedBytes(definition, stored));
+    return { labels: object.metadata.labels ?? {}, fields: definition.selectableFields(object) };
+  });
 }
 
 /** Fields of objects that were read before their kind was defined, or before it offered the field. */

@@ -13,7 +13,7 @@ import type { Answer, ByteSink } from './answer.ts';
 import { waitForCache } from './get.ts';
 import { parseWatchOptions, type WatchOptions } from './list-options.ts';
 import type { ApiRequest, PipelineDeps } from './request.ts';
-import { parseSelection, type Selection } from './selection.ts';
+import { parseSelection, type Selection, selectObjects } from './selection.ts';
 
 /** Upstream ends a watch that names no timeout after this time, and up to as long again, so that clients spread over servers. */
 const WATCH_MS_MIN = 30 * 60_000;
@@ -36,7 +36,7 @@ interface Stream {
   readonly options: WatchOptions;
   readonly frames: FrameEncoder;
   readonly watch: CacheWatch;
-  /** What is there when the stream begins; undefined when only changes were asked for. */
+  /** What is there when the stream begins, selected or not; undefined when only changes were asked for. */
   readonly initial: readonly CachedObject[] | undefined;
   readonly since: bigint;
 }
@@ -52,7 +52,7 @@ export async function watchObjects(request: ApiRequest, deps: PipelineDeps): Pro
   const watch = openWatch(deps, selection.prefix, since);
   if (watch instanceof ApiError) return errorAnswer(watch, frames);
   const isInitialWanted = options.sendsInitialEvents ?? isFromNow;
-  const initial = isInitialWanted ? deps.cache.list(selection.prefix).filter((object) => selection.matches(object)) : undefined;
+  const initial = isInitialWanted ? deps.cache.list(selection.prefix) : undefined;
   const stream: Stream = { request, selection, options, frames, watch, initial, since };
   return {
     type: 'stream',
@@ -118,12 +118,13 @@ function durationMs({ timeoutSeconds }: WatchOptions, { random }: PipelineDeps):
 }
 
 async function writeInitial(
-  { request, frames, options, since }: Stream,
-  objects: readonly CachedObject[],
+  { request, selection, frames, options, since }: Stream,
+  listed: readonly CachedObject[],
   sink: ByteSink,
   signal: AbortSignal,
 ): Promise<void> {
   const closing = options.sendsInitialEvents === true && options.sendsBookmarks ? [frames.bookmark(since, { isEndOfInitial: true })] : [];
+  const objects = await selectObjects(selection, listed);
   for (let at = 0; at < objects.length && !signal.aborted; at += PREPARED_AT_ONCE) {
     const some = objects.slice(at, at + PREPARED_AT_ONCE);
     await prepareServed(
@@ -152,6 +153,7 @@ async function writeChanges(
   let bookmarkedAt = clock.monotonic();
   while (!signal.aborted) {
     const { events, revision } = await watch.next(signal);
+    await selection.prepare?.(events.flatMap(({ object, previous }) => (previous === undefined ? [object] : [object, previous])));
     const shown = events.flatMap((event) => frameOf(event, selection, frames) ?? []);
     await prepareServed(
       request.definition,

@@ -54,14 +54,14 @@ export function describeClientContract(name: string, open: () => Promise<{ clien
     assert.equal(same.metadata.resourceVersion, second.metadata.resourceVersion);
   });
 
-  contract('a status update changes the status alone, any other all but the status', async (client) => {
+  contract('a status update leaves the spec alone, any other the status', async (client) => {
     const created = await client.resource(pods).create(aPod('divided'));
     const running = await client.resource(pods).updateStatus({
       ...created,
-      metadata: { ...created.metadata, labels: { ignored: 'yes' } },
+      spec: { ...created.spec, activeDeadlineSeconds: 60 },
       status: { ...created.status, message: 'hello' },
     });
-    assert.deepEqual([running.status?.message, running.metadata.labels], ['hello', undefined]);
+    assert.deepEqual([running.status?.message, running.spec.activeDeadlineSeconds], ['hello', undefined]);
     const labelled = await client.resource(pods).update({
       ...running,
       metadata: { ...running.metadata, labels: { kept: 'yes' } },

@@ -90,7 +90,8 @@ async function playKubelet(admin: Client, signal: AbortSignal): Promise<void> {
         else if (pod.spec.nodeName === undefined) await bind(admin, pod);
         else if (pod.status?.podIP === undefined) await start(admin, pod, `10.244.0.${address++ % 250}`);
       } catch (error) {
-        if (!isReason(error, 'NotFound', 'Conflict')) throw error;
+        // Forbidden: nothing is bound in a namespace that is being terminated.
+        if (!isReason(error, 'NotFound', 'Conflict', 'Forbidden')) throw error;
       }
     }
     await systemClock.sleep(LOOK_MS, signal).catch(() => {});

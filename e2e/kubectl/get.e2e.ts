@@ -95,9 +95,9 @@ describeKubectl('kubectl get', (it) => {
   it('-w shows what comes, --watch-only not what was, --output-watch-events what happened', async (k) => {
     await k.out('create configmap a');
     const watching = k.out(
-      'get configmaps -w --request-timeout=2s -l !never --field-selector metadata.name!=kube-root-ca.crt --no-headers',
+      'get configmaps -w --request-timeout=6s -l !never --field-selector metadata.name!=kube-root-ca.crt --no-headers',
     );
-    const events = k.run('get configmaps --watch-only --output-watch-events --request-timeout=2s --field-selector metadata.name=a');
+    const events = k.run('get configmaps --watch-only --output-watch-events --request-timeout=6s --field-selector metadata.name=a');
     const both = Promise.all([watching, events]);
     await k.out('wait --for=create configmap/kube-root-ca.crt');
     let round = 0;
