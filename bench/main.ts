@@ -12,6 +12,7 @@ import { measureIdle } from './idle.ts';
 import { measureKwok } from './kwok.ts';
 import { measurePodStart } from './pod-start.ts';
 
+import { measureScheduler } from './scheduler/scheduler.ts';
 import { measureUp } from './up.ts';
 
 const { values, positionals } = parseArgs({
@@ -36,6 +37,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   api: measureApi,
   apiserver: () => measureApiServer({ rows, kubeconfig: values.kubeconfig, pid: values.pid }),
 
+  scheduler: () => measureScheduler({ workloads: rows, ...counts }),
   cluster: measureCluster,
   kwok: () => measureKwok(counts),
 };
