@@ -66,6 +66,7 @@ export const identities: readonly Identity[] = [
   },
   { directory: 'scheduler', name: 'tls', ...client({ commonName: 'system:kube-scheduler' }) },
   { directory: 'controller-manager', name: 'tls', ...client({ commonName: 'system:kube-controller-manager' }) },
+  { directory: 'simulated-nodes', name: 'tls', ...client({ commonName: 'keelson:simulated-nodes' }) },
   ...NODES.flatMap(nodeIdentities),
   { directory: 'addons', name: 'tls', ...client(administrator) },
   { directory: 'addons', name: 'dns', ...client({ commonName: 'system:dns' }) },

@@ -9,6 +9,9 @@ import { CLUSTER_LABEL, CLUSTER_NAME, projectRoot } from './project.ts';
 /** The image of hello is built by two services that only exist for that. */
 const IMAGES_PROFILE = 'images';
 
+/** What `keelson nodes` starts, of which most clusters have no need. */
+const SIMULATED_NODES = 'simulated-nodes';
+
 /** A first build on a slow line. */
 const BUILD_MS_MAX = 30 * 60_000;
 
@@ -35,6 +38,12 @@ export async function startServices(): Promise<void> {
   await runOrThrow('docker', composeArguments('up', '--detach', '--no-build', '--remove-orphans', '--quiet-pull'), { cwd: projectRoot });
 }
 
+/** Starts the process that keeps simulated nodes; nothing happens when it runs already. */
+export async function startSimulatedNodes(): Promise<void> {
+  const args = composeArguments('--profile', SIMULATED_NODES, 'up', '--detach', '--no-build', '--no-deps', SIMULATED_NODES);
+  await runOrThrow('docker', args, { cwd: projectRoot });
+}
+
 export async function stopServices(services: readonly string[]): Promise<void> {
   await run('docker', composeArguments('stop', '--timeout', '2', ...services), { cwd: projectRoot });
 }
@@ -42,7 +51,9 @@ export async function stopServices(services: readonly string[]): Promise<void> {
 /** Removes the services' containers and the network, and unless `keepData` the volumes. */
 export async function removeServices(options: { readonly keepData: boolean }): Promise<void> {
   const volumes = options.keepData ? [] : ['--volumes'];
-  await runOrThrow('docker', composeArguments('down', '--remove-orphans', '--timeout', '3', ...volumes), { cwd: projectRoot });
+  await runOrThrow('docker', composeArguments('--profile', SIMULATED_NODES, 'down', '--remove-orphans', '--timeout', '3', ...volumes), {
+    cwd: projectRoot,
+  });
 }
 
 export async function listServices(): Promise<readonly ServiceState[]> {

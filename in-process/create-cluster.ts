@@ -73,7 +73,8 @@ export interface Cluster extends AsyncDisposable {
 }
 
 const SERVICE_CIDR = '10.96.0.0/16';
-const CLUSTER_CIDR = '10.244.0.0/16';
+/** Room for the pods of 32,768 nodes; a composed cluster's has room for 256. */
+const CLUSTER_CIDR = '10.128.0.0/9';
 const ISSUER = 'https://kubernetes.default.svc.cluster.local';
 /** An address of documentation (RFC 5737): nobody dials it, and an Endpoints object may not hold a loopback address. */
 const ADVERTISED_ADDRESS = '192.0.2.1';
@@ -118,7 +119,7 @@ export async function createCluster(options: ClusterOptions = {}): Promise<Clust
   };
   const client = clientOf('admin');
   const simulated = createSimulatedNodes(
-    { nodes: shapesOf(options.nodes ?? 1), ...(options.pods === undefined ? {} : { conduct: options.pods }) },
+    { nodes: shapesOf(options.nodes ?? 1), isAdopting: true, ...(options.pods === undefined ? {} : { conduct: options.pods }) },
     { client: clientOf('nodes'), clock, random, log },
   );
   const components = superviseAll(options, { clientOf, clock, random, log, ca: credentials.ca, simulated });
