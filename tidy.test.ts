@@ -18,6 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   kubelet: ['api', 'component', 'client'],
   'kube-proxy': ['api', 'component', 'client'],
   dns: ['api', 'component', 'client'],
+  metrics: ['api', 'component', 'client'],
   'simulated-nodes': ['api', 'component', 'client'],
   bootstrap: ['api', 'component', 'client'],
   cli: ['api', 'component', 'client', 'bootstrap', 'in-process'],
@@ -37,7 +38,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   'node:http2': ['apiserver/storage/grpc-channel.ts'],
   undici: ['client/transport.ts', 'apiserver/kubelet-client.ts', 'apiserver/webhooks/call-webhook.ts'],
   dockerode: ['kubelet/runtime/docker-runtime.ts'],
-  protobufjs: ['apiserver/encoding/protobuf/wire.ts'],
+  protobufjs: ['apiserver/encoding/protobuf/wire.ts', 'kubelet/probes/grpc-probe.ts'],
   'node:child_process': ['kube-proxy/nft.ts', 'kubelet/network/exec.ts', 'cli/process.ts', 'tools/run-tests.ts'],
 };
 

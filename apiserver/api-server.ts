@@ -34,7 +34,7 @@ import { createResourceRegistry, type ResourceRegistry } from './resource-regist
 import type { ResourceDefinition } from './resources/resource-definition.ts';
 import { reviewDefinitions } from './review-definitions.ts';
 import { createServer } from './server.ts';
-import { createIssuerDocuments } from './service-accounts/issuer-discovery.ts';
+import { createIssuerDocuments, KEYS_PATH } from './service-accounts/issuer-discovery.ts';
 import { createLiveObjects } from './service-accounts/live-objects.ts';
 import { createServiceAccountTokens } from './service-accounts/service-account-tokens.ts';
 import { createTokenKeys, type TokenKeyPems } from './service-accounts/token-keys.ts';
@@ -63,10 +63,13 @@ export interface ApiServerOptions {
   readonly frontProxy: FrontProxyCredentials & { readonly ca: string };
   readonly kubelet: KubeletCredentials;
   /** Who service account tokens say that they are from, and what they are signed with. */
-  readonly serviceAccounts: TokenKeyPems & { readonly issuer: string };
+  /** Without `jwksUri`, others find the keys at the advertised address. */
+  readonly serviceAccounts: TokenKeyPems & { readonly issuer: string; readonly jwksUri?: string };
   /** Tokens that were agreed on beforehand, and whose they are. */
   readonly staticTokens?: ReadonlyMap<string, User>;
   readonly registry?: Registry;
+  /** A full collection of V8's (`--expose-gc`): keeps a start with many objects small. */
+  readonly collectGarbage?: (() => void) | undefined;
 }
 
 /** A request that needs no connection, because it comes from the same process. */
@@ -101,11 +104,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const definitions = [...options.definitions, ...reviewDefinitions];
   const stopping = new AbortController();
   const resources = createResourceRegistry(definitions);
-  const cache = createWatchCache({ storage, fieldsOf: fieldsBy(resources), clock, log });
+  const cache = createWatchCache({
+    storage,
+    fieldsOf: fieldsBy(resources),
+    clock,
+    log,
+    collectGarbage: options.collectGarbage,
+  });
   const authorizer = createRbacAuthorizer({ cache, log });
   const serviceAddresses = createServiceAddresses({ storage, cache, clock, random, serviceCidr: options.serviceCidr });
   const objects = createLiveObjects({ cache, storage });
-  const { issuer } = options.serviceAccounts;
+  const { issuer, jwksUri } = options.serviceAccounts;
   const tokenKeys = createTokenKeys(options.serviceAccounts);
   const tokens = withStaticTokens(
     createServiceAccountTokens(issuer, { keys: tokenKeys, objects, clock, random }),
@@ -162,7 +171,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     aggregation,
     discovery: createDiscovery({ resources, known: aggregation.known, serverAddress: ownAddress }),
     openApi: createOpenApi(resources, aggregation.known),
-    issuerDocuments: createIssuerDocuments(issuer, ownAddress, tokenKeys),
+    issuerDocuments: createIssuerDocuments(issuer, jwksUri ?? `https://${ownAddress}${KEYS_PATH}`, tokenKeys),
     health,
     turns: createRequestTurns({ flowControl, resources, cache }),
     registry,

@@ -8,6 +8,7 @@ import { systemRandom } from '#component/random.ts';
 import { runProcess, runTogether } from '#component/shutdown.ts';
 import { createApiServer } from './api-server.ts';
 import { resourceDefinitions } from './resources/index.ts';
+import { KEYS_PATH } from './service-accounts/issuer-discovery.ts';
 import { runCompaction } from './storage/etcd-compaction.ts';
 import { createEtcdStorage } from './storage/etcd-storage.ts';
 
@@ -30,6 +31,8 @@ const frontProxyKey = config.file('KEELSON_FRONT_PROXY_CLIENT_KEY', `${CERTIFICA
 const serviceAccountKey = config.file('KEELSON_SERVICE_ACCOUNT_KEY', `${CERTIFICATES}/sa.key`);
 const serviceAccountPublicKey = config.file('KEELSON_SERVICE_ACCOUNT_PUBLIC_KEY', `${CERTIFICATES}/sa.pub`);
 const issuer = config.text('SERVICE_ACCOUNT_ISSUER', 'https://kubernetes.default.svc.cluster.local');
+// By name: the certificate of the server was issued before its container had an address.
+const jwksUri = config.text('SERVICE_ACCOUNT_JWKS_URI', `https://kubernetes.default.svc.cluster.local${KEYS_PATH}`);
 const port = config.integer('PORT', { fallback: 6443, min: 1, max: 65_535 });
 const address = config.text('LISTEN_ADDRESS', '0.0.0.0');
 const advertiseAddress = config.text('ADVERTISE_ADDRESS', findNodeAddress() ?? '127.0.0.1');
@@ -54,8 +57,9 @@ await runProcess(log, async (signal) => {
     serviceCidr,
     tls: { certificate, key, clientCa: ca },
     frontProxy: { ca: frontProxyCa, certificate: frontProxyCertificate, key: frontProxyKey },
-    serviceAccounts: { issuer, privateKey: serviceAccountKey, publicKey: serviceAccountPublicKey },
+    serviceAccounts: { issuer, jwksUri, privateKey: serviceAccountKey, publicKey: serviceAccountPublicKey },
     kubelet: { ca, certificate: kubeletCertificate, key: kubeletKey },
+    collectGarbage: globalThis.gc && (() => globalThis.gc?.({ type: 'major', execution: 'sync' })),
   });
   try {
     await runTogether(signal, [

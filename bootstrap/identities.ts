@@ -23,7 +23,7 @@ export interface Identity {
   readonly serverNames?: readonly string[];
 }
 
-/** A file copied from `authorities` to a component: certificates to trust, and the keys of service account tokens. */
+/** A file copied from `authorities` to a component: certificates to trust, and keys to sign with: service account tokens, and certificates. */
 export interface SharedFile {
   readonly directory: string;
   readonly name: string;
@@ -67,6 +67,8 @@ export const identities: readonly Identity[] = [
   { directory: 'scheduler', name: 'tls', ...client({ commonName: 'system:kube-scheduler' }) },
   { directory: 'controller-manager', name: 'tls', ...client({ commonName: 'system:kube-controller-manager' }) },
   { directory: 'simulated-nodes', name: 'tls', ...client({ commonName: 'keelson:simulated-nodes' }) },
+  { directory: 'metrics', name: 'tls', ...client({ commonName: 'system:keelson-metrics' }) },
+  { directory: 'metrics', name: 'server', ...server('ca', 'keelson-metrics', ['keelson-metrics.kube-system.svc']) },
   ...NODES.flatMap(nodeIdentities),
   { directory: 'addons', name: 'tls', ...client(administrator) },
   { directory: 'addons', name: 'dns', ...client({ commonName: 'system:dns' }) },
@@ -81,6 +83,10 @@ export const sharedFiles: readonly SharedFile[] = [
   })),
   { directory: 'apiserver', name: 'etcd-ca.crt', source: 'etcd-ca.crt' },
   { directory: 'apiserver', name: 'front-proxy-ca.crt', source: 'front-proxy-ca.crt' },
+  // Signs the certificates that are asked for in the cluster, as upstream's --cluster-signing-key-file.
+  { directory: 'controller-manager', name: 'ca.key', source: 'ca.key' },
+  { directory: 'controller-manager', name: 'sa.key', source: 'sa.key' },
+  { directory: 'metrics', name: 'front-proxy-ca.crt', source: 'front-proxy-ca.crt' },
   { directory: 'apiserver', name: 'sa.key', source: 'sa.key' },
   { directory: 'apiserver', name: 'sa.pub', source: 'sa.pub' },
 ];

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { type RunResult, run, runOrThrow } from './process.ts';
-import { CLUSTER_LABEL, CLUSTER_NAME, projectRoot } from './project.ts';
+import { CLUSTER_IMAGE, CLUSTER_LABEL, CLUSTER_NAME, projectRoot } from './project.ts';
 
 /** The image of hello is built by two services that only exist for that. */
 const IMAGES_PROFILE = 'images';
@@ -79,6 +79,13 @@ export async function removeContainers(ids: readonly string[]): Promise<void> {
 export async function removePodVolumes(): Promise<void> {
   const names = lines(await runOrThrow('docker', ['volume', 'ls', '--quiet', '--filter', `label=${CLUSTER_LABEL}`]));
   if (names.length > 0) throwUnlessGone(await run('docker', ['volume', 'rm', '--force', ...names]));
+}
+
+/** Directories of the kernel's that held the nodes' pods: the engine makes them and does not remove them. Those of other clusters that are in use stay. */
+export async function removeCgroups(): Promise<void> {
+  const script = 'find /host/cgroup/keelson /host/cgroup/*/keelson -depth -type d -exec rmdir {} + 2>/dev/null; true';
+  const mount = ['--volume', '/sys/fs/cgroup:/host/cgroup'];
+  await run('docker', ['run', '--rm', '--network', 'none', '--pull', 'never', ...mount, CLUSTER_IMAGE, 'sh', '-c', script]);
 }
 
 /** The address of a node's container on the cluster's network; undefined while it does not run. */

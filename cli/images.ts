@@ -22,7 +22,7 @@ interface OwnImage {
   readonly sources: readonly string[];
 }
 
-const COMPONENT_FOLDERS = 'api,component,client,apiserver,scheduler,controller-manager,kubelet,kube-proxy,dns,bootstrap';
+const COMPONENT_FOLDERS = 'api,component,client,apiserver,scheduler,controller-manager,kubelet,kube-proxy,dns,metrics,bootstrap';
 
 const ownImages: readonly OwnImage[] = [
   {

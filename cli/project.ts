@@ -19,6 +19,9 @@ export const CLUSTER_NAME = 'keelson';
 
 export const CLUSTER_LABEL = `keelson.dev/cluster=${CLUSTER_NAME}`;
 
+/** The image of every component, and of every pod's sandbox. */
+export const CLUSTER_IMAGE = 'keelson/keelson:dev';
+
 export const NODE_NAMES = ['control-plane', 'worker-1', 'worker-2'] as const;
 
 /** Where docker-compose.yml publishes the API server. */

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { configmaps, secrets } from '#api/generated/resources.ts';
-import { batchActions, create } from './apply-actions.ts';
+import { configmaps, pods, secrets } from '#api/generated/resources.ts';
+import type { Pod } from '#api/generated/types.ts';
+import { ApiError } from '#api/meta/status.ts';
+import { systemClock } from '#component/clock.ts';
+import { applyActions, batchActions, create, updateStatus } from './apply-actions.ts';
+import { createFakeClient } from './testing/fake-client.ts';
 
 const aSecret = create(secrets, { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' } });
 const aConfigMap = create(configmaps, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c' } });
@@ -25,3 +29,24 @@ for (const { it, actions, expected } of sizes) {
     );
   });
 }
+
+test('after a failure the status is still written, unless it tells of success', async () => {
+  const refuse = ({ verb }: { readonly verb: string }) => {
+    if (verb === 'create') throw new ApiError('Forbidden', 'exceeded quota');
+  };
+  const client = createFakeClient({ clock: systemClock, onRequest: refuse });
+  const pod: Pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'web', namespace: 'default', uid: 'u', resourceVersion: '1', creationTimestamp: '' },
+    spec: { containers: [] },
+  };
+  const told = { ...updateStatus(pods, pod), tellsOfSuccess: true };
+  const events = { record: () => {}, run: async () => {} };
+  const { failures } = await applyActions([aSecret, told, updateStatus(pods, pod)], { client, events });
+  assert.equal(failures.length, 2);
+  assert.deepEqual(
+    client.requests.map(({ verb, subresource = '' }) => `${verb} ${subresource}`),
+    ['create ', 'update status'],
+  );
+});

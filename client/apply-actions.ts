@@ -30,7 +30,13 @@ export type Action =
       readonly subresource?: string;
       readonly announce?: Announcement;
     }
-  | { readonly verb: 'updateStatus'; readonly type: ResourceType<ApiObject>; readonly object: ApiObject }
+  | {
+      readonly verb: 'updateStatus';
+      readonly type: ResourceType<ApiObject>;
+      readonly object: ApiObject;
+      /** Says that what comes before it was done, so it is left out when that failed. */
+      readonly tellsOfSuccess?: boolean;
+    }
   | {
       readonly verb: 'patch';
       readonly type: ResourceType<ApiObject>;
@@ -147,7 +153,8 @@ function isIndependent(action: ActionOf<'patch'>): boolean {
 
 /** A later step may rest on an earlier one, so it waits for the next try; but what is known is reported. */
 function isDoneAfterFailure(action: Action): boolean {
-  return action.verb === 'updateStatus' || (action.verb === 'event' && action.type === 'Warning');
+  if (action.verb === 'updateStatus') return action.tellsOfSuccess !== true;
+  return action.verb === 'event' && action.type === 'Warning';
 }
 
 async function applyAction(action: Action, deps: ActionDeps): Promise<Write | undefined> {

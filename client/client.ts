@@ -1,6 +1,8 @@
 /** The only road to the API server: one client per process, a typed `ResourceClient` per resource, undici underneath. */
-import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
+import type { ApiObject, Draft, ResourceType } from '#api/meta/resource-type.ts';
+import { decodeReview } from './object-decoder.ts';
 import { createResourceClient, type ResourceClient } from './resource-client.ts';
+import { collectionPath } from './resource-path.ts';
 import { createTransport, type Transport } from './transport.ts';
 
 export interface ClientOptions {
@@ -19,6 +21,8 @@ export interface ClientOptions {
 
 export interface Client {
   resource<T extends ApiObject>(type: ResourceType<T>): ResourceClient<T>;
+  /** POST of a kind that is answered at once and kept nowhere: a SubjectAccessReview. */
+  review<T extends ApiObject>(type: ResourceType<T>, object: Draft<T>): Promise<T>;
   /** GET of any path (`/readyz`, `/version`): the status and the text. */
   getText(path: string): Promise<{ readonly statusCode: number; readonly text: string }>;
   close(): Promise<void>;
@@ -28,6 +32,8 @@ export interface Client {
 export function createClientOver(transport: Transport): Client {
   return {
     resource: (type) => createResourceClient(type, transport),
+    review: async (type, object) =>
+      decodeReview(type, await transport.request({ method: 'POST', path: collectionPath(type, object.metadata.namespace), body: object })),
     getText: (path) => transport.getText(path),
     close: () => transport.close(),
   };

@@ -25,6 +25,16 @@ export function decodeObject<T extends ApiObject>(type: ResourceType<T>, value: 
   throw new ApiError('InternalError', `the server answered with something that is no ${type.kind}: ${excerpt(value)}`);
 }
 
+/** The answer to a review has no name. */
+export function decodeReview<T extends ApiObject>(type: ResourceType<T>, value: unknown): T {
+  if (isReviewOf(type, value)) return value;
+  throw new ApiError('InternalError', `the server answered with something that is no ${type.kind}: ${excerpt(value)}`);
+}
+
+function isReviewOf<T extends ApiObject>(type: ResourceType<T>, value: unknown): value is T {
+  return isRecord(value) && value.kind === type.kind && isRecord(value.metadata);
+}
+
 export function decodeList<T extends ApiObject>(type: ResourceType<T>, value: unknown): ApiList<T> {
   if (!isRecord(value) || !isRecord(value.metadata) || (value.items !== null && !Array.isArray(value.items))) {
     throw new ApiError('InternalError', `the server answered with something that is no list of ${type.plural}: ${excerpt(value)}`);

@@ -42,7 +42,8 @@ export interface DeleteRequest {
 }
 
 export interface ResourceClient<T extends ApiObject> {
-  get(key: ObjectKey): Promise<T>;
+  /** With a subresource (`scale`) the type is that of what it answers with. */
+  get(key: ObjectKey, subresource?: string): Promise<T>;
   list(options?: ListOptions): Promise<ApiList<T>>;
   /** Ends when the server closes the stream; throws `Expired` when the server no longer has that version. Bookmarks are always asked for. */
   watch(options: WatchOptions, signal: AbortSignal): AsyncIterable<WatchEvent<T>>;
@@ -70,7 +71,8 @@ export function createResourceClient<T extends ApiObject>(type: ResourceType<T>,
     return decodeObject(type, await transport.request({ method: 'PUT', path, body: object }));
   };
   return {
-    get: async (key) => decodeObject(type, await transport.request({ method: 'GET', path: objectPath(type, key) })),
+    get: async (key, subresource) =>
+      decodeObject(type, await transport.request({ method: 'GET', path: objectPath(type, key, subresource) })),
     list: async ({ namespace, ...parameters } = {}) => {
       const path = collectionPath(type, namespace) + queryString(parameters);
       return decodeList(type, await transport.request({ method: 'GET', path }));

@@ -1,12 +1,19 @@
 /** The list of controllers: what runs in a controller manager, and under which name each one writes events. A new one is a file and a line. */
 import { type ControllerDeps, runController } from '#client/controller.ts';
+import { certificateApprovingController } from './certificate-approving.ts';
+import { certificateCleaningController } from './certificate-cleaning.ts';
+import type { SigningAuthority } from './certificate-requests/certificate-request.ts';
+import { certificateSigningController } from './certificate-signing.ts';
+import { clusterRoleAggregationController } from './cluster-role-aggregation.ts';
 import { cronJobController } from './cron-job.ts';
 import { daemonSetController } from './daemon-set.ts';
 import { deploymentController } from './deployment.ts';
 import { disruptionController } from './disruption.ts';
 import { endpointSliceController } from './endpoint-slice.ts';
+import { endpointSliceMirroringController } from './endpoint-slice-mirroring.ts';
 import { endpointsController } from './endpoints.ts';
 import { garbageCollector } from './garbage-collector.ts';
+import { horizontalPodAutoscalerController } from './horizontal-pod-autoscaler.ts';
 import { jobController } from './job.ts';
 import { jobTrackingController } from './job-tracking.ts';
 import { namespaceController } from './namespace.ts';
@@ -18,6 +25,7 @@ import { replicationControllerController } from './replication-controller.ts';
 import { resourceQuotaController } from './resource-quota.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
+import { serviceAccountTokenController } from './service-account-token.ts';
 import type { SharedCaches } from './shared-caches.ts';
 import { statefulSetController } from './stateful-set.ts';
 import { claimProtectionController, volumeProtectionController } from './storage-protection.ts';
@@ -30,6 +38,10 @@ export interface ControllersConfig {
   readonly clusterCidr: string;
   /** PEM of the authority by which programs in pods know the API server. */
   readonly rootCa: string;
+  /** What signs certificate requests; absent: they wait. */
+  readonly signingAuthority?: SigningAuthority;
+  /** PEM of what signs service account tokens in Secrets; absent: such Secrets stay empty. */
+  readonly serviceAccountKey?: string;
 }
 
 export interface ControllerEntry {
@@ -38,7 +50,8 @@ export interface ControllerEntry {
   run(deps: ControllerDeps, signal: AbortSignal): Promise<void>;
 }
 
-export function listControllers(caches: SharedCaches, { clusterCidr, rootCa }: ControllersConfig): readonly ControllerEntry[] {
+export function listControllers(caches: SharedCaches, config: ControllersConfig): readonly ControllerEntry[] {
+  const { clusterCidr, rootCa } = config;
   const collector = garbageCollector({ caches: caches.all, client: caches.client });
   return [
     { component: 'deployment-controller', run: (deps, signal) => runController(deploymentController(caches), deps, signal) },
@@ -51,7 +64,15 @@ export function listControllers(caches: SharedCaches, { clusterCidr, rootCa }: C
     { component: 'cronjob-controller', run: (deps, signal) => runController(cronJobController(caches), deps, signal) },
     { component: 'ttl-after-finished-controller', run: (deps, signal) => runController(ttlAfterFinishedController(caches), deps, signal) },
     { component: 'controllermanager', run: (deps, signal) => runController(disruptionController(caches), deps, signal) },
+    {
+      component: 'horizontal-pod-autoscaler',
+      run: (deps, signal) => runController(horizontalPodAutoscalerController(caches), deps, signal),
+    },
     { component: 'endpoint-slice-controller', run: (deps, signal) => runController(endpointSliceController(caches), deps, signal) },
+    {
+      component: 'endpoint-slice-mirroring-controller',
+      run: (deps, signal) => runController(endpointSliceMirroringController(caches), deps, signal),
+    },
     { component: 'endpoint-controller', run: (deps, signal) => runController(endpointsController(caches), deps, signal) },
     { component: 'resourcequota-controller', run: (deps, signal) => runController(resourceQuotaController(caches), deps, signal) },
     { component: 'pvc-protection-controller', run: (deps, signal) => runController(claimProtectionController(caches), deps, signal) },
@@ -59,6 +80,13 @@ export function listControllers(caches: SharedCaches, { clusterCidr, rootCa }: C
     { component: 'namespace-controller', run: (deps, signal) => runController(namespaceController(caches), deps, signal) },
     { component: 'serviceaccount-controller', run: (deps, signal) => runController(serviceAccountController(caches), deps, signal) },
     { component: 'root-ca-cert-publisher', run: (deps, signal) => runController(rootCaPublisher(caches, rootCa), deps, signal) },
+    {
+      component: 'clusterrole-aggregation-controller',
+      run: (deps, signal) => runController(clusterRoleAggregationController(caches), deps, signal),
+    },
+    { component: 'csrapproving', run: (deps, signal) => runController(certificateApprovingController(caches), deps, signal) },
+    { component: 'csrcleaner', run: (deps, signal) => runController(certificateCleaningController(caches), deps, signal) },
+    ...signers(caches, config),
     { component: 'cidrAllocator', run: (deps, signal) => runController(nodeIpamController(caches, clusterCidr), deps, signal) },
     { component: 'node-controller', run: (deps, signal) => runController(nodeLifecycleController(caches), deps, signal) },
     { component: 'taint-eviction-controller', run: (deps, signal) => runController(taintEvictionController(caches), deps, signal) },
@@ -69,4 +97,18 @@ export function listControllers(caches: SharedCaches, { clusterCidr, rootCa }: C
     },
     { component: 'garbage-collector-controller', run: (deps, signal) => runController(collector, deps, signal) },
   ];
+}
+
+/** Those that need a key which was not handed over are not there. */
+function signers(caches: SharedCaches, { rootCa, signingAuthority, serviceAccountKey }: ControllersConfig): readonly ControllerEntry[] {
+  const entries: ControllerEntry[] = [];
+  if (signingAuthority !== undefined) {
+    const definition = certificateSigningController(caches, signingAuthority);
+    entries.push({ component: 'csrsigning', run: (deps, signal) => runController(definition, deps, signal) });
+  }
+  if (serviceAccountKey !== undefined) {
+    const definition = serviceAccountTokenController(caches, { rootCa, serviceAccountKey });
+    entries.push({ component: 'serviceaccount-token-controller', run: (deps, signal) => runController(definition, deps, signal) });
+  }
+  return entries;
 }

@@ -4,7 +4,7 @@ import type { Deployment, ReplicaSet } from '#api/generated/types.ts';
 import { findCondition } from '#api/meta/condition.ts';
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import type { Action } from '#client/apply-actions.ts';
-import { REVISION, REVISION_HISTORY } from './deployment/deployment-annotations.ts';
+import { REVISION, REVISION_HISTORY, withAnnotations } from './deployment/deployment-annotations.ts';
 import { replicaSetName } from './deployment/rollout.ts';
 import { type DeploymentSnapshot, reconcileDeployment } from './deployment.ts';
 import {
@@ -153,6 +153,16 @@ test('an undo goes back to the old ReplicaSet under a new revision and remembers
   assert.equal(first?.metadata.annotations?.[REVISION], '3');
   assert.equal(first?.metadata.annotations?.[REVISION_HISTORY], '1');
   assert.equal(world.deployment().metadata.annotations?.[REVISION], '3');
+});
+
+test('a revision is one more than that of an adopted ReplicaSet, be it more than a number holds', () => {
+  const adopted = createWorld(aDeployment());
+  adopted.converge();
+  const old = adopted.replicaSets().map((replicaSet) => withAnnotations(replicaSet, { [REVISION]: '3546343826724305832' }));
+  const changed = aDeployment({ template: aTemplate('v2') });
+  const [created] = reconcileDeployment(snapshotOf(changed, old)).filter(({ verb }) => verb === 'create');
+  assert.ok(created?.verb === 'create');
+  assert.equal(created.object.metadata.annotations?.[REVISION], '3546343826724305833');
 });
 
 test('scaling changes the size and says so', () => {

@@ -12,7 +12,7 @@ import { controllerOf } from '#api/meta/owner-reference.ts';
 import { type Action, remove, updateStatus } from '#client/apply-actions.ts';
 import { type ActionFailure, type ControllerDefinition, onChange, onOwnedChange, onRelatedChange } from '#client/controller.ts';
 import { claimObjects, isAdoptable, onOrphanChange } from './claim-objects.ts';
-import { REVISION, revisionOf } from './deployment/deployment-annotations.ts';
+import { byRevision, REVISION, revisionOf } from './deployment/deployment-annotations.ts';
 import { deadlineCheckAfterMs, describeRollout, isComplete, notePause, summarizeRollout } from './deployment/deployment-status.ts';
 import { isRollingUpdate } from './deployment/fence-posts.ts';
 import { currentReplicas, growCurrent, hasOldPodsRunning, removeOld, rollForward } from './deployment/roll.ts';
@@ -163,8 +163,8 @@ function pauseNoted({ deployment, nowMs }: DeploymentSnapshot, status: Deploymen
 
 /** The status and the revision if they changed, in one write: an annotation that comes with the status is no new generation. */
 function statusActions({ deployment }: DeploymentSnapshot, status: DeploymentStatus, rollout?: Rollout): readonly Action[] {
-  const revision = rollout?.current === undefined ? 0 : revisionOf(rollout.current);
-  const isNewRevision = revision !== 0 && revision !== revisionOf(deployment);
+  const revision = rollout?.current === undefined ? 0n : revisionOf(rollout.current);
+  const isNewRevision = revision !== 0n && revision !== revisionOf(deployment);
   if (!isNewRevision && isDeepStrictEqual(deployment.status ?? {}, status)) return [];
   const annotations = { ...deployment.metadata.annotations, [REVISION]: String(revision) };
   const metadata = isNewRevision ? { ...deployment.metadata, annotations } : deployment.metadata;
@@ -176,7 +176,7 @@ function removeHistory({ deployment, old }: Rollout): readonly Action[] {
   const limit = deployment.spec.revisionHistoryLimit;
   if (limit === undefined) return [];
   const kept = old.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
-  const surplus = [...kept].sort((left, right) => revisionOf(left) - revisionOf(right)).slice(0, Math.max(0, kept.length - limit));
+  const surplus = kept.toSorted(byRevision).slice(0, Math.max(0, kept.length - limit));
   const isIdle = ({ metadata, spec, status }: ReplicaSet) =>
     spec.replicas === 0 && (status?.replicas ?? 0) === 0 && (metadata.generation ?? 0) <= (status?.observedGeneration ?? 0);
   return surplus.filter(isIdle).map((replicaSet) => remove(replicasets, replicaSet));

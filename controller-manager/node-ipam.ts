@@ -25,7 +25,8 @@ export function nodeIpamController(caches: SharedCaches, clusterCidr: string): C
   return {
     name: 'node-ipam',
     informers: [caches.nodes],
-    triggers: [onRelatedChange(caches.nodes, (node) => (hasRange(node) ? [] : [allNodes]))],
+    // A range that is free again may be what another node waits for.
+    triggers: [onRelatedChange(caches.nodes, (node) => (hasRange(node) && isThere(node, caches) ? [] : [allNodes]))],
     snapshot: () => ({ nodes: caches.nodes.store.list(), clusterCidr }),
     reconcile: reconcileNodeRanges,
   };
@@ -67,6 +68,10 @@ export function* rangesOf(clusterCidr: string): Generator<string, void, undefine
 
 function formatAddress(value: number): string {
   return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
+}
+
+function isThere(node: Node, caches: SharedCaches): boolean {
+  return caches.nodes.store.find(keyOf(node)) !== undefined;
 }
 
 function hasRange({ spec }: Node): boolean {

@@ -11,44 +11,64 @@ import { findCondition, withCondition } from '#api/meta/condition.ts';
 import { keyOf, type ObjectKey } from '#api/meta/object-key.ts';
 import { isReason } from '#api/meta/status.ts';
 import { type Action, updateStatus } from '#client/apply-actions.ts';
-import { type ControllerDefinition, onChange, onRelatedChange } from '#client/controller.ts';
+import { type ControllerDefinition, onChange, onRelatedChange, type Trigger } from '#client/controller.ts';
 import { formatTime } from '#component/clock.ts';
 import { createFirstSeen, type FirstSeen } from './first-seen.ts';
-import { wantedTaints } from './node-taints.ts';
+import { createEvictionLimiter, type EvictionLimiter } from './node-lifecycle/eviction-limiter.ts';
+import { evictsBecauseOfCondition, wantedTaints } from './node-lifecycle/node-taints.ts';
+import { evictionRate, isEverythingDown, isReady, zoneOf } from './node-lifecycle/node-zones.ts';
 import { NODE, type SharedCaches } from './shared-caches.ts';
 
-/** A kubelet renews every 10 s; three missed renewals and a slow fourth. */
-export const NODE_MONITOR_GRACE_MS = 40_000;
+/** A kubelet renews every 10 s; four missed renewals and a slow fifth. As upstream's --node-monitor-grace-period. */
+export const NODE_MONITOR_GRACE_MS = 50_000;
 
 /** A kubelet that has just registered first has to find its feet. */
 const NODE_STARTUP_GRACE_MS = 60_000;
+
+/** What selects by the labels of before must go on finding its nodes. */
+const oldLabels = [
+  { label: 'kubernetes.io/os', oldLabel: 'beta.kubernetes.io/os' },
+  { label: 'kubernetes.io/arch', oldLabel: 'beta.kubernetes.io/arch' },
+] as const;
 
 const NODE_LEASE_NAMESPACE = 'kube-node-lease';
 
 /** What a kubelet reports and nobody knows once it is silent. */
 const kubeletConditions = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'] as const;
 
-export interface NodeSnapshot {
+/** `gone` is what is remembered of a node that was deleted. */
+export type NodeSnapshot = PresentNode | { readonly gone: Node };
+
+export interface PresentNode {
   readonly node: Node;
   readonly pods: readonly Pod[];
   /** How long the kubelet has shown no sign of life. */
   readonly silentMs: number;
   /** Whether the node was ready when it was last looked at. */
   readonly wasReady: boolean;
-  /** No node is ready: more likely our own view is broken than every node at once, so nothing is evicted. */
-  readonly isEverythingDown: boolean;
+  /** It has not been looked at before. */
+  readonly isNew: boolean;
+  /** When its pods may be evicted, if they are to be: 0 is now, infinity is not as things are. */
+  readonly evictAfterMs: number;
   readonly nowMs: number;
 }
 
 interface Memory {
   readonly signsOfLife: FirstSeen;
-  readonly ready: Map<string, boolean>;
+  /** As they were when last looked at. */
+  readonly nodes: Map<string, Node>;
+  readonly limiter: EvictionLimiter;
   /** When the server last failed to answer, on the monotonic clock: kubelets could not renew then either. */
   outageAtMs: number;
 }
 
 export function nodeLifecycleController(caches: SharedCaches): ControllerDefinition<NodeSnapshot> {
-  const memory: Memory = { signsOfLife: createFirstSeen(caches.clock), ready: new Map(), outageAtMs: Number.NEGATIVE_INFINITY };
+  const memory: Memory = {
+    signsOfLife: createFirstSeen(caches.clock),
+    nodes: new Map(),
+    limiter: createEvictionLimiter(caches.clock),
+    outageAtMs: Number.NEGATIVE_INFINITY,
+  };
   return {
     name: 'node-lifecycle',
     informers: [caches.nodes, caches.leases, caches.pods],
@@ -57,36 +77,49 @@ export function nodeLifecycleController(caches: SharedCaches): ControllerDefinit
       onRelatedChange(caches.leases, ({ metadata: { namespace, name } }) =>
         namespace === NODE_LEASE_NAMESPACE ? [{ namespace: '', name }] : [],
       ),
-      // Whether anything may be evicted depends on the other nodes.
-      onRelatedChange(caches.nodes, () =>
-        caches.nodes.store
-          .list()
-          .filter((node) => !isReady(node))
-          .map(keyOf),
-      ),
+      onReadinessChange(caches),
     ],
     snapshot: (key) => snapshotNode(key, caches, memory),
     reconcile: reconcileNode,
   };
 }
 
+/** Whether anything may be evicted from a node that is down depends on the others. */
+function onReadinessChange({ nodes: informer }: SharedCaches): Trigger {
+  return (enqueue) =>
+    informer.onChange((change) => {
+      if (change.type === 'updated' && isReady(change.object) === isReady(change.previous)) return;
+      for (const node of informer.store.list()) if (!isReady(node)) enqueue(keyOf(node));
+    });
+}
+
 async function snapshotNode(key: ObjectKey, caches: SharedCaches, memory: Memory): Promise<NodeSnapshot | undefined> {
   const node = caches.nodes.store.find(key);
+  const before = memory.nodes.get(key.name);
   if (node === undefined) {
     memory.signsOfLife.forget(key.name);
-    memory.ready.delete(key.name);
-    return undefined;
+    memory.nodes.delete(key.name);
+    return before === undefined ? undefined : { gone: before };
   }
-  const wasReady = memory.ready.get(key.name) ?? false;
-  memory.ready.set(key.name, isReady(node));
+  memory.nodes.set(key.name, node);
+  const silentMs = await measureSilence(node, caches, memory);
   return {
     node,
     pods: caches.pods.store.listByIndex(NODE, key.name),
-    silentMs: await measureSilence(node, caches, memory),
-    wasReady,
-    isEverythingDown: !caches.nodes.store.list().some(isReady),
+    silentMs,
+    wasReady: before !== undefined && isReady(before),
+    isNew: before?.metadata.uid !== node.metadata.uid,
+    evictAfterMs: isDueToGiveUp(node, silentMs) ? Number.POSITIVE_INFINITY : findTurn(node, caches.nodes.store.list(), memory.limiter),
     nowMs: caches.clock.now(),
   };
+}
+
+/** A node from which pods are evicted already keeps its turn. */
+function findTurn(node: Node, all: readonly Node[], limiter: EvictionLimiter): number {
+  if (isReady(node)) return 0;
+  if (isEverythingDown(all)) return Number.POSITIVE_INFINITY;
+  if (evictsBecauseOfCondition(node)) return 0;
+  return limiter.take(zoneOf(node), evictionRate(zoneOf(node), all));
 }
 
 /** Before a node is given up, the server itself is asked: our copy of its Lease may be what stands still. */
@@ -106,17 +139,36 @@ async function measureSilence(node: Node, caches: SharedCaches, memory: Memory):
 }
 
 export function reconcileNode(snapshot: NodeSnapshot): readonly Action[] {
-  const { node, silentMs, wasReady } = snapshot;
+  if ('gone' in snapshot) return [tell(snapshot.gone, 'RemovingNode', `Removing Node ${snapshot.gone.metadata.name} from Controller`)];
+  const { node, silentMs, wasReady, evictAfterMs } = snapshot;
+  const registered = snapshot.isNew ? [tell(node, 'RegisteredNode', `Registered Node ${node.metadata.name} in Controller`)] : [];
   // Writing the status makes a new version; the rest follows in the sync that it wakes.
-  if (silentMs >= graceMs(node) && !isGivenUp(node)) return [giveUp(snapshot)];
+  if (isDueToGiveUp(node, silentMs)) return [...registered, giveUp(snapshot)];
   const message = `Node ${node.metadata.name} status is now: NodeNotReady`;
   const announced: readonly Action[] =
     wasReady && !isReady(node) ? [{ verb: 'event', regarding: node, type: 'Normal', reason: 'NodeNotReady', message }] : [];
   const checked: readonly Action[] = isGivenUp(node) ? [] : [{ verb: 'requeue', afterMs: graceMs(node) - silentMs }];
-  return [...announced, ...retaint(snapshot), ...markPodsNotReady(snapshot), ...checked];
+  const waiting: readonly Action[] =
+    evictAfterMs > 0 && evictAfterMs !== Number.POSITIVE_INFINITY ? [{ verb: 'requeue', afterMs: evictAfterMs }] : [];
+  return [...registered, ...announced, ...relabel(node), ...retaint(snapshot), ...markPodsNotReady(snapshot), ...checked, ...waiting];
 }
 
-function giveUp({ node, nowMs }: NodeSnapshot): Action {
+function tell(node: Node, reason: string, what: string): Action {
+  return { verb: 'event', regarding: node, type: 'Normal', reason, message: `Node ${node.metadata.name} event: ${what}` };
+}
+
+function relabel({ metadata }: Node): readonly Action[] {
+  const { uid, labels = {} } = metadata;
+  const wanted = oldLabels.flatMap(({ label, oldLabel }) => {
+    const value = labels[label];
+    return value === undefined || labels[oldLabel] === value ? [] : [[oldLabel, value] as const];
+  });
+  if (wanted.length === 0) return [];
+  const patch = { metadata: { uid, labels: Object.fromEntries(wanted) } };
+  return [{ verb: 'patch', type: nodes, key: { namespace: '', name: metadata.name }, patchType: 'merge', patch }];
+}
+
+function giveUp({ node, nowMs }: PresentNode): Action {
   const time = formatTime(nowMs);
   let conditions: readonly NodeCondition[] = node.status?.conditions ?? [];
   for (const type of kubeletConditions) {
@@ -132,8 +184,8 @@ function giveUp({ node, nowMs }: NodeSnapshot): Action {
   return updateStatus(nodes, { ...node, status: { ...node.status, conditions } });
 }
 
-function retaint({ node, isEverythingDown, nowMs }: NodeSnapshot): readonly Action[] {
-  const taints = wantedTaints(node, { mayEvict: !isEverythingDown, time: formatTime(nowMs) });
+function retaint({ node, evictAfterMs, nowMs }: PresentNode): readonly Action[] {
+  const taints = wantedTaints(node, { mayEvict: evictAfterMs === 0, time: formatTime(nowMs) });
   if (isDeepStrictEqual(taints, node.spec.taints ?? [])) return [];
   const { uid, resourceVersion } = node.metadata;
   const patch = { metadata: { uid, resourceVersion }, spec: { taints: taints.length === 0 ? null : taints } };
@@ -141,7 +193,7 @@ function retaint({ node, isEverythingDown, nowMs }: NodeSnapshot): readonly Acti
 }
 
 /** Only pods that became ready before the node failed: a kubelet that still lives may know better about the others. */
-function markPodsNotReady({ node, pods: onNode, nowMs }: NodeSnapshot): readonly Action[] {
+function markPodsNotReady({ node, pods: onNode, nowMs }: PresentNode): readonly Action[] {
   const failedAt = findCondition(node.status?.conditions, 'Ready')?.lastTransitionTime;
   if (isReady(node) || failedAt === undefined) return [];
   return onNode.flatMap((pod): readonly Action[] => {
@@ -165,14 +217,14 @@ function graceMs(node: Node): number {
   return readyStatus(node) === undefined ? NODE_STARTUP_GRACE_MS : NODE_MONITOR_GRACE_MS;
 }
 
+function isDueToGiveUp(node: Node, silentMs: number): boolean {
+  return silentMs >= graceMs(node) && !isGivenUp(node);
+}
+
 function isGivenUp(node: Node): boolean {
   return kubeletConditions.every((type) => findCondition(node.status?.conditions, type)?.status === 'Unknown');
 }
 
 function readyStatus(node: Node): string | undefined {
   return findCondition(node.status?.conditions, 'Ready')?.status;
-}
-
-function isReady(node: Node): boolean {
-  return readyStatus(node) === 'True';
 }

@@ -3,6 +3,8 @@
  * that only the garbage collector looks at are added as discovery finds them. `createSharedCaches` starts nothing; `all.run` does.
  */
 import {
+  certificatesigningrequests,
+  clusterroles,
   configmaps,
   controllerrevisions,
   cronjobs,
@@ -11,6 +13,7 @@ import {
   deployments,
   endpoints,
   endpointslices,
+  horizontalpodautoscalersV2,
   jobs,
   leases,
   namespaces,
@@ -22,12 +25,15 @@ import {
   replicasets,
   replicationcontrollers,
   resourcequotas,
+  secrets,
   serviceaccounts,
   services,
   statefulsets,
   validatingadmissionpolicies,
 } from '#api/generated/resources.ts';
 import type {
+  CertificateSigningRequest,
+  ClusterRole,
   ConfigMap,
   ControllerRevision,
   CronJob,
@@ -47,9 +53,11 @@ import type {
   ReplicaSet,
   ReplicationController,
   ResourceQuota,
+  Secret,
   Service,
   ServiceAccount,
   StatefulSet,
+  V2HorizontalPodAutoscaler,
   ValidatingAdmissionPolicy,
 } from '#api/generated/types.ts';
 import { keyOf } from '#api/meta/object-key.ts';
@@ -91,6 +99,7 @@ export interface SharedCaches {
   readonly persistentVolumeClaims: Informer<PersistentVolumeClaim>;
   readonly persistentVolumes: Informer<PersistentVolume>;
   readonly podDisruptionBudgets: Informer<PodDisruptionBudget>;
+  readonly horizontalPodAutoscalers: Informer<V2HorizontalPodAutoscaler>;
   readonly services: Informer<Service>;
   readonly endpointSlices: Informer<EndpointSlice>;
   readonly namespaces: Informer<Namespace>;
@@ -99,7 +108,10 @@ export interface SharedCaches {
   readonly endpoints: Informer<Endpoints>;
   readonly serviceAccounts: Informer<ServiceAccount>;
   readonly configMaps: Informer<ConfigMap>;
+  readonly secrets: Informer<Secret>;
   readonly resourceQuotas: Informer<ResourceQuota>;
+  readonly certificateSigningRequests: Informer<CertificateSigningRequest>;
+  readonly clusterRoles: Informer<ClusterRole>;
   readonly customResourceDefinitions: Informer<CustomResourceDefinition>;
   readonly validatingAdmissionPolicies: Informer<ValidatingAdmissionPolicy>;
   /** Every resource that may own or be owned, the ones above included; running it keeps all copies current. */
@@ -123,6 +135,7 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     persistentVolumeClaims: createInformer({ type: persistentvolumeclaims, indexes }, deps),
     persistentVolumes: createInformer({ type: persistentvolumes, indexes }, deps),
     podDisruptionBudgets: createInformer({ type: poddisruptionbudgets, indexes }, deps),
+    horizontalPodAutoscalers: createInformer({ type: horizontalpodautoscalersV2, indexes }, deps),
     services: createInformer({ type: services, indexes }, deps),
     endpointSlices: createInformer({ type: endpointslices, indexes: { ...indexes, [SERVICE]: serviceIndex } }, deps),
     endpoints: createInformer({ type: endpoints, indexes }, deps),
@@ -130,7 +143,10 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     nodes: createInformer({ type: nodes, indexes }, deps),
     leases: createInformer({ type: leases, indexes }, deps),
     serviceAccounts: createInformer({ type: serviceaccounts, indexes }, deps),
+    secrets: createInformer({ type: secrets, indexes }, deps),
     configMaps: createInformer({ type: configmaps, indexes }, deps),
+    clusterRoles: createInformer({ type: clusterroles, indexes }, deps),
+    certificateSigningRequests: createInformer({ type: certificatesigningrequests, indexes }, deps),
     resourceQuotas: createInformer({ type: resourcequotas, indexes }, deps),
     customResourceDefinitions: createInformer({ type: customresourcedefinitions, indexes }, deps),
     validatingAdmissionPolicies: createInformer({ type: validatingadmissionpolicies, indexes }, deps),

@@ -44,7 +44,7 @@ const cases: readonly {
 for (const { it, tolerations, taints = [{ taint: unreachable, ageMs: 10_000 }], actions } of cases) {
   test(`taint eviction ${it}`, () => {
     const pod = aPod('one', { node: 'worker-1', spec: { tolerations } });
-    assert.deepEqual(describeActions(reconcileTaintEviction({ pod, taints, nowMs: NOW_MS })), actions);
+    assert.deepEqual(describeActions(reconcileTaintEviction({ pod, taints, isWaiting: false, nowMs: NOW_MS })), actions);
   });
 }
 
@@ -52,6 +52,12 @@ test('a pod that is going or has ended is not evicted again', () => {
   const going = aPod('one', { node: 'worker-1', metadata: { deletionTimestamp: secondsAgo(1) } });
   const ended = aPod('one', { node: 'worker-1', phase: 'Succeeded' });
   for (const pod of [going, ended]) {
-    assert.deepEqual(reconcileTaintEviction({ pod, taints: [{ taint: unreachable, ageMs: 0 }], nowMs: NOW_MS }), []);
+    assert.deepEqual(reconcileTaintEviction({ pod, taints: [{ taint: unreachable, ageMs: 0 }], isWaiting: false, nowMs: NOW_MS }), []);
   }
+});
+
+test('a pod whose node recovers in time hears that it stays', () => {
+  const pod = aPod('one', { node: 'worker-1', spec: { tolerations: [fiveMinutes] } });
+  const [event] = reconcileTaintEviction({ pod, taints: [], isWaiting: true, nowMs: NOW_MS });
+  assert.equal(event?.verb === 'event' && event.message, 'Cancelling deletion of Pod default/one');
 });

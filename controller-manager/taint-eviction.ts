@@ -20,25 +20,42 @@ export interface TaintEvictionSnapshot {
   readonly pod: Pod;
   /** The node's NoExecute taints, each with how long it has been seen. */
   readonly taints: readonly { readonly taint: Taint; readonly ageMs: number }[];
+  /** It was to be evicted later. */
+  readonly isWaiting: boolean;
   readonly nowMs: number;
 }
 
+interface Memory {
+  readonly seen: FirstSeen;
+  /** Pods that are to be evicted later. */
+  readonly waiting: Set<string>;
+}
+
 export function taintEvictionController(caches: SharedCaches): ControllerDefinition<TaintEvictionSnapshot> {
-  const seen = createFirstSeen(caches.clock);
+  const memory: Memory = { seen: createFirstSeen(caches.clock), waiting: new Set() };
   return {
     name: 'taint-eviction',
     informers: [caches.pods, caches.nodes],
-    triggers: [onChange(caches.pods), onTaintChange(caches, seen)],
-    snapshot: (key) => snapshotTaintEviction(key, caches, seen),
-    reconcile: reconcileTaintEviction,
+    triggers: [onChange(caches.pods), onTaintChange(caches, memory.seen)],
+    snapshot: (key) => snapshotTaintEviction(key, caches, memory),
+    reconcile: (snapshot) => {
+      const actions = reconcileTaintEviction(snapshot);
+      const id = formatKey(keyOf(snapshot.pod));
+      if (actions.some(({ verb }) => verb === 'requeue')) memory.waiting.add(id);
+      else memory.waiting.delete(id);
+      return actions;
+    },
     workers: WORKERS,
   };
 }
 
-export function snapshotTaintEviction(key: ObjectKey, caches: SharedCaches, seen: FirstSeen): TaintEvictionSnapshot | undefined {
+function snapshotTaintEviction(key: ObjectKey, caches: SharedCaches, { seen, waiting }: Memory): TaintEvictionSnapshot | undefined {
   const pod = caches.pods.store.find(key);
   const node = caches.nodes.store.find({ namespace: '', name: pod?.spec.nodeName ?? '' });
-  if (pod === undefined) seen.forget(formatKey(key));
+  if (pod === undefined) {
+    seen.forget(formatKey(key));
+    waiting.delete(formatKey(key));
+  }
   if (pod === undefined || node === undefined) return undefined;
   // A pod that came later has its own time.
   const podAgeMs = seen.ageMs(formatKey(key), `${pod.metadata.uid} ${node.metadata.uid}`);
@@ -46,25 +63,28 @@ export function snapshotTaintEviction(key: ObjectKey, caches: SharedCaches, seen
     taint,
     ageMs: Math.min(podAgeMs, seen.ageMs(subjectOf(node, taint), stateOf(taint))),
   }));
-  return { pod, taints, nowMs: caches.clock.now() };
+  return { pod, taints, isWaiting: waiting.has(formatKey(key)), nowMs: caches.clock.now() };
 }
 
-export function reconcileTaintEviction({ pod, taints, nowMs }: TaintEvictionSnapshot): readonly Action[] {
+export function reconcileTaintEviction({ pod, taints, isWaiting, nowMs }: TaintEvictionSnapshot): readonly Action[] {
   const isOver = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
-  if (taints.length === 0 || isOver || pod.metadata.deletionTimestamp !== undefined) return [];
+  if (isOver || pod.metadata.deletionTimestamp !== undefined) return [];
   const waitMs = Math.min(...taints.map(({ taint, ageMs }) => toleratedMs(pod, taint) - ageMs));
-  if (waitMs === Number.POSITIVE_INFINITY) return [];
+  if (waitMs === Number.POSITIVE_INFINITY) return isWaiting ? [tell(pod, `Cancelling deletion of Pod ${formatKey(keyOf(pod))}`)] : [];
   return waitMs > 0 ? [{ verb: 'requeue', afterMs: waitMs }] : evict(pod, nowMs);
 }
 
 function evict(pod: Pod, nowMs: number): readonly Action[] {
   const why = { reason: 'DeletionByTaintManager', message: 'Taint manager: deleting due to NoExecute taint' };
-  const message = `Marking for deletion Pod ${formatKey(keyOf(pod))}`;
   return [
-    { verb: 'event', regarding: pod, type: 'Normal', reason: 'TaintManagerEviction', message },
+    tell(pod, `Marking for deletion Pod ${formatKey(keyOf(pod))}`),
     updateStatus(pods, noteDisruption(pod, why, formatTime(nowMs))),
     remove(pods, pod),
   ];
+}
+
+function tell(pod: Pod, message: string): Action {
+  return { verb: 'event', regarding: pod, type: 'Normal', reason: 'TaintManagerEviction', message };
 }
 
 /** Of several tolerations for one taint the shortest counts; without one it is not tolerated at all. */
@@ -94,7 +114,7 @@ function onTaintChange(caches: SharedCaches, seen: FirstSeen): Trigger {
       const ids = new Set(taints.map((taint) => subjectOf(node, taint)));
       for (const taint of noExecuteTaints(before)) if (!ids.has(subjectOf(before, taint))) seen.forget(subjectOf(before, taint));
       for (const taint of taints) seen.ageMs(subjectOf(node, taint), stateOf(taint));
-      if (taints.length === 0) return;
+      if (taints.length === 0 && noExecuteTaints(before).length === 0) return;
       for (const pod of caches.pods.store.listByIndex(NODE, node.metadata.name)) enqueue(keyOf(pod));
     });
 }

@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { eventually, getJson, type Json, kubectl, run } from './cluster.ts';
+import { applyManifest, eventually, getJson, type Json, kubectl, run } from './cluster.ts';
 
 const keelson = (...args: readonly string[]) => run(join(import.meta.dirname, '../bin/keelson'), args);
 const NAMESPACE = 'e2e-simulated';
-const isReady = ({ status }: Json) => status.conditions?.some((condition: Json) => condition.type === 'Ready' && condition.status === 'True');
-const simulated = async () => (await getJson('nodes?labelSelector=keelson.dev/simulated%3Dtrue')).items;
+const isReady = ({ status }: Json) =>
+  status.conditions?.some((condition: Json) => condition.type === 'Ready' && condition.status === 'True');
+const simulated = async () => (await getJson('nodes', '-l', 'keelson.dev/simulated=true')).items;
 
 async function add(...args: readonly string[]): Promise<void> {
   const { code, stdout, stderr } = await keelson('nodes', 'add', ...args);
@@ -63,11 +64,8 @@ test('nodes are added with the capacity, labels and zones that were chosen, and 
 });
 
 test('pods that ask for them are scheduled by their capacity, and become ready', async () => {
-  const { code, stderr } = await run(join(import.meta.dirname, '../.keelson/bin/kubectl-sid'), ['apply', '-f', '-'], deployment(9), {
-    KUBECONFIG: join(import.meta.dirname, '../.keelson/kubeconfig'),
-  });
-  assert.equal(code, 0, stderr);
-  const pods = async () => (await getJson(`namespaces/${NAMESPACE}/pods`)).items;
+  await applyManifest(NAMESPACE, deployment(9));
+  const pods = async () => (await getJson('pods', '-n', NAMESPACE)).items;
   // Two of four fit onto each of four nodes.
   await eventually('eight pods are ready', async () => (await pods()).filter(isReady).length === 8);
   const waiting = (await pods()).filter((pod: Json) => !isReady(pod));

@@ -23,7 +23,7 @@ import type { NodeShape } from '../simulated-nodes/simulated-node.ts';
 import { createSimulatedNodes, type SimulatedNodes } from '../simulated-nodes/simulated-nodes.ts';
 import { createActivity } from './activity.ts';
 import { type Baseline, takeBaseline } from './baseline.ts';
-import { type ComponentName, createComponentTokens, createCredentials } from './credentials.ts';
+import { type ComponentName, type Credentials, createComponentTokens, createCredentials } from './credentials.ts';
 import { createDirectTransport } from './direct-transport.ts';
 import { type Faults, withFaults } from './faults.ts';
 import { type Supervisor, superviseComponent } from './supervisor.ts';
@@ -122,7 +122,7 @@ export async function createCluster(options: ClusterOptions = {}): Promise<Clust
     { nodes: shapesOf(options.nodes ?? 1), isAdopting: true, ...(options.pods === undefined ? {} : { conduct: options.pods }) },
     { client: clientOf('nodes'), clock, random, log },
   );
-  const components = superviseAll(options, { clientOf, clock, random, log, ca: credentials.ca, simulated });
+  const components = superviseAll(options, { clientOf, clock, random, log, credentials, simulated });
 
   const stopping = new AbortController();
   const listening = Promise.withResolvers<number>();
@@ -173,18 +173,29 @@ interface Parts {
   readonly clock: VirtualClock;
   readonly random: Random;
   readonly log: Logger;
-  readonly ca: string;
+  readonly credentials: Credentials;
   readonly simulated: SimulatedNodes;
 }
 
 /** Each started anew after a crash, on a client of its own. */
-function superviseAll(options: ClusterOptions, { clientOf, ca, simulated, ...deps }: Parts): ReadonlyMap<ComponentName, Supervisor> {
+function superviseAll(
+  options: ClusterOptions,
+  { clientOf, credentials, simulated, ...deps }: Parts,
+): ReadonlyMap<ComponentName, Supervisor> {
   const starts: readonly (readonly [ComponentName, (signal: AbortSignal) => Promise<void>])[] = [
     ['nodes', (signal) => simulated.run(signal)],
     [
       'controller-manager',
       (signal) =>
-        createControllerManager({ clusterCidr: CLUSTER_CIDR, rootCa: ca }, { ...deps, client: clientOf('controller-manager') }).run(signal),
+        createControllerManager(
+          {
+            clusterCidr: CLUSTER_CIDR,
+            rootCa: credentials.ca,
+            signingAuthority: credentials.authority,
+            serviceAccountKey: credentials.serviceAccountKeys.privateKey,
+          },
+          { ...deps, client: clientOf('controller-manager') },
+        ).run(signal),
     ],
     ['scheduler', (signal) => createScheduler({ ...deps, client: clientOf('scheduler') }).run(signal)],
   ];

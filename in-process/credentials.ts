@@ -12,6 +12,8 @@ const LOCAL_NAMES = ['localhost', '127.0.0.1', 'kubernetes', 'kubernetes.default
 
 export interface Credentials {
   readonly ca: string;
+  /** Signs what is asked for in the cluster. */
+  readonly authority: KeyAndCertificate;
   readonly serving: KeyAndCertificate;
   readonly kubeletClient: KeyAndCertificate;
   /** What aggregated servers know this one by, and who signed that. */
@@ -50,6 +52,7 @@ export async function createCredentials(nowMs: number): Promise<Credentials> {
   const publicKey = createPublicKey(privateKey).export({ type: 'spki', format: 'pem' }).toString();
   return {
     ca: authority.certificatePem,
+    authority,
     serving,
     kubeletClient,
     frontProxy: { ...frontProxy, ca: frontProxyAuthority.certificatePem },

@@ -2,8 +2,8 @@
  * Does what the planner decided: one action, its effects, its events. What went wrong is put into the pod's memory with upstream's reason
  * and a time to try again; only an engine that is away makes an action reject. Every action may be done twice.
  */
-import { pods } from '#api/generated/resources.ts';
-import type { Container, LifecycleHandler, Pod } from '#api/generated/types.ts';
+import { pods, runtimeclasses } from '#api/generated/resources.ts';
+import type { Container, Pod } from '#api/generated/types.ts';
 import { keyOf } from '#api/meta/object-key.ts';
 import { isReason } from '#api/meta/status.ts';
 import type { Client } from '#client/client.ts';
@@ -11,6 +11,7 @@ import type { EventRecorder } from '#client/event-recorder.ts';
 import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
 import { nextBackOff } from './back-off.ts';
+import { beginStop, expectPostStart, hastenStop, runPostStart, stopContainer } from './container-ends.ts';
 import { buildContainerSpec, buildSandboxSpec } from './container-spec.ts';
 import { ensureImage } from './ensure-image.ts';
 import { ConfigError } from './environment.ts';
@@ -19,10 +20,10 @@ import type { PodNetwork } from './network/pod-network.ts';
 import type { PodAction } from './plan-pod-actions.ts';
 import type { NodeFacts, PodFacts } from './pod-fields.ts';
 import { failVolumes, type PodMemory, readyVolumes } from './pod-memory.ts';
-import { initContainersOf, sandboxFailure } from './pod-snapshot.ts';
+import { ephemeralContainersOf, initContainersOf, isEphemeral, sandboxFailure } from './pod-snapshot.ts';
 import type { PodStates } from './pod-states.ts';
-import type { Prober } from './probes/prober.ts';
 import type { References } from './references.ts';
+import type { NodeCgroups } from './resources/node-cgroups.ts';
 import { type ContainerRuntime, RuntimeError } from './runtime/container-runtime.ts';
 import type { ServiceAccountTokens } from './service-account-tokens.ts';
 import type { PodVolumes } from './volumes/pod-volumes.ts';
@@ -35,7 +36,6 @@ export interface PodActionDeps {
   readonly volumes: PodVolumes;
   readonly references: References;
   readonly tokens: ServiceAccountTokens;
-  readonly prober: Prober;
   readonly events: EventRecorder;
   readonly clock: Clock;
   readonly log: Logger;
@@ -43,6 +43,9 @@ export interface PodActionDeps {
   readonly pauseImage: string;
   /** What a pod of the host network joins: `container:<id>` or `host`. */
   readonly nodeNetworkMode: string;
+  readonly cgroups: NodeCgroups;
+  /** Every pod of the node that is not over. */
+  activePods(): readonly Pod[];
   readonly dns: DnsSettings;
   /** Environment variables about Services, once these are known. */
   serviceVariables(pod: Pod): ReadonlyMap<string, string>;
@@ -59,8 +62,6 @@ export interface PodContext {
 
 /** What failed for the container itself is tried again after this long; upstream's look at a pod comes about as often. */
 const RETRY_MS = 10_000;
-/** The signal must still have a chance after a hook that used up the grace period. */
-const GRACE_SECONDS_AFTER_HOOK_MIN = 2;
 
 export async function applyPodAction(action: PodAction, context: PodContext, deps: PodActionDeps): Promise<void> {
   switch (action.verb) {
@@ -78,6 +79,10 @@ export async function applyPodAction(action: PodAction, context: PodContext, dep
       return createContainer(action, context, deps);
     case 'start-container':
       return startContainer(action, context, deps);
+    case 'begin-stop':
+      return beginStop(action, context, deps);
+    case 'hasten-stop':
+      return hastenStop(action, context, deps);
     case 'stop-container':
       return stopContainer(action, context, deps);
     case 'remove-container':
@@ -108,8 +113,8 @@ async function prepareVolumes({ pod, memory, signal, wake }: PodContext, deps: P
     const context = { pod, facts, lookup: deps.references.lookupFor(namespace), tokens: byKey };
     const [sources] = await Promise.all([
       deps.volumes.prepare(context),
-      deps.volumes.writeEtcFile(uid, 'resolv.conf', renderResolvConf(pod, deps.dns)),
-      deps.volumes.writeEtcFile(uid, 'hosts', renderHosts(pod, facts.podIp, deps.dns.clusterDomain)),
+      writeResolvConf(pod, deps),
+      deps.volumes.writeEtcFile(uid, 'hosts', renderHosts(pod, facts.podIp, deps.dns)),
     ]);
     readyVolumes(memory, sources);
     refreshTokensAt(refreshAtMs, memory, wake, deps.clock);
@@ -118,6 +123,12 @@ async function prepareVolumes({ pod, memory, signal, wake }: PodContext, deps: P
     failVolumes(memory, messageOf(error), deps.clock.now());
     deps.events.record(pod, 'Warning', 'FailedMount', messageOf(error));
   }
+}
+
+async function writeResolvConf(pod: Pod, { volumes, events, dns }: PodActionDeps): Promise<void> {
+  const { text, omissions } = renderResolvConf(pod, dns);
+  for (const omission of omissions) events.record(pod, 'Warning', 'DNSConfigForming', omission);
+  await volumes.writeEtcFile(pod.metadata.uid, 'resolv.conf', text);
 }
 
 /** Preparing again asks for the tokens that are old. */
@@ -136,7 +147,7 @@ type SandboxAction = Extract<PodAction, { verb: 'create-sandbox' | 'start-sandbo
 async function applySandboxAction(action: SandboxAction, { pod, memory }: PodContext, deps: PodActionDeps): Promise<void> {
   try {
     if (action.verb === 'create-sandbox') await createSandbox(pod, action.attempt, deps);
-    else if (action.verb === 'start-sandbox') await startSandbox(action.id, deps);
+    else if (action.verb === 'start-sandbox') await startSandbox(pod, action.id, deps);
     else await setUpNetwork(pod, action.id, deps);
     memory.failures.delete(sandboxFailure);
   } catch (error) {
@@ -148,13 +159,32 @@ async function applySandboxAction(action: SandboxAction, { pod, memory }: PodCon
 }
 
 async function createSandbox(pod: Pod, attempt: number, deps: PodActionDeps): Promise<void> {
+  const runtimeHandler = await findRuntimeHandler(pod, deps.client);
   const mounts = deps.volumes.memoryMounts(pod);
-  const spec = buildSandboxSpec(pod, { attempt, image: deps.pauseImage, nodeNetworkMode: deps.nodeNetworkMode, mounts });
+  const { pauseImage: image, nodeNetworkMode, dns } = deps;
+  const cgroupParent = deps.cgroups.parentOf(pod);
+  const options = { attempt, image, nodeNetworkMode, clusterDomain: dns.clusterDomain, runtimeHandler, mounts, cgroupParent };
+  const spec = buildSandboxSpec(pod, options);
   await deps.states.refresh(await deps.runtime.createSandbox(spec));
 }
 
-async function startSandbox(id: string, deps: PodActionDeps): Promise<void> {
+/** Which of the engine's runtimes the pod's class stands for; empty for the default. Throws when the class is gone. */
+async function findRuntimeHandler({ spec }: Pod, client: Client): Promise<string> {
+  const name = spec.runtimeClassName;
+  if (name === undefined || name === '') return '';
+  try {
+    return (await client.resource(runtimeclasses).get({ namespace: '', name })).handler;
+  } catch (error) {
+    if (isReason(error, 'NotFound'))
+      throw new Error(`failed to get sandbox runtime: runtimeclass.node.k8s.io "${name}" not found`, { cause: error });
+    throw error;
+  }
+}
+
+/** No container of the pod starts before its sandbox shows, so none runs without the pod's limits. */
+async function startSandbox(pod: Pod, id: string, deps: PodActionDeps): Promise<void> {
   await deps.runtime.startContainer(id);
+  await deps.cgroups.apply(pod, deps.activePods());
   await deps.states.refresh(id);
 }
 
@@ -163,7 +193,7 @@ async function setUpNetwork(pod: Pod, id: string, deps: PodActionDeps): Promise<
   if (sandbox === undefined) return;
   await deps.network.setUp(pod, sandbox);
   const { podIp } = factsOf(pod, deps);
-  await deps.volumes.writeEtcFile(pod.metadata.uid, 'hosts', renderHosts(pod, podIp, deps.dns.clusterDomain));
+  await deps.volumes.writeEtcFile(pod.metadata.uid, 'hosts', renderHosts(pod, podIp, deps.dns));
 }
 
 async function removeSandbox(
@@ -177,6 +207,7 @@ async function removeSandbox(
   const sandbox = deps.states.all().find(({ id }) => id === action.id);
   await deps.network.tearDown(action.id, sandbox?.state.phase === 'running' ? sandbox.state.pid : undefined);
   await deps.runtime.removeContainer(action.id);
+  await deps.cgroups.remove(pod.metadata.uid, deps.activePods());
   await deps.states.refresh(action.id);
 }
 
@@ -210,7 +241,10 @@ async function createContainer(
       lookup: deps.references.lookupFor(pod.metadata.namespace ?? ''),
       serviceVariables: deps.serviceVariables(pod),
       volumeSources: memory.volumeSources,
+      runtimeHandler: await findRuntimeHandler(pod, deps.client),
+      targetId: findTargetId(pod, container, deps.states),
       extraMounts: await extraMounts(pod, container, attempt, deps),
+      cgroupParent: deps.cgroups.parentOf(pod),
     });
     const id = await deps.runtime.createContainer(spec);
     memory.failures.delete(container.name);
@@ -224,6 +258,15 @@ async function createContainer(
     memory.images.delete(container.name);
     report('Warning', 'Failed', `Error: ${messageOf(error)}`);
   }
+}
+
+/** An ephemeral container may ask to see the processes of another one. */
+function findTargetId(pod: Pod, { name }: Container, states: PodStates): string | undefined {
+  const targetName = ephemeralContainersOf(pod).find((container) => container.name === name)?.targetContainerName;
+  if (!targetName) return undefined;
+  const target = states.containersOf(pod.metadata.uid).findLast(({ identity }) => identity.containerName === targetName);
+  if (target === undefined) throw new ConfigError(`unable to find target container ${targetName}`);
+  return target.id;
 }
 
 async function extraMounts(pod: Pod, container: Container, attempt: number, deps: PodActionDeps) {
@@ -242,8 +285,10 @@ async function startContainer(
   const report = reporterFor(pod, container, deps.events);
   rememberBackOff(pod, container, memory, deps);
   try {
+    if (container.lifecycle?.postStart !== undefined) expectPostStart(id, memory);
     await deps.runtime.startContainer(id);
   } catch (error) {
+    memory.postStarts.delete(id);
     throwIfEngineIsAway(error);
     // The engine keeps it as a container that ended with `StartError`: the crash loop's back-off applies.
     report('Warning', 'Failed', `Error: ${messageOf(error)}`);
@@ -251,7 +296,7 @@ async function startContainer(
   }
   report('Normal', 'Started', 'Container started');
   const refreshed = deps.states.refresh(id);
-  if (container.lifecycle?.postStart !== undefined) await runPostStart(container.lifecycle.postStart, action, pod, deps);
+  if (container.lifecycle?.postStart !== undefined) await runPostStart(container.lifecycle.postStart, action, { pod, memory }, deps);
   await refreshed;
 }
 
@@ -263,54 +308,6 @@ function rememberBackOff(pod: Pod, { name }: Container, memory: PodMemory, deps:
     .at(-2);
   if (before?.state.phase !== 'exited') return;
   memory.backOffs.set(name, nextBackOff(memory.backOffs.get(name), before.state.finishedAtMs, deps.clock.now()));
-}
-
-async function runPostStart(
-  hook: LifecycleHandler,
-  { container, id }: Extract<PodAction, { verb: 'start-container' }>,
-  pod: Pod,
-  deps: PodActionDeps,
-): Promise<void> {
-  const outcome = await runHook(hook, container, id, pod, RETRY_MS * 6, deps);
-  if (outcome.isSuccess) return;
-  // What the hook wrote may hold secrets; upstream keeps it out of the event too.
-  reporterFor(pod, container, deps.events)('Warning', 'FailedPostStartHook', 'PostStartHook failed');
-  await deps.runtime.stopContainer(id, pod.spec.terminationGracePeriodSeconds ?? 30);
-}
-
-async function stopContainer(
-  action: Extract<PodAction, { verb: 'stop-container' }>,
-  { pod }: PodContext,
-  deps: PodActionDeps,
-): Promise<void> {
-  const container = [...initContainersOf(pod), ...pod.spec.containers].find(({ name }) => name === action.containerName);
-  if (container !== undefined) reporterFor(pod, container, deps.events)('Normal', 'Killing', action.why);
-  let { gracePeriodSeconds } = action;
-  const preStop = container?.lifecycle?.preStop;
-  if (container !== undefined && preStop !== undefined) {
-    const startedMs = deps.clock.monotonic();
-    const outcome = await runHook(preStop, container, action.id, pod, gracePeriodSeconds * 1000, deps);
-    if (!outcome.isSuccess) reporterFor(pod, container, deps.events)('Warning', 'FailedPreStopHook', 'PreStopHook failed');
-    const usedSeconds = Math.ceil((deps.clock.monotonic() - startedMs) / 1000);
-    gracePeriodSeconds = Math.max(gracePeriodSeconds - usedSeconds, GRACE_SECONDS_AFTER_HOOK_MIN);
-  }
-  await deps.runtime.stopContainer(action.id, gracePeriodSeconds);
-  await deps.states.refresh(action.id);
-}
-
-/** A hook is a probe whose outcome counts once; `sleep` is the one kind that probes do not have. */
-async function runHook(hook: LifecycleHandler, container: Container, containerId: string, pod: Pod, msMax: number, deps: PodActionDeps) {
-  const late = new AbortController();
-  const cancel = deps.clock.after(msMax, () => late.abort());
-  try {
-    if (hook.sleep !== undefined) {
-      await deps.clock.sleep(Math.min(hook.sleep.seconds * 1000, msMax), late.signal).catch(() => {});
-      return { isSuccess: true, message: '' };
-    }
-    return await deps.prober(hook, { container, containerId, podIp: factsOf(pod, deps).podIp }, msMax, late.signal);
-  } finally {
-    cancel();
-  }
 }
 
 async function removeVolumes({ pod, memory }: PodContext, deps: PodActionDeps): Promise<void> {
@@ -338,7 +335,11 @@ export function factsOf(pod: Pod, { network, states, node }: PodActionDeps): Pod
 }
 
 export function reporterFor(pod: Pod, container: Container, events: EventRecorder) {
-  const list = initContainersOf(pod).includes(container) ? 'initContainers' : 'containers';
+  const list = initContainersOf(pod).includes(container)
+    ? 'initContainers'
+    : isEphemeral(pod, container)
+      ? 'ephemeralContainers'
+      : 'containers';
   return (type: 'Normal' | 'Warning', reason: string, message: string): void =>
     events.record(pod, type, reason, message, `spec.${list}{${container.name}}`);
 }

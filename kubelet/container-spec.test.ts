@@ -1,10 +1,11 @@
 /** What fields of a pod turn into for the runtime: environment, command, security, resources, mounts, host names. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { qosClass as qosClassOf } from '#api/core/v1/pod-requests.ts';
+import { parseAmounts } from '#api/core/v1/resource-list.ts';
 import type { Container, Pod, PodSpec } from '#api/generated/types.ts';
 import { buildContainerSpec, buildSandboxSpec, type ContainerSpecContext } from './container-spec.ts';
 import { expandVariables } from './environment.ts';
-import { qosClassOf } from './qos-class.ts';
 
 function aPod(spec: Partial<PodSpec> = {}, more: Partial<Container> = {}): Pod {
   return {
@@ -24,11 +25,18 @@ function specOf(pod: Pod, more: Partial<ContainerSpecContext> = {}) {
     attempt: 0,
     sandboxId: 's1',
     image: { id: 'sha256:1', digest: 'sha256:1', sizeBytes: 1, user: '' },
-    facts: { podIp: '10.244.1.5', nodeIp: '172.18.0.3', cpuCount: 4, memoryBytes: 8 * 2 ** 30 },
+    facts: {
+      podIp: '10.244.1.5',
+      nodeIp: '172.18.0.3',
+      cpuCount: 4,
+      memoryBytes: 8 * 2 ** 30,
+      allocatable: parseAmounts({ cpu: '4', memory: '8Gi' }),
+    },
     lookup: { configMap: () => undefined, secret: () => undefined },
     serviceVariables: new Map(),
     volumeSources: new Map(),
     extraMounts: [],
+    cgroupParent: undefined,
     ...more,
   });
 }
@@ -84,12 +92,13 @@ test('limits become shares, quota and bytes', () => {
   assert.equal(oomScoreAdjustment, 992);
 });
 
+const who = '(pod: "web_shop(u1)", container: main)';
 const rootCases = [
-  { it: 'refuses an image that runs as root', user: '', message: 'container has runAsNonRoot and image will run as root' },
+  { it: 'refuses an image that runs as root', user: '', message: `container has runAsNonRoot and image will run as root ${who}` },
   {
     it: 'refuses an image whose user has only a name',
     user: 'node',
-    message: 'container has runAsNonRoot and image has non-numeric user (node), cannot verify user is non-root (container: main)',
+    message: `container has runAsNonRoot and image has non-numeric user (node), cannot verify user is non-root ${who}`,
   },
   { it: 'accepts an image with a numbered user', user: '1000', message: undefined },
 ];
@@ -118,10 +127,18 @@ test('a mount of a volume over one of the kubelet’s files wins', () => {
 });
 
 test('a pod of the host network joins the node', () => {
-  const options = { attempt: 0, image: 'pause', nodeNetworkMode: 'container:node', mounts: [] };
+  const options = {
+    attempt: 0,
+    image: 'pause',
+    nodeNetworkMode: 'container:node',
+    clusterDomain: 'cluster.local',
+    mounts: [],
+    cgroupParent: '/keelson/worker-1/podu1',
+  };
   assert.equal(buildSandboxSpec(aPod({ hostNetwork: true }), options).networkMode, 'container:node');
   assert.equal(buildSandboxSpec(aPod(), options).networkMode, 'none');
   assert.equal(buildSandboxSpec(aPod({ hostname: 'a'.repeat(70) }), options).hostname.length, 63);
+  assert.equal(buildSandboxSpec(aPod(), options).cgroupParent, '/keelson/worker-1/podu1');
 });
 
 const qosCases = [
@@ -131,5 +148,106 @@ const qosCases = [
   { resources: { limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '500m', memory: '1Gi' } }, qosClass: 'Burstable' },
 ];
 for (const { resources, qosClass } of qosCases) {
-  test(`${JSON.stringify(resources)} is ${qosClass}`, () => assert.equal(qosClassOf(aPod({}, { resources })), qosClass));
+  test(`${JSON.stringify(resources)} is ${qosClass}`, () => assert.equal(qosClassOf(aPod({}, { resources }).spec), qosClass));
 }
+
+const hostnameCases = [
+  { it: 'its name', spec: {}, hostname: 'web' },
+  { it: 'its host name', spec: { hostname: 'db-0' }, hostname: 'db-0' },
+  { it: 'its host name alone, with a subdomain', spec: { hostname: 'db-0', subdomain: 'db' }, hostname: 'db-0' },
+  {
+    it: 'its name in full when asked',
+    spec: { hostname: 'db-0', subdomain: 'db', setHostnameAsFQDN: true },
+    hostname: 'db-0.db.shop.svc.cluster.local',
+  },
+  { it: 'its short name in full without a subdomain', spec: { setHostnameAsFQDN: true }, hostname: 'web' },
+  { it: 'the override before all', spec: { hostname: 'db-0', subdomain: 'db', hostnameOverride: 'a.b' }, hostname: 'a.b' },
+];
+for (const { it, spec, hostname } of hostnameCases) {
+  test(`the kernel calls a pod by ${it}`, () => {
+    const options = {
+      attempt: 0,
+      image: 'pause',
+      nodeNetworkMode: 'host',
+      clusterDomain: 'cluster.local',
+      mounts: [],
+      cgroupParent: undefined,
+    };
+    assert.equal(buildSandboxSpec(aPod(spec), options).hostname, hostname);
+  });
+}
+
+test('a name in full that the kernel cannot hold is refused', () => {
+  const options = {
+    attempt: 0,
+    image: 'pause',
+    nodeNetworkMode: 'host',
+    clusterDomain: 'cluster.local',
+    mounts: [],
+    cgroupParent: undefined,
+  };
+  const pod = aPod({ hostname: 'h'.repeat(40), subdomain: 'db', setHostnameAsFQDN: true });
+  assert.throws(
+    () => buildSandboxSpec(pod, options),
+    /FQDN h{40}\.db\.shop\.svc\.cluster\.local is too long \(64 characters is the max, 66 characters requested\)/,
+  );
+});
+
+test('the processes that a container sees are its own, its pod’s, the node’s, or those of the one it debugs', () => {
+  assert.equal(specOf(aPod()).pidMode, 'container');
+  assert.equal(specOf(aPod({ shareProcessNamespace: true })).pidMode, 'pod');
+  assert.equal(specOf(aPod({ hostPID: true })).pidMode, 'host');
+  assert.deepEqual(specOf(aPod(), { targetId: 'c1' }).pidMode, { sharedWithId: 'c1' });
+});
+
+test('a user of root breaks the non-root policy', () => {
+  const pod = aPod({ securityContext: { runAsNonRoot: true } }, { securityContext: { runAsUser: 0 } });
+  assert.throws(() => specOf(pod), { message: `container's runAsUser breaks non-root policy ${who}` });
+});
+
+const securityCases: readonly {
+  readonly it: string;
+  readonly pod?: PodSpec['securityContext'];
+  readonly own?: Container['securityContext'];
+  readonly expected: object;
+}[] = [
+  { it: 'the engine’s profile without a word about it', expected: { seccomp: { type: 'default' }, appArmor: { type: 'default' } } },
+  { it: 'the pod’s profile', pod: { seccompProfile: { type: 'Unconfined' } }, expected: { seccomp: { type: 'unconfined' } } },
+  {
+    it: 'its own profile before the pod’s',
+    pod: { seccompProfile: { type: 'Unconfined' } },
+    own: { seccompProfile: { type: 'Localhost', localhostProfile: 'a.json' } },
+    expected: { seccomp: { type: 'localhost', name: 'a.json' } },
+  },
+  { it: 'no more privileges than it began with', own: { allowPrivilegeEscalation: false }, expected: { mayGainPrivileges: false } },
+  {
+    it: 'capabilities',
+    own: { capabilities: { add: ['NET_ADMIN'], drop: ['ALL'] } },
+    expected: { capabilitiesAdded: ['NET_ADMIN'], capabilitiesDropped: ['ALL'] },
+  },
+  { it: 'all of /proc', own: { procMount: 'Unmasked' }, expected: { seesAllOfProc: true } },
+  {
+    it: 'labels of SELinux, its own first',
+    pod: { seLinuxOptions: { user: 'u', level: 's0' } },
+    own: { seLinuxOptions: { level: 's1' } },
+    expected: { seLinux: { user: 'u', level: 's1' } },
+  },
+];
+for (const { it, pod = {}, own = {}, expected } of securityCases) {
+  test(`a container has ${it}`, () => {
+    const spec = specOf(aPod({ securityContext: pod }, { securityContext: own }));
+    assert.deepEqual({ ...spec, ...expected }, spec);
+  });
+}
+
+test('a user namespace of its own is more than this engine can give', () => {
+  const options = {
+    attempt: 0,
+    image: 'pause',
+    nodeNetworkMode: 'host',
+    clusterDomain: 'cluster.local',
+    mounts: [],
+    cgroupParent: undefined,
+  };
+  assert.throws(() => buildSandboxSpec(aPod({ hostUsers: false }), options), { message: /runtime does not support user namespaces$/ });
+});

@@ -3,19 +3,18 @@
  * that what a field of the pod turns into can be read, and tested, in one place. Throws `ConfigError` where the pod asks for the impossible.
  */
 import type { Container, Pod, VolumeMount } from '#api/generated/types.ts';
+import { containerSecurity } from './container-security.ts';
 import { buildEnvironment, ConfigError, type EnvironmentContext, expandVariables } from './environment.ts';
-import { oomScoreAdjustmentOf } from './qos-class.ts';
+import type { NodeFacts } from './pod-fields.ts';
 import { amountOf } from './resource-amounts.ts';
+import { cpuQuotaOf, cpuSharesOf } from './resources/cgroup-limits.ts';
+import { oomScoreAdjustmentOf } from './resources/oom-score.ts';
 import type { ContainerSpec, ImageInfo, Mount, SandboxSpec } from './runtime/container-runtime.ts';
 
 /** Linux refuses longer host names; upstream cuts them too. */
 const HOSTNAME_CHARS_MAX = 63;
-/** The kernel's smallest share, and what a container without a request gets. */
-const CPU_SHARES_MIN = 2;
-const CPU_SHARES_PER_CORE = 1024;
-const CPU_PERIOD_MICROS = 100_000;
-/** The kernel refuses a quota under 1 ms. */
-const CPU_QUOTA_MICROS_MIN = 1_000;
+/** What fits into the kernel's `nodename`. */
+const NODENAME_CHARS_MAX = 64;
 
 export interface ContainerSpecContext extends EnvironmentContext {
   readonly attempt: number;
@@ -23,8 +22,14 @@ export interface ContainerSpecContext extends EnvironmentContext {
   readonly image: ImageInfo;
   /** Where each volume of the pod is on the engine's host. */
   readonly volumeSources: ReadonlyMap<string, VolumeSource>;
+  /** As the sandbox's. */
+  readonly runtimeHandler?: string;
+  /** The container whose processes an ephemeral one is to see. */
+  readonly targetId?: string | undefined;
   /** `/etc/hosts`, `/etc/resolv.conf`, the termination message. */
   readonly extraMounts: readonly Mount[];
+  /** The pod's cgroup; absent where the engine is to choose. */
+  readonly cgroupParent: string | undefined;
 }
 
 /** A volume on the engine's host: a directory or file, or the name of one of the engine's own volumes. */
@@ -44,6 +49,7 @@ export function buildContainerSpec(context: ContainerSpecContext): ContainerSpec
   return {
     identity: identityOf(pod, context.attempt, container.name),
     sandboxId: context.sandboxId,
+    ...(context.runtimeHandler ? { runtimeHandler: context.runtimeHandler } : {}),
     image: container.image ?? '',
     ...(command === undefined || command.length === 0 ? {} : { command }),
     ...(args === undefined || args.length === 0 ? {} : { args }),
@@ -53,9 +59,10 @@ export function buildContainerSpec(context: ContainerSpecContext): ContainerSpec
       ...withoutShadowed(context.extraMounts, container),
       ...(container.volumeMounts ?? []).map((mount) => toMount(mount, context, environment)),
     ],
-    ...securityOf(pod, container, context.image),
-    ...resourcesOf(pod, container, context.facts.memoryBytes),
-    pidMode: pod.spec.hostPID === true ? 'host' : pod.spec.shareProcessNamespace === true ? 'pod' : 'container',
+    ...containerSecurity(pod, container, context.image),
+    ...resourcesOf(pod, container, context.facts),
+    ...(context.cgroupParent === undefined ? {} : { cgroupParent: context.cgroupParent }),
+    pidMode: pidModeOf(pod, context.targetId),
     sharesHostIpc: pod.spec.hostIPC === true,
     hasTerminal: container.tty === true,
     hasStdin: container.stdin === true,
@@ -64,29 +71,59 @@ export function buildContainerSpec(context: ContainerSpecContext): ContainerSpec
   };
 }
 
+function pidModeOf({ spec }: Pod, targetId: string | undefined): ContainerSpec['pidMode'] {
+  if (spec.hostPID === true) return 'host';
+  if (spec.shareProcessNamespace === true) return 'pod';
+  return targetId === undefined ? 'container' : { sharedWithId: targetId };
+}
+
 export interface SandboxOptions {
   readonly attempt: number;
   readonly image: string;
   /** What a pod of the host network joins. */
   readonly nodeNetworkMode: string;
+  readonly clusterDomain: string;
+  /** What the pod's RuntimeClass names; empty: the engine's default. */
+  readonly runtimeHandler?: string;
   readonly mounts: readonly Mount[];
+  readonly cgroupParent: string | undefined;
 }
 
+/** Throws when the pod's name in full is longer than the kernel takes, and for what no sandbox of this engine can be. */
 export function buildSandboxSpec(pod: Pod, options: SandboxOptions): SandboxSpec {
+  if (pod.spec.hostUsers === false) throw new Error("can't set `spec.hostUsers: false`, runtime does not support user namespaces");
   return {
     identity: identityOf(pod, options.attempt),
     image: options.image,
-    hostname: hostnameOf(pod),
+    hostname: kernelHostnameOf(pod, options.clusterDomain),
+    ...(options.runtimeHandler ? { runtimeHandler: options.runtimeHandler } : {}),
     networkMode: pod.spec.hostNetwork === true ? options.nodeNetworkMode : 'none',
     sharesHostIpc: pod.spec.hostIPC === true,
     sharesHostPid: pod.spec.hostPID === true,
     sysctls: Object.fromEntries((pod.spec.securityContext?.sysctls ?? []).map(({ name, value }) => [name, value])),
     mounts: options.mounts,
+    ...(options.cgroupParent === undefined ? {} : { cgroupParent: options.cgroupParent }),
   };
 }
 
 export function hostnameOf({ spec, metadata }: Pod): string {
-  return (spec.hostnameOverride ?? spec.hostname ?? metadata.name).slice(0, HOSTNAME_CHARS_MAX).replace(/[-.]+$/, '');
+  if (spec.hostnameOverride !== undefined) return spec.hostnameOverride;
+  return (spec.hostname || metadata.name).slice(0, HOSTNAME_CHARS_MAX).replace(/[-.]+$/, '');
+}
+
+/** The name under which cluster DNS knows the pod; undefined when it has no subdomain. */
+export function fullHostnameOf(pod: Pod, clusterDomain: string): string | undefined {
+  const { hostnameOverride, subdomain } = pod.spec;
+  if (hostnameOverride !== undefined || !subdomain) return undefined;
+  return `${hostnameOf(pod)}.${subdomain}.${pod.metadata.namespace ?? 'default'}.svc.${clusterDomain}`;
+}
+
+function kernelHostnameOf(pod: Pod, clusterDomain: string): string {
+  const fullName = pod.spec.setHostnameAsFQDN === true ? fullHostnameOf(pod, clusterDomain) : undefined;
+  if (fullName === undefined || fullName.length <= NODENAME_CHARS_MAX) return fullName ?? hostnameOf(pod);
+  throw new Error(
+    `failed to construct FQDN from pod hostname and cluster domain, FQDN ${fullName} is too long (${NODENAME_CHARS_MAX} characters is the max, ${fullName.length} characters requested)`,
+  );
 }
 
 function identityOf({ metadata }: Pod, attempt: number, containerName?: string) {
@@ -121,50 +158,15 @@ function pathBelow(source: VolumeSource, volumeName: string, subPath: string): s
 
 const propagations: Readonly<Record<string, 'rslave' | 'rshared'>> = { HostToContainer: 'rslave', Bidirectional: 'rshared' };
 
-function securityOf(pod: Pod, container: Container, image: ImageInfo) {
-  const podContext = pod.spec.securityContext ?? {};
-  const own = container.securityContext ?? {};
-  const runAsUser = own.runAsUser ?? podContext.runAsUser;
-  const runAsGroup = own.runAsGroup ?? podContext.runAsGroup;
-  const fsGroup = podContext.fsGroup === undefined ? [] : [podContext.fsGroup];
-  if (own.runAsNonRoot ?? podContext.runAsNonRoot) throwIfRoot(runAsUser, image, container);
-  const user = runAsUser === undefined ? imageUserWith(image, runAsGroup) : String(runAsUser);
-  return {
-    ...(user === undefined ? {} : { user: runAsUser !== undefined && runAsGroup !== undefined ? `${user}:${runAsGroup}` : user }),
-    supplementalGroups: [...(podContext.supplementalGroups ?? []), ...fsGroup],
-    isPrivileged: own.privileged === true,
-    hasReadOnlyRoot: own.readOnlyRootFilesystem === true,
-    mayGainPrivileges: own.privileged === true || own.allowPrivilegeEscalation !== false,
-    capabilitiesAdded: own.capabilities?.add ?? [],
-    capabilitiesDropped: own.capabilities?.drop ?? [],
-  };
-}
-
-/** A group without a user keeps the image's user. */
-function imageUserWith(image: ImageInfo, runAsGroup: number | undefined): string | undefined {
-  return runAsGroup === undefined ? undefined : `${image.user.split(':')[0] || '0'}:${runAsGroup}`;
-}
-
-function throwIfRoot(runAsUser: number | undefined, image: ImageInfo, container: Container): void {
-  const imageUser = image.user.split(':')[0] ?? '';
-  if (runAsUser === 0) throw new ConfigError("container's runAsUser breaks non-root policy");
-  if (runAsUser !== undefined) return;
-  if (imageUser === '' || imageUser === '0') throw new ConfigError('container has runAsNonRoot and image will run as root');
-  if (!/^\d+$/.test(imageUser)) {
-    const message = `container has runAsNonRoot and image has non-numeric user (${imageUser}), cannot verify user is non-root`;
-    throw new ConfigError(`${message} (container: ${container.name})`);
-  }
-}
-
-function resourcesOf(pod: Pod, container: Container, nodeMemoryBytes: number) {
+function resourcesOf(pod: Pod, container: Container, node: NodeFacts) {
   const { limits, requests } = container.resources ?? {};
   const cpuLimit = amountOf(limits, 'cpu');
   const cpuRequest = requests?.cpu === undefined ? cpuLimit : amountOf(requests, 'cpu');
   const memoryLimit = amountOf(limits, 'memory');
   return {
-    cpuShares: Math.max(CPU_SHARES_MIN, Math.floor(cpuRequest * CPU_SHARES_PER_CORE)),
-    ...(cpuLimit === 0 ? {} : { cpuQuotaMicros: Math.max(CPU_QUOTA_MICROS_MIN, Math.round(cpuLimit * CPU_PERIOD_MICROS)) }),
+    cpuShares: cpuSharesOf(Math.ceil(cpuRequest * 1000)),
+    ...(cpuLimit === 0 ? {} : { cpuQuotaMicros: cpuQuotaOf(Math.ceil(cpuLimit * 1000), node.cpuCount) }),
     ...(memoryLimit === 0 ? {} : { memoryBytesMax: Math.ceil(memoryLimit) }),
-    oomScoreAdjustment: oomScoreAdjustmentOf(pod, container, nodeMemoryBytes),
+    oomScoreAdjustment: oomScoreAdjustmentOf(pod, container, node.memoryBytes),
   };
 }

@@ -5,11 +5,13 @@
 import type { ContainerState as ApiContainerState, Container, ContainerStateTerminated, ContainerStatus } from '#api/generated/types.ts';
 import { formatTime } from '#component/clock.ts';
 import { beganAtOnce, formatDelay, retryTimeMs } from './back-off.ts';
-import { isInitialized, isPodOver, mayRestart } from './pod-phase.ts';
+import { isPodOver, mayRestart } from './pod-phase.ts';
 import {
+  allContainersOf,
   attemptsOf,
   type ContainerView,
   initContainersOf,
+  isEphemeral,
   isSidecar,
   isStarted,
   type PodSnapshot,
@@ -19,6 +21,9 @@ import {
   viewOf,
 } from './pod-snapshot.ts';
 import type { ContainerState } from './runtime/container-runtime.ts';
+
+/** All of a pod's termination messages together: an object of the API must stay small. */
+const POD_MESSAGE_CHARS_MAX = 12 * 1024;
 
 export function buildContainerStatus(snapshot: PodSnapshot, container: Container): ContainerStatus {
   const { pod, probes } = snapshot;
@@ -34,8 +39,8 @@ export function buildContainerStatus(snapshot: PodSnapshot, container: Container
     imageID: imageIdOf(snapshot, container, view) ?? previous?.imageID ?? '',
     ...containerIdOf(view, previous),
     restartCount: view?.attempt ?? previous?.restartCount ?? 0,
-    ready: isContainerReady(container, state, started, results, initContainersOf(pod).includes(container)),
-    started: isRunning && started,
+    ready: !isEphemeral(pod, container) && isContainerReady(container, state, started, results, initContainersOf(pod).includes(container)),
+    ...(isEphemeral(pod, container) ? {} : { started: isRunning && started }),
     state,
     lastState: lastStateOf(snapshot, container, view, state),
   };
@@ -66,11 +71,12 @@ function currentState(snapshot: PodSnapshot, container: Container, view: Contain
   const failure = findFailure(snapshot, container, view);
   if (view?.state.phase === 'exited') {
     if (!willRestart(snapshot, container, view.state.exitCode)) return { terminated: terminatedState(snapshot, view) };
-    if (failure !== undefined) return { waiting: failure };
-    return waitsForBackOff(snapshot, container, view) ?? { terminated: terminatedState(snapshot, view) };
+    const crashLoop = waitsForBackOff(snapshot, container, view);
+    if (failure !== undefined && !(failure.reason === 'PostStartHookError' && crashLoop !== undefined)) return { waiting: failure };
+    return crashLoop ?? { terminated: terminatedState(snapshot, view) };
   }
   if (failure !== undefined) return { waiting: failure };
-  return { waiting: { reason: isHeldByInit(snapshot, container) ? 'PodInitializing' : 'ContainerCreating' } };
+  return { waiting: { reason: initContainersOf(snapshot.pod).length > 0 ? 'PodInitializing' : 'ContainerCreating' } };
 }
 
 function willRestart(snapshot: PodSnapshot, container: Container, exitCode: number): boolean {
@@ -106,30 +112,24 @@ function waiting({ reason, message }: { readonly reason: string; readonly messag
   return { reason, ...(message === '' ? {} : { message }) };
 }
 
-/** An app container says so while init containers are at work. */
-function isHeldByInit(snapshot: PodSnapshot, container: Container): boolean {
-  const initContainers = initContainersOf(snapshot.pod);
-  return (
-    initContainers.length > 0 && (initContainers.indexOf(container) > 0 || !initContainers.includes(container)) && !isInitialized(snapshot)
-  );
-}
-
 function terminatedState(snapshot: PodSnapshot, view: ContainerView): ContainerStateTerminated {
   const { state } = view;
   if (state.phase !== 'exited') return { exitCode: 0 };
-  return toTerminated(state, view.id, snapshot.terminationMessages.get(view.id ?? ''));
+  return toTerminated(snapshot, state, view.id);
 }
 
 function toTerminated(
+  { pod, terminationMessages }: PodSnapshot,
   state: Extract<ContainerState, { phase: 'exited' }>,
   id: string | undefined,
-  terminationMessage: string | undefined,
 ): ContainerStateTerminated {
-  const message = state.message || terminationMessage;
+  const messageCharsMax = Math.floor(POD_MESSAGE_CHARS_MAX / allContainersOf(pod).length);
+  const terminationMessage = terminationMessages.get(id ?? '');
+  const message = [state.message, terminationMessage].filter(Boolean).join(': ').slice(0, messageCharsMax);
   return {
     exitCode: state.exitCode,
     reason: state.reason,
-    ...(message === undefined || message === '' ? {} : { message }),
+    ...(message === '' ? {} : { message }),
     startedAt: formatTime(state.startedAtMs),
     finishedAt: formatTime(state.finishedAtMs),
     ...(id === undefined ? {} : { containerID: containerIdText(id) }),
@@ -146,7 +146,7 @@ function lastStateOf(
   if (view?.state.phase === 'exited' && state.waiting !== undefined) return { terminated: terminatedState(snapshot, view) };
   const before = attemptsOf(snapshot, container.name).findLast(({ identity }) => identity.attempt < (view?.attempt ?? 0));
   if (before?.state.phase === 'exited') {
-    return { terminated: toTerminated(before.state, before.id, snapshot.terminationMessages.get(before.id)) };
+    return { terminated: toTerminated(snapshot, before.state, before.id) };
   }
   const previous = statusOf(snapshot.pod, container.name);
   if (view !== undefined && previous !== undefined && view.attempt > previous.restartCount)

@@ -3,7 +3,7 @@
  * from its dependencies, started by `run`, ended by its signal; the pods it looks after go on running without it.
  */
 import { nodes, pods, services } from '#api/generated/resources.ts';
-import type { Node, Taint } from '#api/generated/types.ts';
+import type { Node, Pod, Taint } from '#api/generated/types.ts';
 import type { Client } from '#client/client.ts';
 import { createEventRecorder } from '#client/event-recorder.ts';
 import { createInformer } from '#client/informer.ts';
@@ -15,20 +15,29 @@ import type { Run } from './network/exec.ts';
 import type { OpenPodDialer } from './network/pod-dialer.ts';
 import type { DnsSettings } from './network/pod-files.ts';
 import type { PodNetwork } from './network/pod-network.ts';
+import { readProcessesMax } from './node/node-host.ts';
 import { runNodeLease } from './node/node-lease.ts';
 import type { NodeHealth } from './node/node-object.ts';
 import { createNodeRegistration } from './node/node-registration.ts';
 import { runNodeRoutes } from './node/node-routes.ts';
+import { allContainersOf } from './pod-snapshot.ts';
 import { createPodStates, type PodStates } from './pod-states.ts';
 import { createPodWorkers, type PodWorkers } from './pod-workers.ts';
 import { createProbeWorkers } from './probes/probe-workers.ts';
 import { createProber } from './probes/prober.ts';
 import { createReferences } from './references.ts';
+import { allocatableOf, type NodeShape } from './resources/node-allocatable.ts';
+import type { NodeCgroups } from './resources/node-cgroups.ts';
 import { type ContainerRuntime, isSandbox, type RuntimeContainer, type RuntimeInfo } from './runtime/container-runtime.ts';
 import { joinLogFrames, readTail } from './runtime/log-frames.ts';
 import { type KubeletServerOptions, runKubeletServer } from './server.ts';
+import { createKubeletAccess } from './server-access.ts';
 import { createServiceAccountTokens } from './service-account-tokens.ts';
 import { type KubernetesService, serviceVariablesFor } from './service-variables.ts';
+import { createDiskStats } from './stats/disk-stats.ts';
+import { measureVolumes } from './stats/measure-volumes.ts';
+import { createNodeStats } from './stats/node-stats.ts';
+import { createStatsApi } from './stats/stats-api.ts';
 import type { PodVolumes } from './volumes/pod-volumes.ts';
 
 export interface KubeletOptions {
@@ -36,19 +45,19 @@ export interface KubeletOptions {
   readonly nodeIp: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: readonly Taint[];
-  readonly cpuCount: number;
-  readonly memoryBytes: number;
-  readonly diskBytes: number;
+  readonly shape: NodeShape;
   readonly architecture: string;
   readonly bootId: string;
   readonly kubeletPort: number;
+  /** Of pods' files. */
+  readonly dataDirectory: string;
   readonly pauseImage: string;
   readonly nodeNetworkMode: string;
   readonly dns: DnsSettings;
   /** Where containers find the API server: the `kubernetes` Service. */
   readonly kubernetesService: KubernetesService;
-  /** Without it there is no HTTPS API. */
-  readonly server: Omit<KubeletServerOptions, 'port'> | undefined;
+  /** Without it there is no HTTPS API. `trustedNames`: what the API server is called by its certificate. */
+  readonly server: (Omit<KubeletServerOptions, 'port'> & { readonly trustedNames: readonly string[] }) | undefined;
 }
 
 export interface KubeletDeps {
@@ -56,6 +65,7 @@ export interface KubeletDeps {
   readonly runtime: ContainerRuntime;
   readonly network: PodNetwork;
   readonly volumes: PodVolumes;
+  readonly cgroups: NodeCgroups;
   /** Absent where there is no network to route (tests). */
   readonly run: Run | undefined;
   readonly openDialer: OpenPodDialer;
@@ -78,13 +88,12 @@ const LOG_MESSAGE_BYTES_MAX = 2048;
 const LOG_MESSAGE_LINES_MAX = 80;
 
 export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubelet {
-  const { client, runtime, clock, random, log, network, volumes } = deps;
+  const { client, runtime, clock, random, log, network, volumes, cgroups } = deps;
   const informerDeps = { client, clock, random, log };
   const podInformer = createInformer({ type: pods, fieldSelector: `spec.nodeName=${options.nodeName}` }, informerDeps);
   const nodeInformer = createInformer({ type: nodes }, informerDeps);
   const serviceInformer = createInformer({ type: services }, informerDeps);
   const events = createEventRecorder({ component: 'kubelet', host: options.nodeName }, { client, clock, random, log });
-  const prober = createProber(runtime);
   const terminationMessages = new Map<string, string>();
   let ownNode: Node | undefined;
 
@@ -111,19 +120,33 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     volumes,
     references: createReferences(informerDeps),
     tokens: createServiceAccountTokens({ client, clock, log }),
-    prober,
-    probes: createProbeWorkers({ prober, clock, random, log }),
+    probes: createProbeWorkers({ prober: createProber(runtime), clock, random }),
     events,
     clock,
     log,
-    node: { nodeIp: options.nodeIp, cpuCount: options.cpuCount, memoryBytes: options.memoryBytes },
+    node: { nodeIp: options.nodeIp, ...options.shape, allocatable: allocatableOf(options.shape) },
     pauseImage: options.pauseImage,
     nodeNetworkMode: options.nodeNetworkMode,
+    cgroups,
+    activePods,
     dns: options.dns,
     whenServicesKnown: serviceInformer.whenSynced,
     serviceVariables: (pod) => serviceVariablesFor(pod, serviceInformer.store.list(pod.metadata.namespace), options.kubernetesService),
     terminationMessages,
   });
+
+  const nodeStats = createNodeStats({ clock, states, activePods, cgroups: cgroups.tree, askEngine: runtime.readUsage });
+  const diskStats = createDiskStats({
+    clock,
+    states,
+    activePods,
+    dataDirectory: options.dataDirectory,
+    diskBytes: options.shape.diskBytes,
+    measureLayers: runtime.measureLayers,
+    measureVolumes: (pod) => measureVolumes(options.dataDirectory, pod),
+  });
+  const { nodeName, shape } = options;
+  const stats = createStatsApi({ nodeName, memoryBytes: shape.memoryBytes, nodeStats, diskStats, processesMax: readProcessesMax });
 
   const registration = createNodeRegistration({
     client,
@@ -137,13 +160,15 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
       kubeletPort: options.kubeletPort,
       architecture: options.architecture,
       version: KUBELET_VERSION,
-      cpuCount: options.cpuCount,
-      memoryBytes: options.memoryBytes,
-      diskBytes: options.diskBytes,
+      shape: options.shape,
     },
     checkHealth,
     onNode,
   });
+
+  function activePods(): readonly Pod[] {
+    return workers.pods().filter((pod) => !isOver(pod));
+  }
 
   async function checkHealth(): Promise<NodeHealth> {
     const info = await runtime.getInfo().catch((): RuntimeInfo | undefined => undefined);
@@ -177,7 +202,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     const text = await volumes.readMessage(podUid, containerName, attempt);
     if (text !== '' || state.phase !== 'exited' || state.exitCode === 0) return text;
     const pod = podInformer.store.list(identity.podNamespace).find(({ metadata }) => metadata.uid === podUid);
-    const container = [...(pod?.spec.initContainers ?? []), ...(pod?.spec.containers ?? [])].find(({ name }) => name === containerName);
+    const container = pod === undefined ? undefined : allContainersOf(pod).find(({ name }) => name === containerName);
     if (container?.terminationMessagePolicy !== 'FallbackToLogsOnError') return '';
     const logOptions = { isFollowed: false, hasTimestamps: false, tailLines: LOG_MESSAGE_LINES_MAX };
     const raw = await runtime.readLogs(id, logOptions, AbortSignal.any([]));
@@ -186,7 +211,8 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
 
   async function runServer(signal: AbortSignal): Promise<void> {
     if (options.server === undefined) return;
-    await runKubeletServer({ ...options.server, port: options.kubeletPort }, { ...deps, pods: workers, states }, signal);
+    const access = createKubeletAccess({ client, clock, nodeName: options.nodeName, trustedNames: options.server.trustedNames });
+    await runKubeletServer({ ...options.server, port: options.kubeletPort }, { ...deps, pods: workers, states, access, stats }, signal);
   }
 
   return {
@@ -200,11 +226,14 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
       const { run } = deps;
       nodeInformer.onChange((change) => {
         if (change.object.metadata.name !== options.nodeName) return;
-        if (change.type === 'deleted') registration.wake();
-        else onNode(change.object);
+        // Also when somebody advertised a resource here: what can be asked for follows.
+        registration.wake();
+        if (change.type !== 'deleted') onNode(change.object);
       });
       // The network's notes are read before the first pod is looked at: else its address would seem unknown.
-      await network.restore((await listWhenUp(signal)).filter((container) => isSandbox(container) && container.state.phase === 'running'));
+      const containers = await listWhenUp(signal);
+      await network.restore(containers.filter((container) => isSandbox(container) && container.state.phase === 'running'));
+      await cgroups.sweep(new Set(containers.map(({ identity }) => identity.podUid)));
       await runTogether(signal, [
         (inner) => states.run(inner),
         (inner) => podInformer.run(inner),
@@ -232,6 +261,10 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
       }
     }
   }
+}
+
+function isOver({ status }: Pod): boolean {
+  return status?.phase === 'Succeeded' || status?.phase === 'Failed';
 }
 
 const ENGINE_RETRY_MS = 1_000;

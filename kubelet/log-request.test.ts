@@ -41,7 +41,16 @@ function anAttempt(attempt: number, phase: 'created' | 'running' | 'exited'): Ru
     exited: { phase: 'exited', exitCode: 1, reason: 'Error', message: '', startedAtMs: 1, finishedAtMs: 2 },
   };
   const identity = { podUid: 'u', podNamespace: 'default', podName: 'shop', containerName: 'web', attempt };
-  return { id: `c${attempt}`, identity, image: '', imageId: '', createdAtMs: 0, state: states[phase], hasTerminal: false };
+  return {
+    id: `c${attempt}`,
+    identity,
+    image: '',
+    imageId: '',
+    createdAtMs: 0,
+    state: states[phase],
+    hasTerminal: false,
+    closesStdinOnce: false,
+  };
 }
 
 test('the newest attempt that has run is shown', () => {

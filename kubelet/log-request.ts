@@ -4,7 +4,7 @@
  */
 import type { ContainerStatus, Pod } from '#api/generated/types.ts';
 import { ApiError } from '#api/meta/status.ts';
-import { statusOf } from './pod-snapshot.ts';
+import { allContainersOf, statusOf } from './pod-snapshot.ts';
 import type { RuntimeContainer } from './runtime/container-runtime.ts';
 
 export interface LogRequest {
@@ -62,7 +62,7 @@ export function chooseAttempt(
   { isPrevious }: Pick<LogRequest, 'isPrevious'>,
 ): RuntimeContainer {
   const status = statusOf(pod, containerName);
-  const isKnown = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].some(({ name }) => name === containerName);
+  const isKnown = allContainersOf(pod).some(({ name }) => name === containerName);
   if (!isKnown) throw new ApiError('BadRequest', `container ${containerName} is not valid for pod ${pod.metadata.name}`);
   const shown = attempts.filter(({ state }) => state.phase !== 'created');
   const found = isPrevious ? previousOf(shown, attempts) : shown.at(-1);

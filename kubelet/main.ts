@@ -1,7 +1,8 @@
 /** The kubelet's process: reads its configuration, finds out where it runs, builds the kubelet and runs it with its health server. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseQuantity, quantityToNumber } from '#api/meta/quantity.ts';
+import { addAmounts } from '#api/core/v1/resource-list.ts';
+import { quantityToMilli, quantityToNumber } from '#api/meta/quantity.ts';
 import { createClient } from '#client/client.ts';
 import { readClientOptions } from '#client/client-config.ts';
 import { systemClock } from '#component/clock.ts';
@@ -12,6 +13,7 @@ import { createRegistry } from '#component/metrics.ts';
 import { findNodeAddress } from '#component/node-address.ts';
 import { systemRandom } from '#component/random.ts';
 import { runProcess, runTogether } from '#component/shutdown.ts';
+import { EVICTION_HARD_DEFAULT, keptFree, parseThresholds } from './eviction/thresholds.ts';
 import { createKubelet, KUBELET_VERSION } from './kubelet.ts';
 import { createCni } from './network/cni.ts';
 import { createRun, createStartHelper } from './network/exec.ts';
@@ -19,9 +21,17 @@ import { createPodDialers } from './network/pod-dialer.ts';
 import { createPodNetwork } from './network/pod-network.ts';
 import { readAncestors, readBootId, readDiskBytes, readNetworkNamespace, readStartTime } from './node/node-host.ts';
 import { parseLabels, parseTaints } from './node/node-object.ts';
-import { createDockerRuntime, type DockerRuntime } from './runtime/docker-runtime.ts';
+import { amountOf } from './resource-amounts.ts';
+import { nodeCgroupLimits } from './resources/cgroup-limits.ts';
+import { nodeCgroup } from './resources/cgroup-paths.ts';
+import { type NodeShape, parseReserved, podsLimitOf } from './resources/node-allocatable.ts';
+import { createNodeCgroups, hasCgroups, type NodeCgroups, noCgroups } from './resources/node-cgroups.ts';
+import type { RuntimeInfo } from './runtime/container-runtime.ts';
+import { createDockerRuntime, type DockerRuntime, type OwnContainer } from './runtime/docker-runtime.ts';
 import { createPodVolumes } from './volumes/pod-volumes.ts';
 
+const OWN_CONTAINER_RETRY_MS = 100;
+const OWN_CONTAINER_TRIES_MAX = 100;
 const PROGRAM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 const config = readConfig(process.env);
@@ -31,12 +41,21 @@ const settings = {
   taints: config.text('NODE_TAINTS', ''),
   cpus: config.text('NODE_CPUS', ''),
   memory: config.text('NODE_MEMORY', ''),
+  disk: config.text('NODE_DISK', ''),
+  systemReserved: config.text('SYSTEM_RESERVED', ''),
+  kubeReserved: config.text('KUBE_RESERVED', ''),
+  podPidsMax: config.integer('POD_PIDS_LIMIT', { fallback: -1, min: -1, max: 4_194_304 }),
+  cgroupMount: config.text('KUBELET_CGROUPS', ''),
+  evictionHard: config.text('EVICTION_HARD', EVICTION_HARD_DEFAULT),
+  evictionSoft: config.text('EVICTION_SOFT', ''),
+  evictionSoftGracePeriod: config.text('EVICTION_SOFT_GRACE_PERIOD', ''),
+  evictionMinimumReclaim: config.text('EVICTION_MINIMUM_RECLAIM', ''),
   nodeContainer: config.text('NODE_CONTAINER', ''),
   nodeIp: config.text('NODE_IP', ''),
   cluster: config.text('KEELSON_CLUSTER', 'keelson'),
   servingCertificate: config.file('SERVING_CERT', '/etc/keelson/server.crt'),
   servingKey: config.file('SERVING_KEY', '/etc/keelson/server.key'),
-  allowedNames: config.text('KUBELET_ALLOWED_NAMES', 'kube-apiserver-kubelet-client'),
+  trustedNames: config.text('KUBELET_TRUSTED_NAMES', 'kube-apiserver-kubelet-client'),
   dataDirectory: config.text('KUBELET_DATA', '/var/lib/kubelet'),
   dockerSocket: config.text('DOCKER_SOCKET', '/var/run/docker.sock'),
   pluginDirectory: config.text('CNI_PLUGINS', '/usr/lib/cni'),
@@ -54,7 +73,12 @@ config.finish();
 
 const log = createLogger('kubelet', settings.logLevel);
 const runtime = createDockerRuntime(
-  { socketPath: settings.dockerSocket, cluster: settings.cluster, node: settings.nodeName },
+  {
+    socketPath: settings.dockerSocket,
+    cluster: settings.cluster,
+    node: settings.nodeName,
+    seccompDirectory: join(settings.dataDirectory, 'seccomp'),
+  },
   { clock: systemClock },
 );
 
@@ -67,9 +91,22 @@ interface Surroundings {
   readonly dataOnHost: string;
 }
 
+/** The engine says that a container runs a moment after its process does. */
+async function findOwnContainer(docker: DockerRuntime): Promise<OwnContainer | undefined> {
+  const find = () => docker.findOwnContainer(readAncestors(process.pid), settings.dataDirectory);
+  for (let tries = 1; existsSync('/.dockerenv'); tries += 1) {
+    const own = await find();
+    if (own !== undefined) return own;
+    if (tries === OWN_CONTAINER_TRIES_MAX)
+      throw new Error(`no container of this engine mounts ${settings.dataDirectory} and runs this process`);
+    await systemClock.sleep(OWN_CONTAINER_RETRY_MS, AbortSignal.any([]));
+  }
+  return find();
+}
+
 /** In a container: the node is whatever holds its network. On a bare host: the host itself. */
 async function findSurroundings(docker: DockerRuntime): Promise<Surroundings> {
-  const own = await docker.findOwnContainer(readAncestors(process.pid), settings.dataDirectory);
+  const own = await findOwnContainer(docker);
   const joined = own?.networkMode.startsWith('container:') === true ? own.networkMode.slice('container:'.length) : own?.id;
   const nodeContainer = settings.nodeContainer || joined;
   return {
@@ -103,6 +140,47 @@ async function watchNodeContainer(nodeContainer: string, signal: AbortSignal): P
   }
 }
 
+const thresholds = parseThresholds({
+  hard: settings.evictionHard,
+  soft: settings.evictionSoft,
+  softGracePeriods: settings.evictionSoftGracePeriod,
+  minimumReclaims: settings.evictionMinimumReclaim,
+});
+
+/** What the node declares: as configured, else all that the engine has. */
+function readShape(info: RuntimeInfo): NodeShape {
+  const declared = (text: string, name: string, present: number) => (text === '' ? present : amountOf({ [name]: text }, name));
+  const memoryBytes = declared(settings.memory, 'memory', info.memoryBytes);
+  const diskBytes = declared(settings.disk, 'ephemeral-storage', readDiskBytes(settings.dataDirectory));
+  return {
+    cpuCount: declared(settings.cpus, 'cpu', info.cpuCount),
+    memoryBytes,
+    diskBytes,
+    reserved: addAmounts(parseReserved(settings.systemReserved), parseReserved(settings.kubeReserved)),
+    memoryKeptBytes: keptFree(thresholds, 'memory.available', memoryBytes),
+    diskKeptBytes: keptFree(thresholds, 'nodefs.available', diskBytes),
+  };
+}
+
+/** On a bare host the cgroups are where they always are; in a container, where compose mounts the host's. */
+function openCgroups(info: RuntimeInfo, shape: NodeShape, nodeContainer: string | undefined): NodeCgroups {
+  const mount = settings.cgroupMount || (nodeContainer === undefined ? '/sys/fs/cgroup' : '/host/cgroup');
+  const tree = { mount, driver: info.cgroupDriver, version: info.cgroupVersion };
+  if (!hasCgroups(tree)) {
+    log.warn({ ...tree }, "the host's cgroups are not mounted here: what the node declares limits no pod");
+    return noCgroups;
+  }
+  const [cpu, memory] = [podsLimitOf(shape).get('cpu'), podsLimitOf(shape).get('memory')];
+  const limits = nodeCgroupLimits({
+    milliCpus: cpu === undefined ? 0 : quantityToMilli(cpu),
+    memoryBytes: memory === undefined ? 0 : quantityToNumber(memory),
+    declaredCpuCount: shape.cpuCount,
+    engineCpuCount: info.cpuCount,
+  });
+  const podLimits = { cpuCount: shape.cpuCount, ...(settings.podPidsMax < 0 ? {} : { podPidsMax: settings.podPidsMax }) };
+  return createNodeCgroups({ ...tree, node: nodeCgroup(settings.nodeName, nodeContainer), limits, podLimits }, { log });
+}
+
 await runProcess(log, async (signal) => {
   const [info, surroundings] = await Promise.all([runtime.getInfo(), findSurroundings(runtime)]);
   const nodeIp = settings.nodeIp || findNodeAddress();
@@ -122,6 +200,8 @@ await runProcess(log, async (signal) => {
     { cni, run },
   );
   const openDialer = createPodDialers(createStartHelper(PROGRAM_PATH), { clock: systemClock });
+  const shape = readShape(info);
+  const cgroups = openCgroups(info, shape, surroundings.nodeContainer);
   const volumes = createPodVolumes({ local: settings.dataDirectory, onHost: surroundings.dataOnHost }, runtime);
   const kubelet = createKubelet(
     {
@@ -129,18 +209,18 @@ await runProcess(log, async (signal) => {
       nodeIp,
       labels: parseLabels(settings.labels),
       taints: parseTaints(settings.taints),
-      cpuCount: settings.cpus === '' ? info.cpuCount : quantityToNumber(parseQuantity(settings.cpus)),
-      memoryBytes: settings.memory === '' ? info.memoryBytes : quantityToNumber(parseQuantity(settings.memory)),
-      diskBytes: readDiskBytes(settings.dataDirectory),
+      shape,
       architecture: process.arch === 'x64' ? 'amd64' : process.arch,
       bootId: readBootId(),
       kubeletPort: settings.kubeletPort,
+      dataDirectory: settings.dataDirectory,
       pauseImage: settings.pauseImage,
       nodeNetworkMode: surroundings.nodeNetworkMode,
       dns: {
         clusterDns: settings.clusterDns,
         clusterDomain: settings.clusterDomain,
         nodeResolvConf: readFileSync('/etc/resolv.conf', 'utf8'),
+        nodeHosts: readFileSync('/etc/hosts', 'utf8'),
       },
       kubernetesService: { ip: settings.kubernetesServiceIp, port: 443 },
       server: {
@@ -148,10 +228,10 @@ await runProcess(log, async (signal) => {
         certificate: settings.servingCertificate,
         key: settings.servingKey,
         ca: clientOptions.ca,
-        allowedNames: settings.allowedNames.split(','),
+        trustedNames: settings.trustedNames.split(','),
       },
     },
-    { client, runtime, network, volumes, run, openDialer, clock: systemClock, random: systemRandom, log },
+    { client, runtime, network, volumes, cgroups, run, openDialer, clock: systemClock, random: systemRandom, log },
   );
   log.info({ node: settings.nodeName, version: KUBELET_VERSION }, 'starting');
   const { nodeContainer } = surroundings;

@@ -6,11 +6,13 @@
 import type { Container, Pod } from '#api/generated/types.ts';
 import { retryTimeMs } from './back-off.ts';
 import { planPodRemoval } from './plan-pod-removal.ts';
+import { planStop, planStops, runningOf, type StopAction } from './plan-stops.ts';
 import { isPodOver, mayRestart } from './pod-phase.ts';
 import {
   allContainersOf,
   attemptsOf,
   type ContainerView,
+  ephemeralContainersOf,
   initContainersOf,
   isSidecar,
   isStarted,
@@ -30,13 +32,7 @@ export type PodAction =
   | { readonly verb: 'ensure-image'; readonly container: Container; readonly attempt: number }
   | { readonly verb: 'create-container'; readonly container: Container; readonly attempt: number; readonly sandboxId: string }
   | { readonly verb: 'start-container'; readonly container: Container; readonly id: string }
-  | {
-      readonly verb: 'stop-container';
-      readonly containerName: string;
-      readonly id: string;
-      readonly gracePeriodSeconds: number;
-      readonly why: string;
-    }
+  | StopAction
   | { readonly verb: 'remove-container'; readonly id: string }
   | { readonly verb: 'remove-volumes' }
   | { readonly verb: 'delete-pod' }
@@ -59,8 +55,10 @@ export function actionKey(action: PodAction): string {
     case 'create-container':
     case 'start-container':
       return `container/${action.container.name}`;
+    case 'begin-stop':
+    case 'hasten-stop':
     case 'stop-container':
-      return `container/${action.containerName}`;
+      return `${action.verb}/${action.id}`;
     case 'remove-container':
       return `remove/${action.id}`;
     case 'delete-pod':
@@ -82,8 +80,8 @@ function planLife(snapshot: PodSnapshot): readonly PodAction[] {
 
 /** Its containers have done their work: sidecars and whatever else runs is stopped, then the sandbox and its address are given back. */
 function planFinishedPod(snapshot: PodSnapshot): readonly PodAction[] {
-  const running = snapshot.containers.filter(({ state }) => state.phase === 'running');
-  if (running.length > 0) return running.map((container) => stopContainer(snapshot.pod, container, ''));
+  const running = runningOf(snapshot);
+  if (running.length > 0) return planStops(snapshot, running);
   const unstarted = snapshot.containers.filter(({ state }) => state.phase === 'created');
   return [...unstarted.map(removeContainer), ...snapshot.sandboxes.map(({ id }) => removeSandbox(id, false))];
 }
@@ -133,8 +131,8 @@ function isSandboxLost({ network }: PodSnapshot, sandbox: RuntimeContainer): boo
 
 /** What shares a lost sandbox's namespaces goes first: nothing may run beside its successor without a network. */
 function planSandboxChange(snapshot: PodSnapshot, sandbox: RuntimeContainer): readonly PodAction[] {
-  const running = snapshot.containers.filter(({ state }) => state.phase === 'running');
-  if (running.length > 0) return running.map((container) => stopContainer(snapshot.pod, container, ''));
+  const running = runningOf(snapshot);
+  if (running.length > 0) return running.flatMap((container) => planStop(snapshot, container));
   const unstarted = snapshot.containers.filter(({ state }) => state.phase === 'created');
   if (unstarted.length > 0) return unstarted.map(removeContainer);
   return [removeSandbox(sandbox.id, true)];
@@ -143,7 +141,8 @@ function planSandboxChange(snapshot: PodSnapshot, sandbox: RuntimeContainer): re
 function planContainers(snapshot: PodSnapshot): readonly PodAction[] {
   const sandbox = newestSandbox(snapshot);
   if (sandbox !== undefined && isSandboxLost(snapshot, sandbox)) return [];
-  const next = nextContainers(snapshot, sandbox);
+  // Somebody debugs: theirs need not wait for init containers, which may be what is wrong.
+  const next = [...ephemeralContainersOf(snapshot.pod), ...nextContainers(snapshot, sandbox)];
   return [
     ...next.flatMap((container) => planContainer(snapshot, sandbox, container)),
     ...allContainersOf(snapshot.pod).flatMap((container) => planRunningContainer(snapshot, container)),
@@ -224,22 +223,39 @@ function readsPodIp(container: Container): boolean {
 }
 
 function planStart(snapshot: PodSnapshot, sandbox: RuntimeContainer | undefined, container: Container, id: string): readonly PodAction[] {
+  if (snapshot.postStarts.has(id) || isHeldByHook(snapshot, container)) return [];
   const made = snapshot.containers.find((candidate) => candidate.id === id);
   if (made === undefined || !isOfSandbox(snapshot, made)) return [{ verb: 'remove-container', id }];
   const isReady = sandbox?.state.phase === 'running' && snapshot.network.phase === 'up';
   return isReady ? [{ verb: 'start-container', container, id }] : [];
 }
 
-/** A running container is stopped, to be restarted, when a probe says so or its image was changed. */
+/** Containers start in their order: one that comes after a container with a `postStart` hook starts when the hook has succeeded. */
+function isHeldByHook(snapshot: PodSnapshot, container: Container): boolean {
+  const { containers } = snapshot.pod.spec;
+  const earlier = containers.slice(0, Math.max(containers.indexOf(container), 0));
+  return earlier.some((other) => other.lifecycle?.postStart !== undefined && isComingUp(snapshot, other));
+}
+
+/** It has not run yet, and nothing is known to keep it from that. */
+function isComingUp(snapshot: PodSnapshot, { name }: Container): boolean {
+  const view = viewContainer(snapshot, name);
+  const hasFailed = snapshot.failures.has(name) || snapshot.images.get(name)?.phase === 'failed';
+  return !hasFailed && (view === undefined || view.state.phase === 'created');
+}
+
+/** A running container is stopped, to be restarted, when a probe says so, its hook failed or its image was changed. A stop that has begun goes on. */
 function planRunningContainer(snapshot: PodSnapshot, container: Container): readonly PodAction[] {
   const running = attemptsOf(snapshot, container.name).at(-1);
   if (running?.state.phase !== 'running') return [];
   const why = reasonToRestart(container, running, snapshot);
-  return why === undefined ? [] : [stopContainer(snapshot.pod, running, why, probeGracePeriod(container, snapshot, running))];
+  if (why === undefined && !snapshot.stops.has(running.id)) return [];
+  return planStop(snapshot, running, { why, gracePeriodSeconds: probeGracePeriod(container, snapshot, running) });
 }
 
-function reasonToRestart(container: Container, running: RuntimeContainer, { probes }: PodSnapshot): string | undefined {
+function reasonToRestart(container: Container, running: RuntimeContainer, { probes, postStarts }: PodSnapshot): string | undefined {
   const results = probes.get(running.id);
+  if (postStarts.get(running.id)?.phase === 'failed') return 'FailedPostStartHook';
   if (container.image !== undefined && running.image !== container.image)
     return `Container ${container.name} definition changed, will be restarted`;
   if (results?.liveness === 'failure') return `Container ${container.name} failed liveness probe, will be restarted`;
@@ -264,19 +280,6 @@ function planOldAttempts(snapshot: PodSnapshot): readonly PodAction[] {
 function activeDeadlineMs({ spec, status }: Pod): number | undefined {
   if (spec.activeDeadlineSeconds === undefined || status?.startTime === undefined) return undefined;
   return Date.parse(status.startTime) + spec.activeDeadlineSeconds * 1000;
-}
-
-export function gracePeriodOf(pod: Pod): number {
-  const seconds = pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_PERIOD_SECONDS;
-  // A second for the signal to be delivered, also when the pod is deleted at once.
-  return Math.max(seconds, 1);
-}
-
-const DEFAULT_GRACE_PERIOD_SECONDS = 30;
-
-export function stopContainer(pod: Pod, container: RuntimeContainer, why: string, gracePeriodSeconds = gracePeriodOf(pod)): PodAction {
-  const containerName = container.identity.containerName ?? '';
-  return { verb: 'stop-container', containerName, id: container.id, gracePeriodSeconds, why: why || `Stopping container ${containerName}` };
 }
 
 export function removeContainer({ id }: RuntimeContainer): PodAction {

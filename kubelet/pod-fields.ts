@@ -3,14 +3,18 @@
  * Pure. Throws with upstream's message for a field that cannot be asked for.
  * Source: https://kubernetes.io/docs/concepts/workloads/pods/downward-api/
  */
+import type { Amounts } from '#api/core/v1/resource-list.ts';
 import type { Container, ObjectFieldSelector, Pod, ResourceFieldSelector } from '#api/generated/types.ts';
 import { allContainersOf } from './pod-snapshot.ts';
-import { amountOf } from './resource-amounts.ts';
+import { amountOf, unitsOf } from './resource-amounts.ts';
 
 export interface NodeFacts {
   readonly nodeIp: string;
+  /** Of the whole node. */
   readonly cpuCount: number;
   readonly memoryBytes: number;
+  /** What of it pods may ask for. */
+  readonly allocatable: Amounts;
 }
 
 export interface PodFacts extends NodeFacts {
@@ -57,9 +61,8 @@ export function resourceFieldValue(pod: Pod, selector: ResourceFieldSelector, ow
   const [kind = '', ...rest] = resource.split('.');
   const name = rest.join('.');
   const { limits, requests } = container.resources ?? {};
-  const nodeAmounts: Readonly<Record<string, number>> = { cpu: node.cpuCount, memory: node.memoryBytes };
   if (kind !== 'limits' && kind !== 'requests') throw new Error(`unsupported container resource : ${resource}`);
-  const asked = kind === 'limits' ? amountOf(limits, name) || (nodeAmounts[name] ?? 0) : amountOf(requests, name);
+  const asked = kind === 'limits' ? amountOf(limits, name) || unitsOf(node.allocatable.get(name)) : amountOf(requests, name);
   const unit = divisor === undefined || divisor === '0' ? 1 : amountOf({ divisor }, 'divisor');
   return String(Math.ceil(asked / unit));
 }

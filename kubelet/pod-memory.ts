@@ -3,7 +3,21 @@
  * and its actions write here. Everything in it can be learnt again, so nothing is lost with a kubelet that dies.
  */
 import type { VolumeSource } from './container-spec.ts';
-import type { BackOff, Failure, ImageState, VolumesState } from './pod-snapshot.ts';
+import type { BackOff, Failure, ImageState, StopView, VolumesState } from './pod-snapshot.ts';
+
+/** A container that is being stopped. */
+export interface StopProgress extends StopView {
+  deadlineMs: number;
+  isPreStopDone: boolean;
+  isSignalled: boolean;
+  /** Ends the hook. */
+  cutPreStop(): void;
+}
+
+export interface PostStart {
+  phase: 'running' | 'failed';
+  readonly abort: AbortController;
+}
 
 export interface PodMemory {
   volumes: VolumesState;
@@ -14,6 +28,12 @@ export interface PodMemory {
   readonly imageBackOffs: Map<string, BackOff>;
   readonly failures: Map<string, Failure>;
   readonly backOffs: Map<string, BackOff>;
+  /** By container id. */
+  readonly stops: Map<string, StopProgress>;
+  /** `postStart` hooks by container id: under way, or failed; one that succeeded is forgotten. */
+  readonly postStarts: Map<string, PostStart>;
+  /** When the kubelet began to end the pod, on the clock that never jumps. */
+  endingSinceMs: number | undefined;
   readonly busy: Set<string>;
   /** Ends the wait for the moment when a token should be replaced. */
   cancelTokenRefresh(): void;
@@ -31,6 +51,9 @@ export function createPodMemory(): PodMemory {
     imageBackOffs: new Map(),
     failures: new Map(),
     backOffs: new Map(),
+    stops: new Map(),
+    postStarts: new Map(),
+    endingSinceMs: undefined,
     busy: new Set(),
     cancelTokenRefresh: () => {},
   };

@@ -2,10 +2,12 @@
  * Whether a container is restarted, whether a pod has come to its end, and which phase that makes. Pure; the planner and the status agree
  * because both ask here. Source: the kubelet's `getPhase` and `ShouldContainerBeRestarted`.
  */
-import type { Container, Pod } from '#api/generated/types.ts';
+import type { Container, ContainerRestartRule, Pod } from '#api/generated/types.ts';
+import { findRejection } from './pod-admission.ts';
 import {
   type ContainerView,
   initContainersOf,
+  isEphemeral,
   isSidecar,
   isStarted,
   newestSandbox,
@@ -16,20 +18,34 @@ import {
 
 export interface PodEnd {
   readonly phase: 'Succeeded' | 'Failed';
+  /** The node never took it: nothing was made for it. */
+  readonly isRejection?: boolean;
   readonly reason?: string;
   readonly message?: string;
 }
 
 /** Whether a container that ended with this code runs again in this pod. */
 export function mayRestart(pod: Pod, container: Container, exitCode: number): boolean {
+  if (isEphemeral(pod, container)) return false;
+  if (container.restartPolicyRules?.some((rule) => rule.action === 'Restart' && matchesExitCode(rule, exitCode)) === true) return true;
   const policy = container.restartPolicy ?? pod.spec.restartPolicy ?? 'Always';
   return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
+}
+
+function matchesExitCode({ exitCodes }: ContainerRestartRule, exitCode: number): boolean {
+  if (exitCodes === undefined) return false;
+  const isListed = exitCodes.values?.includes(exitCode) === true;
+  return exitCodes.operator === 'In' ? isListed : exitCodes.operator === 'NotIn' && !isListed;
 }
 
 /** How the pod ended; undefined while it has work to do. A pod that the API knows as ended never runs again. */
 export function findPodEnd(snapshot: PodSnapshot): PodEnd | undefined {
   const { phase } = snapshot.pod.status ?? {};
-  if (phase === 'Succeeded' || phase === 'Failed') return { phase };
+  if (phase === 'Succeeded' || phase === 'Failed') return { phase, isRejection: hasNeverBegun(snapshot) };
+  const rejection = findRejection(snapshot);
+  if (rejection !== undefined) {
+    return { phase: 'Failed', isRejection: true, reason: rejection.reason, message: `Pod was rejected: ${rejection.message}` };
+  }
   if (isPastDeadline(snapshot)) {
     return { phase: 'Failed', reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' };
   }
@@ -37,6 +53,10 @@ export function findPodEnd(snapshot: PodSnapshot): PodEnd | undefined {
   const exitCodes = snapshot.pod.spec.containers.map((container) => finalExitCode(snapshot, container));
   if (exitCodes.includes(undefined) || exitCodes.length === 0) return undefined;
   return { phase: exitCodes.every((code) => code === 0) ? 'Succeeded' : 'Failed' };
+}
+
+function hasNeverBegun({ pod, sandboxes, containers }: PodSnapshot): boolean {
+  return pod.status?.containerStatuses === undefined && sandboxes.length === 0 && containers.length === 0;
 }
 
 export function isPodOver(snapshot: PodSnapshot): boolean {

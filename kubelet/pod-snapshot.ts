@@ -2,7 +2,7 @@
  * All that is known about one pod at one moment: what the API wants, what the engine has, and what the kubelet learnt by trying. The worker
  * takes it, `planPodActions` and `buildPodStatus` decide from it alone. Nothing here is ever changed; the next moment has its own snapshot.
  */
-import type { Container, ContainerStatus, Pod } from '#api/generated/types.ts';
+import type { Container, ContainerStatus, EphemeralContainer, Pod } from '#api/generated/types.ts';
 import type { ContainerState, ImageInfo, RuntimeContainer } from './runtime/container-runtime.ts';
 
 /** Something did not work: why, in upstream's words, and when to try again. */
@@ -43,6 +43,14 @@ export interface BackOff {
   readonly updatedAtMs: number;
 }
 
+/** How far the stopping of one container has come. */
+export interface StopView {
+  /** When its grace period is over, on the clock that never jumps. */
+  readonly deadlineMs: number;
+  /** Whether its `preStop` hook, if it has one, has ended. */
+  readonly isPreStopDone: boolean;
+}
+
 export interface PodSnapshot {
   readonly pod: Pod;
   /** The API no longer has the pod (or has another one of its name): whatever runs of it must go, and there is nobody to tell. */
@@ -63,12 +71,20 @@ export interface PodSnapshot {
   readonly probes: ReadonlyMap<string, ProbeResults>;
   /** Termination messages by container id. */
   readonly terminationMessages: ReadonlyMap<string, string>;
+  /** By container id. */
+  readonly stops: ReadonlyMap<string, StopView>;
+  /** By container id: its `postStart` hook is under way or has failed. Until it has succeeded nobody may think that the container runs. */
+  readonly postStarts: ReadonlyMap<string, { readonly phase: 'running' | 'failed' }>;
+  /** When the kubelet began to end the pod, on the clock that never jumps; undefined while it should run. */
+  readonly endingSinceMs: number | undefined;
   /** Keys of the actions under way (`actionKey`). */
   readonly busy: ReadonlySet<string>;
   /** Whether the API has the status that this snapshot leads to. */
   readonly isStatusWritten: boolean;
   readonly nodeIp: string;
   readonly nowMs: number;
+  /** Now, on the clock that never jumps. */
+  readonly monotonicMs: number;
 }
 
 /** The key under which `failures` holds what is wrong with the sandbox; no container can have this name. */
@@ -97,8 +113,8 @@ export function attemptsOf(snapshot: PodSnapshot, containerName: string): readon
 }
 
 export function statusOf(pod: Pod, containerName: string): ContainerStatus | undefined {
-  const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
-  return [...containerStatuses, ...initContainerStatuses].find(({ name }) => name === containerName);
+  const { containerStatuses = [], initContainerStatuses = [], ephemeralContainerStatuses = [] } = pod.status ?? {};
+  return [...containerStatuses, ...initContainerStatuses, ...ephemeralContainerStatuses].find(({ name }) => name === containerName);
 }
 
 /** The newest attempt of a container; undefined when it has never been made. The API may remember a newer one than the engine still has. */
@@ -106,7 +122,11 @@ export function viewContainer(snapshot: PodSnapshot, containerName: string): Con
   const newest = attemptsOf(snapshot, containerName).at(-1);
   const remembered = rememberedView(statusOf(snapshot.pod, containerName));
   if (newest === undefined || newest.identity.attempt < (remembered?.attempt ?? 0)) return remembered;
-  return viewOf(newest);
+  return snapshot.postStarts.has(newest.id) && newest.state.phase === 'running' ? asCreated(newest) : viewOf(newest);
+}
+
+function asCreated(container: RuntimeContainer): ContainerView {
+  return { ...viewOf(container), state: { phase: 'created' } };
 }
 
 export function viewOf(container: RuntimeContainer): ContainerView {
@@ -144,9 +164,18 @@ export function initContainersOf(pod: Pod): readonly Container[] {
   return pod.spec.initContainers ?? [];
 }
 
+/** What `kubectl debug` adds to a pod that is there already. They run once, and nothing waits for them. */
+export function ephemeralContainersOf(pod: Pod): readonly EphemeralContainer[] {
+  return pod.spec.ephemeralContainers ?? [];
+}
+
+export function isEphemeral(pod: Pod, { name }: Container): boolean {
+  return ephemeralContainersOf(pod).some((container) => container.name === name);
+}
+
 /** Init containers first, as they run. */
 export function allContainersOf(pod: Pod): readonly Container[] {
-  return [...initContainersOf(pod), ...pod.spec.containers];
+  return [...initContainersOf(pod), ...pod.spec.containers, ...ephemeralContainersOf(pod)];
 }
 
 /** Whether its startup probe, if it has one, has passed. */

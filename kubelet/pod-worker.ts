@@ -11,8 +11,10 @@ import { isReason } from '#api/meta/status.ts';
 import { applyPodAction, type PodActionDeps, reporterFor } from './apply-pod-action.ts';
 import { actionKey, type PodAction, planPodActions } from './plan-pod-actions.ts';
 import { createPodMemory } from './pod-memory.ts';
-import { allContainersOf, newestSandbox, type PodSnapshot, statusOf } from './pod-snapshot.ts';
+import { isPodOver } from './pod-phase.ts';
+import { allContainersOf, ephemeralContainersOf, newestSandbox, type PodSnapshot, statusOf } from './pod-snapshot.ts';
 import { buildPodStatus } from './pod-status.ts';
+import { probeEvent } from './probes/probe-state.ts';
 import type { ProbeWorkers } from './probes/probe-workers.ts';
 
 export interface PodWorkerDeps extends PodActionDeps {
@@ -67,11 +69,15 @@ export function createPodWorker(
       failures: memory.failures,
       backOffs: memory.backOffs,
       probes: deps.probes.results(uid),
+      stops: memory.stops,
+      postStarts: memory.postStarts,
+      endingSinceMs: memory.endingSinceMs,
       terminationMessages: deps.terminationMessages,
       busy: memory.busy,
       isStatusWritten,
       nodeIp: deps.node.nodeIp,
       nowMs: deps.clock.now(),
+      monotonicMs: deps.clock.monotonic(),
     };
   }
 
@@ -87,6 +93,8 @@ export function createPodWorker(
 
   function look(): void {
     if (!deps.states.isConnected()) return;
+    forgetEnded();
+    noteEnding();
     const snapshot = takeSnapshot(false);
     followProbes(snapshot);
     const status = buildPodStatus(snapshot);
@@ -96,6 +104,19 @@ export function createPodWorker(
     for (const action of actions) if (action.verb !== 'wake') void start(action);
     setTimer(actions.flatMap((action) => (action.verb === 'wake' ? [action.atMs] : [])));
     if (isGone && actions.length === 0 && memory.busy.size === 0 && memory.volumes.phase === 'removed') end();
+  }
+
+  /** What was noted about containers that no longer run. */
+  function forgetEnded(): void {
+    const running = new Set(deps.states.containersOf(uid).flatMap(({ id, state }) => (state.phase === 'exited' ? [] : [id])));
+    for (const notes of [memory.stops, memory.postStarts]) for (const id of notes.keys()) if (!running.has(id)) notes.delete(id);
+  }
+
+  /** From now on its grace period runs, once. */
+  function noteEnding(): void {
+    if (memory.endingSinceMs !== undefined) return;
+    if (isGone || pod.metadata.deletionTimestamp !== undefined || isPodOver(takeSnapshot(false)))
+      memory.endingSinceMs = deps.clock.monotonic();
   }
 
   /** How everything ended has been told: what is removed from now on is no news. */
@@ -135,6 +156,7 @@ export function createPodWorker(
     if (isWriting) return;
     isWriting = true;
     reportBackOffs(status);
+    reportEnd(status);
     try {
       const written = await deps.client.resource(pods).updateStatus({ ...pod, status });
       lastWrite = { status, resourceVersion: written.metadata.resourceVersion };
@@ -178,19 +200,26 @@ export function createPodWorker(
     }
   }
 
+  /** Why the kubelet itself put an end to the pod, once. */
+  function reportEnd({ phase, reason, message = '' }: PodStatus): void {
+    if (phase !== 'Failed' || reason === undefined || reason === pod.status?.reason) return;
+    const type = reason === 'DeadlineExceeded' ? 'Normal' : 'Warning';
+    deps.events.record(pod, type, reason, message.replace(/^Pod was rejected: /, ''));
+  }
+
   function followProbes(snapshot: PodSnapshot): void {
     const { network } = snapshot;
     const containers = allContainersOf(pod).flatMap((container) => {
       const running = snapshot.containers.findLast(({ identity }) => identity.containerName === container.name);
       if (running?.state.phase !== 'running' || network.phase !== 'up' || newestSandbox(snapshot) === undefined) return [];
+      if (memory.postStarts.has(running.id)) return [];
       return [{ container, containerId: running.id, podIp: network.podIp, startedAtMs: running.state.startedAtMs }];
     });
-    deps.probes.follow(uid, containers, {
+    deps.probes.follow(uid, containers, memory.endingSinceMs !== undefined, {
       onVerdict: wake,
-      onFailure: (container, kind, message) => {
-        if (isGone || pod.metadata.deletionTimestamp !== undefined) return;
-        const name = `${kind[0]?.toUpperCase()}${kind.slice(1)}`;
-        reporterFor(pod, container, deps.events)('Warning', 'Unhealthy', `${name} probe failed: ${message}`);
+      onOutcome: (container, kind, outcome) => {
+        const event = isGone ? undefined : probeEvent(kind, outcome);
+        if (event !== undefined) reporterFor(pod, container, deps.events)('Warning', event.reason, event.message);
       },
     });
   }
@@ -231,8 +260,9 @@ export function createPodWorker(
   };
 }
 
-/** Files of the downward API show labels and annotations as they are now. */
+/** Files of the downward API show labels and annotations as they are now; a container that was added may refer to what is not followed yet. */
 function hasNewFields(before: Pod, after: Pod): boolean {
+  if (ephemeralContainersOf(before).length !== ephemeralContainersOf(after).length) return true;
   const isShown = (after.spec.volumes ?? []).some(
     ({ downwardAPI, projected }) => downwardAPI !== undefined || projected?.sources?.some((source) => source.downwardAPI !== undefined),
   );

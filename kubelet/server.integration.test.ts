@@ -5,13 +5,16 @@ import { Agent, request as httpsRequest } from 'node:https';
 import { before, test } from 'node:test';
 import * as x509 from '@peculiar/x509';
 import type { Pod } from '#api/generated/types.ts';
+import { createFakeClient } from '#client/testing/fake-client.ts';
 import { silentLogger } from '#component/logger.ts';
 import { createFakeClock } from '#component/testing/fake-clock.ts';
 import type { PodStates } from './pod-states.ts';
 import { aContainer, aSandbox } from './runtime/container-runtime.contract.ts';
 import { createFakeRuntime } from './runtime/fake-runtime.ts';
 import { runKubeletServer } from './server.ts';
+import { createKubeletAccess } from './server-access.ts';
 import { openLocalDialer } from './testing/local-dialer.ts';
+import { noStats } from './testing/no-stats.ts';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const ALLOWED = 'kube-apiserver-kubelet-client';
@@ -60,9 +63,12 @@ let authority: Authority;
 let serving: Identity;
 let allowed: Identity;
 let other: Identity;
+/** Its authority is another one. */
+let stranger: Identity;
 
 before(async () => {
   authority = await makeAuthority();
+  stranger = await issue(await makeAuthority(), ALLOWED);
   [serving, allowed, other] = await Promise.all([issue(authority, 'node'), issue(authority, ALLOWED), issue(authority, 'somebody')]);
 });
 
@@ -88,6 +94,13 @@ async function withServer(body: (port: number) => Promise<void>): Promise<void> 
     refresh: async () => {},
     run: async () => {},
   };
+  const fake = createFakeClient({ clock });
+  // The API server lets nobody in.
+  const resource: typeof fake.resource = (type) => ({
+    ...fake.resource(type),
+    create: async (object) => JSON.parse(JSON.stringify({ ...object, status: { allowed: false } })),
+  });
+  const access = createKubeletAccess({ client: { ...fake, resource }, clock, nodeName: 'worker-1', trustedNames: [ALLOWED] });
   const pods = { pods: () => [pod], findPod: (_namespace: string, name: string) => (name === 'contract' ? pod : undefined) };
   const stop = new AbortController();
   const listening = Promise.withResolvers<number>();
@@ -97,11 +110,10 @@ async function withServer(body: (port: number) => Promise<void>): Promise<void> 
     certificate: serving.certificate,
     key: serving.key,
     ca: authority.certificate.toString('pem'),
-    allowedNames: [ALLOWED],
   };
   const running = runKubeletServer(
     options,
-    { pods, states, runtime, openDialer: openLocalDialer, clock, log: silentLogger },
+    { pods, states, runtime, access, stats: noStats, openDialer: openLocalDialer, clock, log: silentLogger },
     stop.signal,
     listening.resolve,
   );
@@ -138,10 +150,11 @@ test('the API server’s certificate may read a log, whole or in part', async ()
   });
 });
 
-test('another certificate is forbidden, and none is not even heard', async () => {
+test('another certificate is forbidden, and without one nobody is known', async () => {
   await withServer(async (port) => {
     assert.equal((await get(port, '/pods', other)).code, 403);
-    await assert.rejects(get(port, '/pods', undefined));
+    assert.equal((await get(port, '/pods', stranger)).code, 401);
+    assert.equal((await get(port, '/pods', undefined)).code, 401);
   });
 });
 
@@ -151,6 +164,6 @@ test('what is not there is a Status with a reason', async () => {
     assert.equal(missing.code, 404);
     assert.match(missing.text, /"message":"pod \\"nobody\\" not found"/);
     assert.equal((await get(port, '/containerLogs/default/contract/web?tailLines=x', allowed)).code, 400);
-    assert.equal((await get(port, '/stats/summary', allowed)).code, 404);
+    assert.equal((await get(port, '/stats/container', allowed)).code, 404);
   });
 });

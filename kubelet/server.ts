@@ -1,10 +1,9 @@
 /**
- * The kubelet's own HTTPS API, which the API server calls: `/containerLogs/…`, `/exec/…`, `/attach/…`, `/portForward/…`, `/pods`, `/healthz`. Every caller must show a
- * certificate of the cluster's authority whose name is on the allow list; there is no anonymous access. Everything streams with back-pressure: a slow reader slows
+ * The kubelet's own HTTPS API, which the API server calls: `/containerLogs/…`, `/exec/…`, `/attach/…`, `/portForward/…`, `/pods`, `/healthz`; and statistics, `/stats/summary`
+ * and `/metrics/…`. Who may call is decided by `server-access.ts`; there is no anonymous access. Everything streams with back-pressure: a slow reader slows
  * the engine down, nothing piles up here.
  */
 import { Readable } from 'node:stream';
-import { TLSSocket } from 'node:tls';
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Pod } from '#api/generated/types.ts';
 import { ApiError, toStatus } from '#api/meta/status.ts';
@@ -17,6 +16,9 @@ import type { OpenPodDialer } from './network/pod-dialer.ts';
 import type { PodStates } from './pod-states.ts';
 import type { ContainerRuntime, RuntimeContainer } from './runtime/container-runtime.ts';
 import { joinLogFrames } from './runtime/log-frames.ts';
+import type { KubeletAccess } from './server-access.ts';
+import { METRICS_CONTENT_TYPE } from './stats/resource-metrics.ts';
+import type { StatsApi } from './stats/stats-api.ts';
 import { handleAttach, handleExec, handlePortForward, type StreamRequest } from './streaming/stream-handlers.ts';
 
 export interface KubeletServerOptions {
@@ -25,14 +27,14 @@ export interface KubeletServerOptions {
   readonly certificate: string;
   readonly key: string;
   readonly ca: string;
-  /** Common names of client certificates that may call. */
-  readonly allowedNames: readonly string[];
 }
 
 export interface KubeletServerDeps {
   readonly pods: { pods(): readonly Pod[]; findPod(namespace: string, name: string): Pod | undefined };
   readonly states: PodStates;
   readonly runtime: ContainerRuntime;
+  readonly access: KubeletAccess;
+  readonly stats: StatsApi;
   readonly openDialer: OpenPodDialer;
   readonly clock: Clock;
   readonly log: Logger;
@@ -65,7 +67,8 @@ function createServer(options: KubeletServerOptions, deps: KubeletServerDeps, si
       key: options.key,
       ca: options.ca,
       requestCert: true,
-      rejectUnauthorized: true,
+      // Without a certificate a bearer token may speak for the caller; with neither nobody is answered.
+      rejectUnauthorized: false,
       minVersion: 'TLSv1.2',
       shouldUpgradeCallback: upgrades.shouldUpgradeCallback,
     },
@@ -74,12 +77,7 @@ function createServer(options: KubeletServerOptions, deps: KubeletServerDeps, si
     exposeHeadRoutes: false,
   });
 
-  server.addHook('onRequest', async (request) => {
-    const name = request.raw.socket instanceof TLSSocket ? request.raw.socket.getPeerCertificate().subject?.CN : undefined;
-    if (name === undefined || !options.allowedNames.includes(String(name))) {
-      throw new ApiError('Forbidden', `Forbidden (user=${String(name)}, verb=get, resource=nodes, subresource=proxy)`);
-    }
-  });
+  server.addHook('onRequest', (request) => deps.access.admit(request.raw));
 
   server.setErrorHandler((error, _request, reply) => {
     const known = error instanceof ApiError ? error : new ApiError('InternalError', error instanceof Error ? error.message : String(error));
@@ -92,6 +90,14 @@ function createServer(options: KubeletServerOptions, deps: KubeletServerDeps, si
   });
 
   server.get('/healthz', async (_request, reply) => reply.type('text/plain').send('ok'));
+  server.get('/stats/summary', (request) => {
+    const query = new URL(request.url, 'https://kubelet').searchParams;
+    return deps.stats.summary(query.get('only_cpu_and_memory') === 'true');
+  });
+  const metrics = { '/metrics/resource': deps.stats.resourceMetrics, '/metrics/cadvisor': deps.stats.containerMetrics };
+  for (const [path, render] of Object.entries(metrics)) {
+    server.get(path, async (_request, reply) => reply.type(METRICS_CONTENT_TYPE).send(await render()));
+  }
   server.get('/pods', async () => ({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items: deps.pods.pods() }));
 
   server.get<{ Params: { namespace: string; pod: string; container: string } }>(

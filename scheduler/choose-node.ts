@@ -4,8 +4,8 @@
  */
 import type { Random } from '#component/random.ts';
 import type { NodeInfo } from './node-info.ts';
-import { type ClusterEvent, fits, type PluginCycle, type SchedulerPlugin, type Verdict } from './plugin.ts';
-import type { PodInfo } from './pod-info.ts';
+import { type Misfit, maxOf, type Rejection } from './plugin.ts';
+import type { PodCycle } from './pod-cycle.ts';
 
 /** Up to this many nodes every one that fits is found and scored. */
 const FEASIBLE_NODES_MIN = 100;
@@ -14,94 +14,95 @@ const FEASIBLE_PERCENT_MIN = 5;
 
 export type Choice =
   | { readonly fits: true; readonly nodeName: string; readonly nodesAsked: number }
-  | {
-      readonly fits: false;
-      readonly nodesAsked: number;
-      /** How many nodes were rejected for each reason. */
-      readonly rejections: ReadonlyMap<string, number>;
-      /** What may change the outcome. */
-      readonly wakeOn: ReadonlySet<ClusterEvent>;
-    };
+  | { readonly fits: false; readonly nodesAsked: number; readonly diagnosis: Diagnosis };
 
-export interface ChoiceDeps {
-  readonly plugins: readonly SchedulerPlugin[];
-  readonly random: Random;
-}
-
-interface ActivePlugin {
-  readonly plugin: SchedulerPlugin;
-  readonly cycle: PluginCycle;
+/** Why no node would do. */
+export interface Diagnosis {
+  readonly nodeCount: number;
+  /** All nodes at once: the reason that stands for all of them. */
+  readonly preFilter?: Misfit;
+  /** By node name. */
+  readonly rejections: ReadonlyMap<string, Rejection>;
+  /** How nodes that are not among these were rejected. */
+  readonly others?: Misfit;
+  /** The plugins that had a part in it. */
+  readonly rejectedBy: ReadonlySet<string>;
 }
 
 /** `startAt` is the index of the node to be asked first. */
-export function chooseNode(pod: PodInfo, nodes: readonly NodeInfo[], startAt: number, { plugins, random }: ChoiceDeps): Choice {
-  const active = plugins.map((plugin) => ({ plugin, cycle: plugin.prepare(pod, nodes) }));
-  const { feasible, nodesAsked, rejections, wakeOn } = findFeasibleNodes(nodes, startAt, active);
-  if (feasible.length === 0) return { fits: false, nodesAsked, rejections, wakeOn };
-  const scores = feasible.length === 1 ? [0] : scoreNodes(feasible, active);
-  return { fits: true, nodesAsked, nodeName: pickBest(feasible, scores, random).name };
+export function chooseNode(cycle: PodCycle, startAt: number, random: Random): Choice {
+  const { snapshot, preFilter } = cycle;
+  const nodeCount = snapshot.nodes.length;
+  if ('rejection' in preFilter) {
+    const { verdict, by } = preFilter.rejection;
+    const diagnosis = { nodeCount, preFilter: verdict, rejections: new Map(), others: verdict, rejectedBy: new Set([by]) };
+    return { fits: false, nodesAsked: 0, diagnosis };
+  }
+  if (fitsNominated(cycle)) return { fits: true, nodesAsked: 0, nodeName: cycle.pod.pod.status?.nominatedNodeName ?? '' };
+  const { nodeNames } = preFilter;
+  const nodes = nodeNames === undefined ? snapshot.nodes : [...nodeNames].flatMap((name) => snapshot.find(name) ?? []);
+  const { feasible, nodesAsked, rejections } = findFeasibleNodes(cycle, nodes, startAt);
+  if (feasible.length > 0) return { fits: true, nodesAsked, nodeName: pickBest(feasible, scoreNodes(feasible, cycle), random).name };
+  const narrowed = nodeNames === undefined ? undefined : preFilter;
+  const rejectedBy = new Set([...[...rejections.values()].map(({ by }) => by), ...(narrowed?.by ?? [])]);
+  return {
+    fits: false,
+    nodesAsked,
+    diagnosis: { nodeCount, rejections, rejectedBy, ...(narrowed === undefined ? {} : { others: narrowed.others }) },
+  };
+}
+
+/** A node that was cleared for the pod is taken when it will do. */
+function fitsNominated({ pod, snapshot, preFilter, rejectionOf }: PodCycle): boolean {
+  const nodeName = pod.pod.status?.nominatedNodeName ?? '';
+  if (nodeName === '' || !('nodeNames' in preFilter)) return false;
+  const node = snapshot.find(nodeName);
+  if (node === undefined || preFilter.nodeNames?.has(nodeName) === false) return false;
+  return rejectionOf(node) === undefined;
 }
 
 interface Filtered {
   readonly feasible: readonly NodeInfo[];
   readonly nodesAsked: number;
-  readonly rejections: ReadonlyMap<string, number>;
-  readonly wakeOn: ReadonlySet<ClusterEvent>;
+  readonly rejections: ReadonlyMap<string, Rejection>;
 }
 
-function findFeasibleNodes(nodes: readonly NodeInfo[], startAt: number, active: readonly ActivePlugin[]): Filtered {
-  const wanted = feasibleNodesWanted(nodes.length);
+function findFeasibleNodes({ profile, rejectionOf }: PodCycle, nodes: readonly NodeInfo[], startAt: number): Filtered {
+  const wanted = feasibleNodesWanted(nodes.length, profile.percentageOfNodesToScore);
   const feasible: NodeInfo[] = [];
-  const rejections = new Map<string, number>();
-  // A node may always come or change, and with no node at all nothing else can help.
-  const wakeOn = new Set<ClusterEvent>(['node-changed']);
+  const rejections = new Map<string, Rejection>();
   let nodesAsked = 0;
   for (; nodesAsked < nodes.length && feasible.length < wanted; nodesAsked++) {
     const node = nodes[(startAt + nodesAsked) % nodes.length];
     if (node === undefined) continue;
-    const { verdict, by } = askFilters(node, active);
-    if (verdict.fits) {
-      feasible.push(node);
-      continue;
-    }
-    for (const reason of verdict.reasons) rejections.set(reason, (rejections.get(reason) ?? 0) + 1);
-    for (const event of by?.wakeOn ?? []) wakeOn.add(event);
+    const rejection = rejectionOf(node);
+    if (rejection === undefined) feasible.push(node);
+    else rejections.set(node.name, rejection);
   }
-  return { feasible, nodesAsked, rejections, wakeOn };
+  return { feasible, nodesAsked, rejections };
 }
 
 /** Half of a small cluster, ever less of a larger one, but never fewer than a hundred. */
-function feasibleNodesWanted(nodeCount: number): number {
+function feasibleNodesWanted(nodeCount: number, percentage: number | undefined): number {
   if (nodeCount <= FEASIBLE_NODES_MIN) return nodeCount;
-  const percent = Math.max(50 - Math.floor(nodeCount / 125), FEASIBLE_PERCENT_MIN);
+  const percent = percentage ?? Math.max(50 - Math.floor(nodeCount / 125), FEASIBLE_PERCENT_MIN);
   return Math.max(Math.floor((nodeCount * percent) / 100), FEASIBLE_NODES_MIN);
 }
 
-function askFilters(node: NodeInfo, active: readonly ActivePlugin[]): { readonly verdict: Verdict; readonly by?: SchedulerPlugin } {
-  for (const { plugin, cycle } of active) {
-    const verdict = cycle.filter?.(node) ?? fits;
-    if (!verdict.fits) return { verdict, by: plugin };
-  }
-  return { verdict: fits };
-}
-
-function scoreNodes(feasible: readonly NodeInfo[], active: readonly ActivePlugin[]): readonly number[] {
-  const totals = feasible.map(() => 0);
-  for (const { plugin, cycle } of active) {
-    const scorer = cycle.prepareScore?.(feasible);
-    if (scorer === undefined) continue;
+function scoreNodes(feasible: readonly NodeInfo[], cycle: PodCycle): readonly number[] {
+  const totals = new Array<number>(feasible.length).fill(0);
+  if (feasible.length === 1) return totals;
+  for (const { scorer, weight } of cycle.prepareScorers(feasible)) {
     const raw = feasible.map((node) => scorer.score(node));
     const scores = scorer.normalise?.(raw) ?? raw;
-    scores.forEach((score, index) => {
-      totals[index] = (totals[index] ?? 0) + score * plugin.weight;
-    });
+    for (let index = 0; index < totals.length; index++) totals[index] = (totals[index] ?? 0) + (scores[index] ?? 0) * weight;
   }
   return totals;
 }
 
 /** Dice among equals, else the first node of the list would get everything. */
 function pickBest(feasible: readonly NodeInfo[], scores: readonly number[], random: Random): NodeInfo {
-  const best = Math.max(...scores);
+  const best = maxOf(scores);
   const equals = feasible.filter((_, index) => scores[index] === best);
   const chosen = equals[Math.floor(random.next() * equals.length)];
   if (chosen === undefined) throw new Error('no node to choose from');

@@ -4,16 +4,16 @@ import { createClusterCache } from './cluster-cache.ts';
 import { aNode, aPod, aPodInfo } from './testing/builders.ts';
 
 const namesOn = (cache: ReturnType<typeof createClusterCache>) =>
-  cache.snapshot().map(({ name, pods }) => `${name}: ${pods.map(({ pod }) => pod.metadata.name).join(' ')}`);
+  cache.snapshot().nodes.map(({ name, pods }) => `${name}: ${pods.map(({ pod }) => pod.metadata.name).join(' ')}`);
 
 test('an assumed pod takes its room at once and gives it back when forgotten', () => {
   const cache = createClusterCache();
   cache.setNode(aNode());
   const pod = aPodInfo({ requests: { cpu: '2' } });
   cache.assume(pod, 'worker-1');
-  assert.equal(cache.snapshot()[0]?.requested.get('cpu'), 2_000);
+  assert.equal(cache.snapshot().nodes[0]?.requested.get('cpu'), 2_000);
   cache.forget(pod.pod.metadata.uid);
-  assert.equal(cache.snapshot()[0]?.requested.get('cpu'), undefined);
+  assert.equal(cache.snapshot().nodes[0]?.requested.get('cpu'), undefined);
 });
 
 test('what the server has confirmed is not forgotten', () => {
@@ -51,5 +51,5 @@ test('a snapshot stays as it is while the cache moves on, and nodes that did not
   assert.equal(cache.snapshot(), before);
   cache.assume(aPodInfo(), 'b');
   const after = cache.snapshot();
-  assert.deepEqual([before[1]?.pods.length, after[1]?.pods.length, after[0] === before[0]], [0, 1, true]);
+  assert.deepEqual([before.nodes[1]?.pods.length, after.nodes[1]?.pods.length, after.nodes[0] === before.nodes[0]], [0, 1, true]);
 });

@@ -1,10 +1,15 @@
 /**
  * What the scheduler believes the cluster to be: the nodes, and the pods on each. Fed by informers, plus the scheduler's own assumption that
- * a pod is where it is just being bound to, so that the next cycle does not give the same room away twice. A cycle works on a snapshot.
+ * a pod is where it is just being bound to, so that the next cycle does not give the same room away twice. A cycle works on a snapshot, which
+ * costs as much as has changed since the last one.
  */
 import type { Node, Pod } from '#api/generated/types.ts';
-import { type NodeInfo, nodeInfoOf } from './node-info.ts';
+import { type NodeInfo, nodeInfoOf, withNode, withoutPod, withPod } from './node-info.ts';
+import { interleaveZones, zoneOf } from './node-order.ts';
 import { type PodInfo, podInfoOf } from './pod-info.ts';
+import { createShapeIndex } from './shape-index.ts';
+import type { Snapshot } from './snapshot.ts';
+import { createTally } from './tally.ts';
 
 export interface ClusterCache {
   setNode(node: Node): void;
@@ -16,7 +21,7 @@ export interface ClusterCache {
   /** Takes back an assumption that did not come true; one that the server has confirmed meanwhile stays. */
   forget(uid: string): void;
   /** The same value until something changes. */
-  snapshot(): readonly NodeInfo[];
+  snapshot(): Snapshot;
 }
 
 interface Placement {
@@ -26,47 +31,91 @@ interface Placement {
 }
 
 export function createClusterCache(): ClusterCache {
-  const nodes = new Map<string, Node>();
+  const infos = new Map<string, NodeInfo>();
   const placements = new Map<string, Placement>();
-  const podsByNode = new Map<string, Map<string, PodInfo>>();
-  /** What was built before and still holds. */
-  const built = new Map<string, NodeInfo>();
-  let snapshot: readonly NodeInfo[] | undefined;
+  /** Pods of nodes that are not known, yet or any more. */
+  const homeless = new Map<string, Map<string, PodInfo>>();
+  const shapes = createShapeIndex();
+  const claimUsers = createTally();
+  const imageNodes = createTally();
+  /** Names in the order of the snapshot; undefined when it must be worked out anew. */
+  let positions: Map<string, number> | undefined;
+  const changed = new Set<string>();
+  let snapshot: Snapshot | undefined;
 
-  const invalidate = (nodeName: string): void => {
-    built.delete(nodeName);
+  const put = (info: NodeInfo): void => {
+    infos.set(info.name, info);
+    changed.add(info.name);
     snapshot = undefined;
+  };
+  const homelessOf = (nodeName: string): Map<string, PodInfo> => {
+    const pods = homeless.get(nodeName) ?? new Map<string, PodInfo>();
+    homeless.set(nodeName, pods);
+    return pods;
   };
   const unplace = (uid: string): void => {
     const placement = placements.get(uid);
     if (placement === undefined) return;
+    const { info, nodeName } = placement;
     placements.delete(uid);
-    podsByNode.get(placement.nodeName)?.delete(uid);
-    invalidate(placement.nodeName);
+    shapes.remove(info.shape, nodeName);
+    for (const key of info.claimKeys) claimUsers.add(key, -1);
+    const node = infos.get(nodeName);
+    if (node !== undefined) {
+      put(withoutPod(node, info));
+      return;
+    }
+    const pods = homelessOf(nodeName);
+    pods.delete(uid);
+    if (pods.size === 0) homeless.delete(nodeName);
   };
   const place = (placement: Placement): void => {
-    const { uid } = placement.info.pod.metadata;
-    unplace(uid);
-    placements.set(uid, placement);
-    const pods = podsByNode.get(placement.nodeName) ?? new Map<string, PodInfo>();
-    podsByNode.set(placement.nodeName, pods.set(uid, placement.info));
-    invalidate(placement.nodeName);
+    const { info, nodeName } = placement;
+    unplace(info.uid);
+    placements.set(info.uid, placement);
+    shapes.add(info.shape, nodeName);
+    for (const key of info.claimKeys) claimUsers.add(key, 1);
+    const node = infos.get(nodeName);
+    if (node === undefined) homelessOf(nodeName).set(info.uid, info);
+    else put(withPod(node, info));
   };
-  const infoOf = (node: Node): NodeInfo => {
-    const { name } = node.metadata;
-    const info = built.get(name) ?? nodeInfoOf(node, [...(podsByNode.get(name)?.values() ?? [])]);
-    built.set(name, info);
-    return info;
+  const listNodes = (): readonly NodeInfo[] => {
+    if (positions === undefined) {
+      const ordered = interleaveZones([...infos.values()]);
+      positions = new Map(ordered.map(({ name }, index) => [name, index]));
+      nodes = ordered;
+    } else if (changed.size > 0) {
+      const next = nodes.slice();
+      for (const name of changed) {
+        const [position, info] = [positions.get(name), infos.get(name)];
+        if (position !== undefined && info !== undefined) next[position] = info;
+      }
+      nodes = next;
+    }
+    changed.clear();
+    return nodes;
   };
+  let nodes: readonly NodeInfo[] = [];
 
   return {
     setNode: (node) => {
-      nodes.set(node.metadata.name, node);
-      invalidate(node.metadata.name);
+      const { name } = node.metadata;
+      const known = infos.get(name);
+      if (known === undefined || zoneOf(known.node) !== zoneOf(node)) positions = undefined;
+      const info = known === undefined ? nodeInfoOf(node, [...(homeless.get(name)?.values() ?? [])]) : withNode(known, node);
+      for (const image of known?.images.keys() ?? []) imageNodes.add(image, -1);
+      for (const image of info.images.keys()) imageNodes.add(image, 1);
+      put(info);
+      homeless.delete(name);
     },
     removeNode: (name) => {
-      nodes.delete(name);
-      invalidate(name);
+      const known = infos.get(name);
+      if (known === undefined) return;
+      infos.delete(name);
+      for (const image of known.images.keys()) imageNodes.add(image, -1);
+      if (known.pods.length > 0) homeless.set(name, new Map(known.pods.map((pod) => [pod.uid, pod])));
+      positions = undefined;
+      snapshot = undefined;
     },
     setPod: (pod) => place({ info: podInfoOf(pod), nodeName: pod.spec.nodeName ?? '', isAssumed: false }),
     removePod: unplace,
@@ -75,7 +124,13 @@ export function createClusterCache(): ClusterCache {
       if (placements.get(uid)?.isAssumed) unplace(uid);
     },
     snapshot: () => {
-      snapshot ??= [...nodes.values()].map(infoOf);
+      snapshot ??= {
+        nodes: listNodes(),
+        find: (name) => infos.get(name),
+        shapes,
+        claimUsers: claimUsers.get,
+        nodesWithImage: imageNodes.get,
+      };
       return snapshot;
     },
   };

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Service } from '#api/generated/types.ts';
 import { findLikePods } from './pod-likeness.ts';
+import { podShapeOf } from './pod-shape.ts';
 import { aPod } from './testing/builders.ts';
 
+const aShape = (options: Parameters<typeof aPod>[0] = {}) => podShapeOf(aPod(options));
 const labels = { app: 'web', tier: 'front' };
 
 function aService(selector: Readonly<Record<string, string>>): Service {
@@ -15,14 +17,14 @@ test('pods of one controller are of a kind, whatever their labels say', () => {
   const owner = { kind: 'ReplicaSet', name: 'web' };
   const isLike = findLikePods(aPod({ owner, labels }), [aService({ app: 'web' })]);
   assert.deepEqual(
-    [isLike?.(aPod({ owner })), isLike?.(aPod({ labels })), isLike?.(aPod({ owner: { ...owner, name: 'api' } }))],
+    [isLike?.(aShape({ owner })), isLike?.(aShape({ labels })), isLike?.(aShape({ owner: { ...owner, name: 'api' } }))],
     [true, false, false],
   );
 });
 
 test('pods without a controller are of a kind when the same Services select them', () => {
   const isLike = findLikePods(aPod({ labels }), [aService({ app: 'web' }), aService({ app: 'other' }), aService({})]);
-  assert.deepEqual([isLike?.(aPod({ labels: { app: 'web' } })), isLike?.(aPod())], [true, false]);
+  assert.deepEqual([isLike?.(aShape({ labels: { app: 'web' } })), isLike?.(aShape())], [true, false]);
 });
 
 test('a pod that nothing selects is on its own', () => {

@@ -6,15 +6,16 @@
 import type { Pod, Service } from '#api/generated/types.ts';
 import { compileLabelSelector, type LabelMatcher } from '#api/meta/label-selector.ts';
 import { controllerOf } from '#api/meta/owner-reference.ts';
+import type { PodShape } from './pod-shape.ts';
 
-export type PodMatcher = (other: Pod) => boolean;
+export type ShapeMatcher = (other: Pick<PodShape, 'labels' | 'ownerUid'>) => boolean;
 
 /** `services` are those of the pod's namespace. Undefined when the pod is on its own. */
-export function findLikePods(pod: Pod, services: readonly Service[]): PodMatcher | undefined {
+export function findLikePods(pod: Pod, services: readonly Service[]): ShapeMatcher | undefined {
   const owner = controllerOf(pod)?.uid;
-  if (owner !== undefined) return (other) => controllerOf(other)?.uid === owner;
+  if (owner !== undefined) return ({ ownerUid }) => ownerUid === owner;
   const matchers = services.map(serviceMatcher).filter((matches) => matches(pod.metadata.labels));
-  return matchers.length === 0 ? undefined : (other) => matchers.every((matches) => matches(other.metadata.labels));
+  return matchers.length === 0 ? undefined : ({ labels }) => matchers.every((matches) => matches(labels));
 }
 
 /** A Service without a selector selects nothing. */

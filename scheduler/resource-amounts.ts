@@ -22,6 +22,17 @@ export function addAmounts(left: ResourceAmounts, right: ResourceAmounts): Resou
   return sum;
 }
 
+/** What is left; a resource of which nothing is left is not named. */
+export function subtractAmounts(left: ResourceAmounts, right: ResourceAmounts): ResourceAmounts {
+  const rest = new Map(left);
+  for (const [name, amount] of right) {
+    const remaining = (rest.get(name) ?? 0) - amount;
+    if (remaining === 0) rest.delete(name);
+    else rest.set(name, remaining);
+  }
+  return rest;
+}
+
 /** What a node must have free for the pod. */
 export function requestedAmounts(pod: Pod): ResourceAmounts {
   return toNumbers(podRequests(pod));

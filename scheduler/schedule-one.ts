@@ -1,38 +1,40 @@
 /**
  * One scheduling cycle: the next pod, a snapshot, a choice, an assumption; then the binding, which the next cycle does not wait for. A
- * pod that got no node says so in its `PodScheduled` condition and an event, and goes back to the queue.
+ * pod that got no node says so in its `PodScheduled` condition and an event, may have others make room, and goes back to the queue.
  */
-import { pods } from '#api/generated/resources.ts';
-import type { Pod, PodCondition } from '#api/generated/types.ts';
-import { findCondition } from '#api/meta/condition.ts';
 import { formatKey, keyOf } from '#api/meta/object-key.ts';
-import { isReason } from '#api/meta/status.ts';
 import type { Client } from '#client/client.ts';
 import type { EventRecorder } from '#client/event-recorder.ts';
-import { type Clock, formatTime } from '#component/clock.ts';
+import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
 import type { Random } from '#component/random.ts';
+import { bindPod } from './bind-pod.ts';
 import { chooseNode } from './choose-node.ts';
 import type { ClusterCache } from './cluster-cache.ts';
-import { failureMessage } from './failure-message.ts';
-import type { ClusterEvent, SchedulerPlugin } from './plugin.ts';
+import { reportError, reportUnschedulable } from './failed-pod.ts';
+import type { Nominations } from './nominations.ts';
+import { preparePodCycle } from './pod-cycle.ts';
 import { podInfoOf } from './pod-info.ts';
-import type { SchedulingQueue } from './scheduling-queue.ts';
+import type { Profile } from './profile.ts';
+import type { QueuedPod, SchedulingQueue } from './scheduling-queue.ts';
 
 /** Bindings and reports under way at once; beyond that choosing nodes faster than the server writes would only fill memory. */
 const WRITES_MAX = 64;
-
-const noEvents: ReadonlySet<ClusterEvent> = new Set();
+/** Pods that have a node and wait for something else, such as their volumes: that may take minutes, and must not hold up the others. */
+const WAITS_MAX = 5_000;
 
 export interface CycleDeps {
   readonly client: Client;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  readonly events: EventRecorder;
   readonly queue: SchedulingQueue;
   readonly cache: ClusterCache;
-  readonly plugins: readonly SchedulerPlugin[];
+  readonly nominations: Nominations;
+  /** Of the pod's scheduler name; the queue holds only pods that have one. */
+  readonly profileOf: (schedulerName: string | undefined) => Profile;
+  /** Of the profile, under whose name it tells of its pods. */
+  readonly eventsOf: (profile: Profile) => EventRecorder;
 }
 
 /** What cycles hand on to each other. */
@@ -41,96 +43,53 @@ export interface CycleState {
   nextNode: number;
   /** Bindings and reports under way. */
   readonly writes: Set<Promise<void>>;
+  /** Bindings that wait for more than the server's answer. */
+  readonly waits: Set<Promise<void>>;
 }
 
 /** Schedules until aborted; resolves when the writes under way have ended. */
 export async function runSchedulingCycles(deps: CycleDeps, signal: AbortSignal): Promise<void> {
-  const state: CycleState = { nextNode: 0, writes: new Set() };
+  const state: CycleState = { nextNode: 0, writes: new Set(), waits: new Set() };
   try {
     while (!signal.aborted) await scheduleOne(deps, state, signal);
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {
-    await Promise.all(state.writes);
+    await Promise.all([...state.writes, ...state.waits]);
   }
 }
 
 export async function scheduleOne(deps: CycleDeps, state: CycleState, signal: AbortSignal): Promise<void> {
-  const { pod } = await deps.queue.take(signal);
-  keepTrack(state, decide(pod, deps, state));
+  const queued = await deps.queue.take(signal);
+  decide(queued, deps, state, signal);
   // A full queue must not keep the process from reading and writing: deciding is all computation.
   await new Promise((resolve) => setImmediate(resolve));
   if (state.writes.size >= WRITES_MAX) await Promise.race(state.writes);
+  if (state.waits.size >= WAITS_MAX) await Promise.race(state.waits);
 }
 
-/** Decides at once; the promise is that of the write which follows from it. A plugin that fails costs the pod this attempt, not the process. */
-function decide(pod: Pod, deps: CycleDeps, state: CycleState): Promise<void> {
+/** Decides at once, and begins the writes which follow from it. A plugin that fails costs the pod this attempt, not the process. */
+function decide({ pod }: QueuedPod, deps: CycleDeps, state: CycleState, signal: AbortSignal): void {
+  const { cache, nominations, random } = deps;
+  const profile = deps.profileOf(pod.spec.schedulerName);
   try {
-    const info = podInfoOf(pod);
-    const nodes = deps.cache.snapshot();
-    const choice = chooseNode(info, nodes, state.nextNode, deps);
-    state.nextNode = nodes.length === 0 ? 0 : (state.nextNode + choice.nodesAsked) % nodes.length;
+    const snapshot = cache.snapshot();
+    const cycle = preparePodCycle(podInfoOf(pod), profile, snapshot, nominations);
+    const choice = chooseNode(cycle, state.nextNode, random);
+    state.nextNode = snapshot.nodes.length === 0 ? 0 : (state.nextNode + choice.nodesAsked) % snapshot.nodes.length;
     if (choice.fits) {
-      deps.cache.assume(info, choice.nodeName);
-      return bind(pod, choice.nodeName, deps);
+      const mayWait = cycle.pointsOf('permit', 'permit').length > 0 || cycle.pointsOf('preBind', 'preBind').length > 0;
+      keepTrack(mayWait ? state.waits : state.writes, bindPod(cycle, choice.nodeName, deps, signal));
+    } else {
+      keepTrack(state.writes, reportUnschedulable(cycle, choice.diagnosis, deps));
     }
-    deps.queue.retry(pod.metadata.uid, choice.wakeOn);
-    return reportFailure(pod, 'Unschedulable', failureMessage(nodes.length, choice.rejections), deps);
   } catch (error) {
     deps.log.error({ err: error, pod: formatKey(keyOf(pod)) }, 'a scheduling cycle failed');
-    deps.queue.retry(pod.metadata.uid, noEvents);
-    return reportFailure(pod, 'SchedulerError', messageOf(error), deps);
+    keepTrack(state.writes, reportError(pod, profile, error instanceof Error ? error.message : String(error), deps));
   }
 }
 
-function keepTrack({ writes }: CycleState, write: Promise<void>): void {
-  const tracked = write.finally(() => writes.delete(tracked));
-  writes.add(tracked);
-}
-
-/** Never rejects. The informer confirms a binding that went through; one that did not gives the room back. */
-async function bind(pod: Pod, nodeName: string, deps: CycleDeps): Promise<void> {
-  const { namespace = '', name, uid } = pod.metadata;
-  const log = deps.log.child({ pod: formatKey(keyOf(pod)), node: nodeName });
-  try {
-    await deps.client.resource(pods).createSubresource(keyOf(pod), 'binding', {
-      apiVersion: 'v1',
-      kind: 'Binding',
-      metadata: { namespace, name, uid },
-      target: { kind: 'Node', name: nodeName },
-    });
-    deps.events.record(pod, 'Normal', 'Scheduled', `Successfully assigned ${namespace}/${name} to ${nodeName}`);
-    log.info('bound');
-  } catch (error) {
-    deps.cache.forget(uid);
-    deps.queue.wake('pod-left');
-    if (isReason(error, 'NotFound')) return log.info('the pod is gone');
-    log.warn({ err: error }, 'binding failed');
-    deps.queue.retry(uid, noEvents);
-    await reportFailure(pod, 'SchedulerError', `binding rejected: running Bind plugin "DefaultBinder": ${messageOf(error)}`, deps);
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** Never rejects. The condition is written only when it says something new; the event each time, and counted. */
-async function reportFailure(pod: Pod, reason: 'Unschedulable' | 'SchedulerError', message: string, deps: CycleDeps): Promise<void> {
-  deps.events.record(pod, 'Warning', 'FailedScheduling', message);
-  const known = findCondition(pod.status?.conditions, 'PodScheduled');
-  if (known?.status === 'False' && known.reason === reason && known.message === message) return;
-  const lastTransitionTime = known?.status === 'False' ? known.lastTransitionTime : undefined;
-  const condition: PodCondition = {
-    type: 'PodScheduled',
-    status: 'False',
-    reason,
-    message,
-    lastTransitionTime: lastTransitionTime ?? formatTime(deps.clock.now()),
-  };
-  try {
-    await deps.client.resource(pods).patch(keyOf(pod), 'strategic', { status: { conditions: [condition] } }, 'status');
-  } catch (error) {
-    if (!isReason(error, 'NotFound')) deps.log.warn({ err: error, pod: formatKey(keyOf(pod)) }, 'cannot write why a pod is not scheduled');
-  }
+function keepTrack(underWay: Set<Promise<void>>, write: Promise<void>): void {
+  const tracked = write.finally(() => underWay.delete(tracked));
+  underWay.add(tracked);
 }

@@ -1,7 +1,7 @@
 /** The whole scheduler against the API server in memory: what users see of it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { events, nodes, pods } from '#api/generated/resources.ts';
+import { events, nodes, persistentvolumeclaims, persistentvolumes, pods, storageclasses } from '#api/generated/resources.ts';
 import { findCondition } from '#api/meta/condition.ts';
 import { ApiError } from '#api/meta/status.ts';
 import { createFakeClient, type FakeRequest } from '#client/testing/fake-client.ts';
@@ -51,7 +51,8 @@ test('a pod that fits nowhere says why, and is bound as soon as there is a node 
   await clock.advance(A_SECOND_MS);
   const waiting = (await podsByName()).get('web');
   const condition = findCondition(waiting?.status?.conditions, 'PodScheduled');
-  const why = '0/1 nodes are available: 1 Insufficient cpu.';
+  const notHelpful = 'no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.';
+  const why = `0/1 nodes are available: 1 Insufficient cpu. ${notHelpful}`;
   assert.deepEqual([condition?.status, condition?.reason, condition?.message], ['False', 'Unschedulable', why]);
   assert.deepEqual(await messages(), [`FailedScheduling: ${why}`]);
   const writes = client.writes().filter((write) => write.includes('pods')).length;
@@ -117,5 +118,133 @@ test('a cordoned node gets nothing until it is uncordoned', async () => {
   await client.resource(nodes).update({ ...node, spec: {} });
   await clock.advance(A_SECOND_MS);
   assert.equal((await podsByName()).get('web')?.spec.nodeName, 'worker-1');
+  await end();
+});
+
+test('a more important pod has others leave, and is bound once they are gone', async () => {
+  const { clock, client, end, podsByName, messages } = await setUp([aNodeDraft({ allocatable: { cpu: '1' } })]);
+  await client.resource(pods).create(aPodDraft({ name: 'low', priority: 1, terminationGracePeriodSeconds: 30, requests: { cpu: '1' } }));
+  await clock.advance(A_SECOND_MS);
+  const draft = aPodDraft({ name: 'high', priority: 100, schedulerName: 'default-scheduler', requests: { cpu: '1' } });
+  const { metadata } = await client.resource(pods).create(draft);
+  await clock.advance(A_SECOND_MS);
+  const [low, high] = [(await podsByName()).get('low'), (await podsByName()).get('high')];
+  const disruption = findCondition(low?.status?.conditions, 'DisruptionTarget');
+  assert.deepEqual(
+    [disruption?.status, disruption?.reason, disruption?.message],
+    ['True', 'PreemptionByScheduler', 'default-scheduler: preempting to accommodate a higher priority pod'],
+  );
+  assert.ok(low?.metadata.deletionTimestamp);
+  assert.equal(high?.status?.nominatedNodeName, 'worker-1');
+  assert.ok((await messages()).includes(`Preempted: Preempted by pod ${metadata.uid} on node worker-1`));
+  assert.ok((await messages()).includes('FailedScheduling: 0/1 nodes are available: 1 Insufficient cpu.'));
+  await client.resource(pods).delete({ namespace: 'default', name: 'low' }, { gracePeriodSeconds: 0 });
+  await clock.advance(10_000);
+  assert.equal((await podsByName()).get('high')?.spec.nodeName, 'worker-1');
+  await end();
+});
+
+test('room that is being made is not given to a less important pod that comes meanwhile', async () => {
+  const { clock, client, end, podsByName } = await setUp([aNodeDraft({ allocatable: { cpu: '2' } })]);
+  for (const name of ['low-1', 'low-2']) {
+    await client.resource(pods).create(aPodDraft({ name, priority: 1, terminationGracePeriodSeconds: 30, requests: { cpu: '1' } }));
+  }
+  await clock.advance(A_SECOND_MS);
+  await client.resource(pods).create(aPodDraft({ name: 'high', priority: 100, requests: { cpu: '2' } }));
+  await clock.advance(A_SECOND_MS);
+  await client.resource(pods).delete({ namespace: 'default', name: 'low-1' }, { gracePeriodSeconds: 0 });
+  await client.resource(pods).create(aPodDraft({ name: 'late', priority: 1, requests: { cpu: '1' } }));
+  await clock.advance(A_SECOND_MS);
+  assert.equal((await podsByName()).get('late')?.spec.nodeName, undefined);
+  await client.resource(pods).delete({ namespace: 'default', name: 'low-2' }, { gracePeriodSeconds: 0 });
+  await clock.advance(10_000);
+  assert.deepEqual(
+    [(await podsByName()).get('high')?.spec.nodeName, (await podsByName()).get('late')?.spec.nodeName],
+    ['worker-1', undefined],
+  );
+  await end();
+});
+
+test('victims that cannot be deleted are tried again', async () => {
+  let failures = 0;
+  const { clock, client, end, podsByName } = await setUp([aNodeDraft({ allocatable: { cpu: '1' } })], ({ verb, key }) => {
+    if (verb === 'delete' && key.name === 'low' && failures++ < 1) throw new ApiError('InternalError', 'no luck');
+  });
+  await client.resource(pods).create(aPodDraft({ name: 'low', priority: 1, terminationGracePeriodSeconds: 0, requests: { cpu: '1' } }));
+  await clock.advance(A_SECOND_MS);
+  await client.resource(pods).create(aPodDraft({ name: 'high', priority: 100, requests: { cpu: '1' } }));
+  await clock.advance(20_000);
+  assert.equal((await podsByName()).get('high')?.spec.nodeName, 'worker-1');
+  await end();
+});
+
+const A_GIB = { resources: { requests: { storage: '1Gi' } }, accessModes: ['ReadWriteOnce'] };
+const withClaim = (claimName: string) => ({ volumes: [{ name: 'data', persistentVolumeClaim: { claimName } }] });
+const aClassDraft = (provisioner: string) =>
+  ({
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'StorageClass',
+    metadata: { name: 'late' },
+    provisioner,
+    volumeBindingMode: 'WaitForFirstConsumer',
+  }) as const;
+
+test('a claim that waits for its first pod is told the node, and the pod is bound once the volume is there', async () => {
+  const { clock, client, end, podsByName } = await setUp([aNodeDraft()]);
+  await client.resource(storageclasses).create(aClassDraft('example.com/disk'));
+  const claims = client.resource(persistentvolumeclaims);
+  const metadata = { name: 'data', namespace: 'default' };
+  await claims.create({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata, spec: { storageClassName: 'late', ...A_GIB } });
+  await client.resource(pods).create(aPodDraft(withClaim('data')));
+  await clock.advance(A_SECOND_MS);
+  const claim = await claims.get(metadata);
+  assert.equal(claim.metadata.annotations?.['volume.kubernetes.io/selected-node'], 'worker-1');
+  assert.equal((await podsByName()).get('web')?.spec.nodeName, undefined);
+  await claims.update({ ...claim, spec: { ...claim.spec, volumeName: 'made' } });
+  await claims.patch(metadata, 'merge', { metadata: { annotations: { 'pv.kubernetes.io/bind-completed': 'yes' } } });
+  await clock.advance(A_SECOND_MS);
+  assert.equal((await podsByName()).get('web')?.spec.nodeName, 'worker-1');
+  await end();
+});
+
+test('a provisioner that gives up on a node has the pod looked at again', async () => {
+  const { clock, client, end, messages } = await setUp([aNodeDraft()]);
+  await client.resource(storageclasses).create(aClassDraft('example.com/disk'));
+  const claims = client.resource(persistentvolumeclaims);
+  const metadata = { name: 'data', namespace: 'default' };
+  await claims.create({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata, spec: { storageClassName: 'late', ...A_GIB } });
+  await client.resource(pods).create(aPodDraft(withClaim('data')));
+  await clock.advance(A_SECOND_MS);
+  await claims.patch(metadata, 'merge', { metadata: { annotations: { 'volume.kubernetes.io/selected-node': null } } });
+  await clock.advance(10_000);
+  assert.ok((await messages()).some((message) => message.includes('provisioning failed for PVC "data"')));
+  assert.equal((await claims.get(metadata)).metadata.annotations?.['volume.kubernetes.io/selected-node'], 'worker-1');
+  await end();
+});
+
+test('one free volume is promised to one of two pods', async () => {
+  const { clock, client, end, messages } = await setUp([aNodeDraft()]);
+  await client.resource(storageclasses).create(aClassDraft('kubernetes.io/no-provisioner'));
+  const volume = await client.resource(persistentvolumes).create({
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name: 'disk' },
+    spec: { storageClassName: 'late', capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'] },
+    status: { phase: 'Available' },
+  });
+  for (const name of ['one', 'two']) {
+    const metadata = { name, namespace: 'default' };
+    await client.resource(persistentvolumeclaims).create({
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata,
+      spec: { storageClassName: 'late', ...A_GIB },
+    });
+    await client.resource(pods).create(aPodDraft({ name, ...withClaim(name) }));
+  }
+  await clock.advance(A_SECOND_MS);
+  const { spec } = await client.resource(persistentvolumes).get({ namespace: '', name: volume.metadata.name });
+  assert.equal(spec.claimRef?.name, 'one');
+  assert.ok((await messages()).some((message) => message.includes("1 node(s) didn't find available persistent volumes to bind")));
   await end();
 });

@@ -1,17 +1,29 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createFakeClock } from '#component/testing/fake-clock.ts';
-import type { ClusterEvent } from './plugin.ts';
+import type { ClusterEvent, EventName } from './cluster-event.ts';
+import { priorityOf } from './pod-info.ts';
 import { createSchedulingQueue } from './scheduling-queue.ts';
-import { aPod } from './testing/builders.ts';
+import { aNode, aPod } from './testing/builders.ts';
 
 const { signal } = new AbortController();
-const events = (...names: ClusterEvent[]) => new Set(names);
+/** In these tests a plugin is called after the one event that may help its pods. */
+const plugins = (...names: EventName[]) => new Set<string>(names);
+const happened = (name: 'pod-left' | 'node-added'): ClusterEvent =>
+  name === 'pod-left' ? { name, pod: aPod({ name: 'other' }) } : { name, node: aNode() };
 const uidOf = (name: string) => aPod({ name }).metadata.uid;
 
 function setUp() {
   const clock = createFakeClock();
-  const queue = createSchedulingQueue(clock, (previous, current) => previous.spec !== current.spec);
+  const queue = createSchedulingQueue({
+    clock,
+    comesBefore: (left, right) => (priorityOf(left) === priorityOf(right) ? undefined : priorityOf(left) > priorityOf(right)),
+    isAdmitted: ({ spec }) => (spec.schedulingGates ?? []).length === 0,
+    isRelevantChange: (previous, current) => previous.spec !== current.spec,
+    eventsAwaited: (_pod, rejectedBy) =>
+      new Set(['pod-left', 'node-added'] satisfies EventName[]).intersection(rejectedBy) as Set<EventName>,
+    mayHelp: (_pod, rejectedBy, event) => rejectedBy.has(event.name),
+  });
   const takeName = async () => (await queue.take(signal)).pod.metadata.name;
   return { clock, queue, takeName };
 }
@@ -48,22 +60,22 @@ test('an unschedulable pod waits for an event that may help it, and then out its
   const { clock, queue, takeName } = setUp();
   queue.add(aPod());
   await takeName();
-  queue.retry(uidOf('web'), events('pod-left'));
-  queue.wake('node-changed');
-  assert.deepEqual(queue.sizes(), { active: 0, 'backing-off': 0, unschedulable: 1 });
-  queue.wake('pod-left');
-  assert.deepEqual(queue.sizes(), { active: 0, 'backing-off': 1, unschedulable: 0 });
+  queue.retry(uidOf('web'), plugins('pod-left'));
+  queue.wake(happened('node-added'));
+  assert.deepEqual(queue.sizes(), { active: 0, 'backing-off': 0, unschedulable: 1, gated: 0 });
+  queue.wake(happened('pod-left'));
+  assert.deepEqual(queue.sizes(), { active: 0, 'backing-off': 1, unschedulable: 0, gated: 0 });
   await clock.advance(1_000);
-  assert.deepEqual(queue.sizes(), { active: 1, 'backing-off': 0, unschedulable: 0 });
+  assert.deepEqual(queue.sizes(), { active: 1, 'backing-off': 0, unschedulable: 0, gated: 0 });
 });
 
 test('an event long after the attempt makes a pod active at once', async () => {
   const { clock, queue, takeName } = setUp();
   queue.add(aPod());
   await takeName();
-  queue.retry(uidOf('web'), events('node-changed'));
+  queue.retry(uidOf('web'), plugins('node-added'));
   await clock.advance(60_000);
-  queue.wake('node-changed');
+  queue.wake(happened('node-added'));
   assert.equal(queue.sizes().active, 1);
 });
 
@@ -71,8 +83,8 @@ test('an event during the cycle is not lost', async () => {
   const { clock, queue, takeName } = setUp();
   queue.add(aPod());
   await takeName();
-  queue.wake('node-changed');
-  queue.retry(uidOf('web'), events('node-changed'));
+  queue.wake(happened('node-added'));
+  queue.retry(uidOf('web'), plugins('node-added'));
   await clock.advance(1_000);
   assert.equal(queue.sizes().active, 1);
 });
@@ -82,7 +94,7 @@ test('the back-off doubles from 1 s to 10 s', async () => {
   queue.add(aPod());
   for (const delayMs of [1_000, 2_000, 4_000, 8_000, 10_000, 10_000]) {
     await takeName();
-    queue.retry(uidOf('web'), events());
+    queue.retryAfterError(uidOf('web'));
     await clock.advance(delayMs - 1);
     assert.equal(queue.sizes().active, 0);
     await clock.advance(1);
@@ -95,14 +107,14 @@ test('a change of the pod itself wakes it, also one during the cycle; other upda
   const pod = aPod();
   queue.add(pod);
   await takeName();
-  queue.retry(uidOf('web'), events('node-changed'));
+  queue.retry(uidOf('web'), plugins('node-added'));
   queue.add({ ...pod, status: { message: 'new' } });
   assert.equal(queue.sizes().unschedulable, 1);
   queue.add(aPod({ tolerations: [{ operator: 'Exists' }] }));
   await clock.advance(1_000);
   assert.equal((await queue.take(signal)).pod.spec.tolerations?.length, 1);
   queue.add(aPod({ tolerations: [] }));
-  queue.retry(uidOf('web'), events('node-changed'));
+  queue.retry(uidOf('web'), plugins('node-added'));
   assert.equal(queue.sizes()['backing-off'], 1);
 });
 
@@ -110,13 +122,36 @@ test('without any event a pod is looked at again after five minutes, and a close
   const { clock, queue, takeName } = setUp();
   queue.add(aPod());
   await takeName();
-  queue.retry(uidOf('web'), events('node-changed'));
+  queue.retry(uidOf('web'), plugins('node-added'));
   await clock.advance(299_999);
   assert.equal(queue.sizes().active, 0);
   await clock.advance(1);
   assert.equal(queue.sizes().active, 1);
   await takeName();
-  queue.retry(uidOf('web'), events('node-changed'));
+  queue.retry(uidOf('web'), plugins('node-added'));
   queue.close();
   assert.equal(clock.waiting(), 0);
+});
+
+test('with nothing else to do a pod that was helped need not wait out its back-off; one after an error must', async () => {
+  const { queue, takeName } = setUp();
+  queue.add(aPod({ name: 'helped' }));
+  queue.add(aPod({ name: 'failed' }));
+  await takeName();
+  await takeName();
+  queue.retry(uidOf('helped'), plugins('pod-left'));
+  queue.retryAfterError(uidOf('failed'));
+  queue.wake(happened('pod-left'));
+  assert.equal(await takeName(), 'helped');
+  assert.deepEqual(queue.sizes(), { active: 0, 'backing-off': 1, unschedulable: 0, gated: 0 });
+});
+
+test('a gated pod is not handed out until its gates are gone', async () => {
+  const { queue, takeName } = setUp();
+  queue.add(aPod({ name: 'gated', schedulingGates: [{ name: 'example.com/wait' }] }));
+  queue.add(aPod({ name: 'free' }));
+  assert.equal(queue.sizes().gated, 1);
+  assert.equal(await takeName(), 'free');
+  queue.add(aPod({ name: 'gated' }));
+  assert.equal(await takeName(), 'gated');
 });

@@ -16,7 +16,7 @@ const log = createLogger('simulated-nodes', process.env.LOG_LEVEL ?? 'info');
 await runProcess(log, async (signal) => {
   const config = readConfig(process.env);
   const options = readClientOptions(config, 'simulated-nodes');
-  const port = config.integer('HEALTH_PORT', { fallback: 10_260, min: 1, max: 65_535 });
+  const port = config.integer('HEALTH_PORT', { fallback: 10_261, min: 1, max: 65_535 });
   config.finish();
 
   const client = createClient(options);

@@ -21,6 +21,7 @@ import { paramAccess } from './policies/param-access.ts';
 import type { PolicySet } from './policies/policy-set.ts';
 import { validatingPolicies } from './policies/validating-policies.ts';
 import { priority } from './priority.ts';
+import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { serviceTypeChange } from './service-type-change.ts';
 import { storageProtection } from './storage-protection.ts';
@@ -62,6 +63,7 @@ export function ownPlugins(deps: AdmissionDeps): readonly AdmissionPlugin[] {
     serviceAccount(deps),
     taintNewNodes,
     priority(deps),
+    runtimeClass(deps),
     defaultTolerations,
     defaultStorageClass(deps),
     storageProtection,

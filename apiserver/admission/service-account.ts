@@ -10,6 +10,7 @@ import { type Random, randomSuffix } from '#component/random.ts';
 import { isOfType } from '../encoding/json-value.ts';
 import type { LiveObjects } from '../service-accounts/live-objects.ts';
 import { type AdmissionPlugin, type AdmissionRequest, isMainResource } from './admission.ts';
+import { findUnreferenced } from './mountable-secrets.ts';
 
 export interface ServiceAccountAdmissionDeps {
   readonly objects: LiveObjects;
@@ -22,6 +23,8 @@ const MOUNT_PATH = '/var/run/secrets/kubernetes.io/serviceaccount';
 const VOLUME_PREFIX = 'kube-api-access-';
 /** Marks what a kubelet runs on its own account and only shows to the API. */
 const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
+
+const ENFORCE_ANNOTATION = 'kubernetes.io/enforce-mountable-secrets';
 
 /** An hour, and a few seconds by which it can be told from a token that somebody asked for. */
 const TOKEN_SECONDS = 3_607;
@@ -50,9 +53,17 @@ async function withAccount(pod: Pod, request: AdmissionRequest, deps: ServiceAcc
     const why = `error looking up service account ${namespace}/${name}: serviceaccount ${JSON.stringify(name)} not found`;
     throw forbidden(pods, pod.metadata.name ?? '', why);
   }
+  throwIfNotReferenced(pod, account);
   const named: PodSpec = { ...pod.spec, serviceAccountName: name };
   const mounted = wantsToken(pod, account) ? withTokenMounts(named, deps.random) : named;
   return { ...pod, spec: withPullSecrets(mounted, account) };
+}
+
+/** Of an account that says so, a pod may use only what it names. */
+function throwIfNotReferenced(pod: Pod, account: ServiceAccount): void {
+  if (account.metadata.annotations?.[ENFORCE_ANNOTATION] !== 'true') return;
+  const problem = findUnreferenced(pod.spec, account);
+  if (problem !== undefined) throw forbidden(pods, pod.metadata.name ?? '', problem);
 }
 
 async function findAccount(

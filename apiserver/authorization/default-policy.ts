@@ -87,6 +87,8 @@ const viewRules: readonly PolicyRule[] = [
   rule(read, 'batch', 'cronjobs', 'cronjobs/status', 'jobs', 'jobs/status'),
   rule(read, 'policy', 'poddisruptionbudgets', 'poddisruptionbudgets/status'),
   rule(read, 'networking.k8s.io', 'ingresses', 'ingresses/status', 'networkpolicies'),
+  // What metrics-server's manifest adds; the metrics API comes with this cluster.
+  rule(read, 'metrics.k8s.io', 'nodes', 'pods'),
 ];
 
 const editRules: readonly PolicyRule[] = [
@@ -208,6 +210,14 @@ const volumeRoles: readonly DefaultRole[] = [
   ]),
 ];
 
+/** Those whose certificates the controller manager signs. */
+const clusterSigners = [
+  'kubernetes.io/kube-apiserver-client',
+  'kubernetes.io/kube-apiserver-client-kubelet',
+  'kubernetes.io/kubelet-serving',
+  'kubernetes.io/legacy-unknown',
+];
+
 const controlPlaneRoles: readonly DefaultRole[] = [
   role('system:kube-scheduler', [
     events,
@@ -239,12 +249,35 @@ const controlPlaneRoles: readonly DefaultRole[] = [
     rule(['create'], 'batch', 'jobs'),
     rule(['create'], 'discovery.k8s.io', 'endpointslices'),
     rule(['create'], 'resource.k8s.io', 'resourceclaims'),
+    rule(['escalate'], GROUP, 'clusterroles'),
+    named(['kubernetes.io/kube-apiserver-client-kubelet'], rule(['approve'], 'certificates.k8s.io', 'signers')),
+    named(clusterSigners, rule(['sign'], 'certificates.k8s.io', 'signers')),
   ]),
   // Upstream's reads Endpoints; ours reads EndpointSlices, and namespaces to tell a name that is not there from an empty one.
   role('system:kube-dns', [
     rule(['list', 'watch'], 'core', 'endpoints', 'namespaces', 'services'),
     rule(['list', 'watch'], 'discovery.k8s.io', 'endpointslices'),
   ]),
+];
+
+/** Of the metrics API that comes with this cluster: it finds pods and nodes, asks kubelets for statistics, and tells where it is served. */
+const metricsRoles: readonly DefaultRole[] = [
+  role('keelson:metrics', [
+    rule(['get', 'list'], 'core', 'nodes', 'pods'),
+    rule(['get'], 'core', 'nodes/stats'),
+    rule(['create'], 'core', 'services'),
+    named(['keelson-metrics'], rule(['get', 'patch'], 'core', 'services')),
+    rule(['create'], 'discovery.k8s.io', 'endpointslices'),
+    named(['keelson-metrics'], rule(['get', 'patch'], 'discovery.k8s.io', 'endpointslices')),
+    rule(['create'], 'apiregistration.k8s.io', 'apiservices'),
+    named(['v1beta1.metrics.k8s.io'], rule(['get', 'patch'], 'apiregistration.k8s.io', 'apiservices')),
+  ]),
+  // As metrics-server's own manifest has it.
+  role('system:aggregated-metrics-reader', [rule(read, 'metrics.k8s.io', 'nodes', 'pods')], {
+    ...aggregateTo('view'),
+    ...aggregateTo('edit'),
+    ...aggregateTo('admin'),
+  }),
 ];
 
 const user = (name: string): RbacSubject => ({ apiGroup: GROUP, kind: 'User', name });
@@ -266,6 +299,7 @@ export const defaultClusterRoles: readonly DefaultRole[] = [
   ...certificateRoles,
   ...volumeRoles,
   ...controlPlaneRoles,
+  ...metricsRoles,
 ];
 
 export const defaultClusterRoleBindings: readonly DefaultBinding[] = [
@@ -283,5 +317,6 @@ export const defaultClusterRoleBindings: readonly DefaultBinding[] = [
   binding('system:volume-scheduler', user('system:kube-scheduler')),
   binding('system:kube-controller-manager', user('system:kube-controller-manager')),
   binding('system:kube-dns', user('system:dns'), { kind: 'ServiceAccount', name: 'kube-dns', namespace: 'kube-system' }),
+  binding('keelson:metrics', user('system:keelson-metrics')),
   bindingTo('system:kubelet-api-admin', 'keelson:kubelet-api-admin', group('keelson:kubelet-api-admins')),
 ];

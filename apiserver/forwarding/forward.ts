@@ -5,7 +5,7 @@
  */
 import { type ClientRequest, request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import type { Duplex, Transform } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Clock } from '#component/clock.ts';
 import { type ForwardTarget, requestHeaders, responseHeaders, tlsOptionsOf } from './forward-target.ts';
@@ -35,7 +35,7 @@ export interface ForwardOptions {
   readonly signal: AbortSignal;
   readonly clock: Clock;
   /** What the answer's head becomes, and what its body passes through. */
-  change?(head: { readonly headers: OutgoingHttpHeaders }): { readonly headers: OutgoingHttpHeaders; readonly body: readonly Transform[] };
+  change?(head: { readonly headers: OutgoingHttpHeaders }): { readonly headers: OutgoingHttpHeaders; readonly body: readonly Duplex[] };
 }
 
 type Outcome =

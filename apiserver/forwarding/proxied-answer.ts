@@ -3,7 +3,7 @@
  * Given to `forward.ts` by `server.ts`. Compressed pages are unpacked to be rewritten and packed again.
  */
 import type { OutgoingHttpHeaders } from 'node:http';
-import { Transform } from 'node:stream';
+import { type Duplex, Transform } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { createDeflate, createGunzip, createGzip, createInflate } from 'node:zlib';
 import { withoutCrossOrigin } from './forward-target.ts';
@@ -11,7 +11,7 @@ import { linkRewriter, type ProxiedAt, rewriteUrl } from './rewrite-links.ts';
 
 interface Changed {
   readonly headers: OutgoingHttpHeaders;
-  readonly body: readonly Transform[];
+  readonly body: readonly Duplex[];
 }
 
 export function changeProxiedAnswer({ headers: given }: { readonly headers: OutgoingHttpHeaders }, place: ProxiedAt): Changed {
@@ -26,8 +26,8 @@ export function changeProxiedAnswer({ headers: given }: { readonly headers: Outg
 }
 
 interface Packing {
-  unpack(): readonly Transform[];
-  pack(): readonly Transform[];
+  unpack(): readonly Duplex[];
+  pack(): readonly Duplex[];
 }
 
 /** Undefined for one that we cannot read: such pages pass as they are, as upstream's do. */

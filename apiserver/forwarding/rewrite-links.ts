@@ -2,7 +2,8 @@
  * Makes the pages of a pod, a Service or a node work under the path they are proxied at: absolute links in HTML and `Location` headers get that path in front. Called by
  * `proxied-answer.ts`. `rewriteUrl` is pure. Source: upstream's apimachinery, pkg/util/proxy/transport.go.
  */
-import { RewritingStream } from 'parse5-html-rewriting-stream';
+import { Duplex, Readable } from 'node:stream';
+import type { RewritingStream } from 'parse5-html-rewriting-stream';
 
 export interface ProxiedAt {
   /** What the client calls this server: scheme and host. */
@@ -53,9 +54,15 @@ export function rewriteUrl(url: string, { origin, prefix, targetHost }: ProxiedA
   return path.startsWith(prefix) ? `${start}${path}` : `${start}${prefix}${path}`;
 }
 
-/** Rewrites as the page passes; everything but the links stays as it was written. */
-export function linkRewriter(place: ProxiedAt): RewritingStream {
-  const stream = new RewritingStream();
+/** Rewrites as the page passes; everything but the links stays as it was written. The parser is loaded with the first page: a start has no use for it. */
+export function linkRewriter(place: ProxiedAt): Duplex {
+  return Duplex.from(async function* rewrite(page: AsyncIterable<string>) {
+    const { RewritingStream: Stream } = await import('parse5-html-rewriting-stream');
+    yield* Readable.from(page).compose(rewriteTags(new Stream(), place));
+  });
+}
+
+function rewriteTags(stream: RewritingStream, place: ProxiedAt): RewritingStream {
   stream.on('startTag', (tag, raw) => {
     const names = Object.hasOwn(LINKS, tag.tagName) ? LINKS[tag.tagName] : undefined;
     let isChanged = false;

@@ -86,6 +86,8 @@ function bound(pod: Pod, { target, metadata }: Binding, time: string): Pod {
   const annotations = { ...pod.metadata.annotations, ...metadata.annotations };
   const labels = { ...pod.metadata.labels, ...metadata.labels };
   const scheduled = { type: 'PodScheduled', status: 'True' };
+  // What the node was promised for has come true.
+  const { nominatedNodeName: _promised, ...status } = pod.status ?? {};
   return {
     ...pod,
     metadata: {
@@ -94,6 +96,6 @@ function bound(pod: Pod, { target, metadata }: Binding, time: string): Pod {
       ...(Object.keys(labels).length === 0 ? {} : { labels }),
     },
     spec: { ...pod.spec, containers: pod.spec?.containers ?? [], nodeName: target.name ?? '' },
-    status: { ...pod.status, conditions: withCondition(pod.status?.conditions, scheduled, time) },
+    status: { ...status, conditions: withCondition(status.conditions, scheduled, time) },
   };
 }

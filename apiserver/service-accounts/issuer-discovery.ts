@@ -13,15 +13,15 @@ export interface IssuerDocument {
 export const CONFIGURATION_PATH = '/.well-known/openid-configuration';
 export const KEYS_PATH = '/openid/v1/jwks';
 
-/** `serverAddress` is where relying parties reach this server: `192.0.2.1:6443`. */
+/** `jwksUri` is where relying parties find the keys: this server's `KEYS_PATH`, by a name that they know. */
 export function createIssuerDocuments(
   issuer: string,
-  serverAddress: string,
+  jwksUri: string,
   { algorithm, jwk }: Pick<TokenKeys, 'algorithm' | 'jwk'>,
 ): readonly IssuerDocument[] {
   const configuration = {
     issuer,
-    jwks_uri: `https://${serverAddress}${KEYS_PATH}`,
+    jwks_uri: jwksUri,
     response_types_supported: ['id_token'],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: [algorithm],

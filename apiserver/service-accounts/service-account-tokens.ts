@@ -7,6 +7,7 @@ import type { ApiObject, ResourceType } from '#api/meta/resource-type.ts';
 import type { Clock } from '#component/clock.ts';
 import type { Random } from '#component/random.ts';
 import type { User } from '../request/user.ts';
+import { findLegacyProblem, type LegacyClaims, legacyUserOf, parseLegacyClaims } from './legacy-tokens.ts';
 import type { LiveObject, LiveObjects } from './live-objects.ts';
 import {
   audienceProblem,
@@ -50,10 +51,9 @@ export interface ServiceAccountTokensDeps {
 /** One per program that uses the API, and some; at a kilobyte each. The oldest are forgotten and would be checked again. */
 const VERIFIED_TOKENS_MAX = 4_096;
 
-interface VerifiedToken {
-  readonly claims: TokenClaims;
-  readonly user: User;
-}
+type VerifiedToken =
+  | { readonly kind: 'requested'; readonly claims: TokenClaims; readonly user: User }
+  | { readonly kind: 'legacy'; readonly claims: LegacyClaims; readonly user: User };
 
 const INVALID = 'invalid bearer token';
 
@@ -67,13 +67,26 @@ export function createServiceAccountTokens(issuer: string, deps: ServiceAccountT
     const known = verified.get(token);
     if (known !== undefined) return known;
     const payload = await keys.verify(token);
-    const claims = payload === undefined ? undefined : parseClaims(payload);
-    if (claims?.issuer !== issuer) return undefined;
+    const entry = payload === undefined ? undefined : readPayload(payload, issuer);
+    if (entry === undefined) return undefined;
     const [oldest] = verified.keys();
     if (verified.size >= VERIFIED_TOKENS_MAX && oldest !== undefined) verified.delete(oldest);
-    const entry = { claims, user: userOf(claims) };
     verified.set(token, entry);
     return entry;
+  }
+
+  async function findProblem(
+    token: string,
+    known: VerifiedToken,
+    audiences: readonly string[],
+    wanted: readonly string[],
+  ): Promise<string | undefined> {
+    if (known.kind === 'legacy') {
+      return audiences.length === 0 ? audienceProblem({ audiences: [] }, wanted) : findLegacyProblem(token, known.claims, objects);
+    }
+    const { claims } = known;
+    if (audiences.length === 0) return audienceProblem(claims, wanted);
+    return timeProblem(claims, clock.now()) ?? findBindingProblem(claims, objects, clock.now());
   }
 
   return {
@@ -94,16 +107,21 @@ export function createServiceAccountTokens(issuer: string, deps: ServiceAccountT
     authenticate: async (token, wanted = apiAudiences) => {
       const known = await readToken(token);
       if (known === undefined) return { isAuthentic: false, problem: INVALID };
-      const { claims, user } = known;
-      const audiences = commonAudiences(claims, wanted);
-      const problem =
-        audiences.length === 0
-          ? audienceProblem(claims, wanted)
-          : (timeProblem(claims, clock.now()) ?? (await findBindingProblem(claims, objects, clock.now())));
+      const { user } = known;
+      const audiences =
+        known.kind === 'legacy' ? apiAudiences.filter((own) => wanted.includes(own)) : commonAudiences(known.claims, wanted);
+      const problem = await findProblem(token, known, audiences, wanted);
       if (problem !== undefined) return { isAuthentic: false, problem: `[${INVALID}, ${problem}]` };
       return { isAuthentic: true, user, audiences };
     },
   };
+}
+
+function readPayload(payload: Readonly<Record<string, unknown>>, issuer: string): VerifiedToken | undefined {
+  const legacy = parseLegacyClaims(payload);
+  if (legacy !== undefined) return { kind: 'legacy', claims: legacy, user: legacyUserOf(legacy) };
+  const claims = parseClaims(payload);
+  return claims?.issuer === issuer ? { kind: 'requested', claims, user: userOf(claims) } : undefined;
 }
 
 /** Undefined while the account and what the token is bound to are there, and the same ones. */

@@ -116,6 +116,34 @@ describe('a pod', () => {
     assert.deepEqual(own.at('spec.imagePullSecrets'), [{ name: 'mine' }]);
   });
 
+  test('of an account that says so may use only the Secrets that it names', async () => {
+    const enforced = { name: 'strict', annotations: { 'kubernetes.io/enforce-mountable-secrets': 'true' } };
+    await created(ACCOUNTS, { ...anAccount('strict'), metadata: enforced, secrets: [{ name: 'mine' }] });
+    const secret = (secretName: string) => ({ serviceAccountName: 'strict', volumes: [{ name: 'v', secret: { secretName } }] });
+    await created(PODS, aPod('allowed', secret('mine')));
+    const variable = { name: 'PASSWORD', valueFrom: { secretKeyRef: { name: 'theirs', key: 'p' } } };
+    const cases = [
+      {
+        spec: secret('theirs'),
+        why: 'volume with secret.secretName="theirs" is not allowed because service account strict does not reference that secret',
+      },
+      {
+        spec: { serviceAccountName: 'strict', containers: [{ name: 'main', image: 'nginx', env: [variable] }] },
+        why:
+          'container main with envVar PASSWORD referencing secret.secretName="theirs" is not allowed because service account strict does not reference ' +
+          'that secret',
+      },
+      {
+        spec: { serviceAccountName: 'strict', imagePullSecrets: [{ name: 'theirs' }] },
+        why: 'imagePullSecrets[0].name="theirs" is not allowed because service account strict does not reference that imagePullSecret',
+      },
+    ];
+    for (const { spec, why } of cases) {
+      const refused = await call('POST', PODS, aPod('refused', spec));
+      assert.equal(refused.at('message'), `pods "refused" is forbidden: ${why}`);
+    }
+  });
+
   test('of an account that is not there is refused', async () => {
     const refused = await call('POST', PODS, aPod('lost', { serviceAccountName: 'nobody' }));
     assert.equal(refused.statusCode, 403);

@@ -94,7 +94,7 @@ export function commonAudiences({ audiences }: TokenClaims, wanted: readonly str
   return audiences.filter((audience) => wanted.includes(audience));
 }
 
-export function audienceProblem({ audiences }: TokenClaims, wanted: readonly string[]): string {
+export function audienceProblem({ audiences }: Pick<TokenClaims, 'audiences'>, wanted: readonly string[]): string {
   return `token audiences ${formatTexts(audiences)} is invalid for the target audiences ${formatTexts(wanted)}`;
 }
 

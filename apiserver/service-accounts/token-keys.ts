@@ -1,6 +1,6 @@
 /**
  * The key pair of service account tokens: signs what this server issues, tells whether a token was signed by it, and describes its public half to others. Nothing
- * here knows what a token says; `token-claims.ts` does. The one file that imports `jose`; its cryptography runs outside the event loop.
+ * here knows what a token says; `token-claims.ts` does. The server's one file that imports `jose`; its cryptography runs outside the event loop.
  */
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { compactVerify, errors, SignJWT } from 'jose';

@@ -29,7 +29,8 @@ export function withRevision(stored: Buffer, revision: bigint): Buffer {
   if (found < 0) throw new TypeError('stored bytes have no metadata');
   const start = found + METADATA_START.length;
   const field = `"resourceVersion":"${revision}"${stored[start] === CLOSING_BRACE ? '' : ','}`;
-  const bytes = Buffer.allocUnsafe(stored.length + field.length);
+  // Of its own, not cut from Node's pool: kept for as long as the object is, it would hold on to whatever short-lived shares its slab.
+  const bytes = Buffer.allocUnsafeSlow(stored.length + field.length);
   stored.copy(bytes, 0, 0, start);
   bytes.write(field, start, 'latin1');
   stored.copy(bytes, start + field.length, start);

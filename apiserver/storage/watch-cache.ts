@@ -7,6 +7,7 @@ import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
 import { createCacheWatchers } from './cache-watchers.ts';
 import { createEventWindow, EVENTS_MAX } from './event-window.ts';
+import { createFillGarbage } from './fill-garbage.ts';
 import { createObjectIndex, type Extent, type ObjectIndex } from './object-index.ts';
 import { createRevisionGate } from './revision-gate.ts';
 import { shareReads } from './shared-read.ts';
@@ -64,6 +65,8 @@ export interface WatchCacheOptions {
   readonly fieldsOf: (key: string, object: unknown) => Readonly<Record<string, string>>;
   readonly clock: Clock;
   readonly log: Logger;
+  /** A full collection of V8's, where the process may ask for one. */
+  readonly collectGarbage?: (() => void) | undefined;
 }
 
 /** Everything the API server stores; one watch over it advances all resources together. */
@@ -113,9 +116,11 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
   /** Reads everything as of one revision and puts it in the place of what was there. */
   async function fill(signal: AbortSignal): Promise<void> {
     const filled = createObjectIndex();
+    const garbage = createFillGarbage(options.collectGarbage);
     let page = await storage.list(PREFIX, { limit: PAGE_ITEMS_MAX, revision: await chooseStart() });
     for (;;) {
       for (const item of page.items) filled.set(readItem(item));
+      garbage.add(page.items.reduce((sum, { bytes }) => sum + bytes.length, 0));
       const last = page.items.at(-1);
       if (!page.hasMore || !last) break;
       signal.throwIfAborted();

@@ -6,12 +6,14 @@
 import { X509Certificate } from 'node:crypto';
 import { lookup as lookupHost } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
-import { Agent, type Dispatcher, request } from 'undici';
+import type { Agent, Dispatcher } from 'undici';
 import { WEBHOOK_PORT_DEFAULT, type WebhookClientConfig } from '#api/meta/webhook-client-config.ts';
 import type { Clock } from '#component/clock.ts';
 import type { WatchCache } from '../storage/watch-cache.ts';
 import { describeAnswer, describeReachError } from './describe-call-error.ts';
 import { addressOfService } from './service-address.ts';
+
+type Undici = typeof import('undici');
 
 /** A webhook that is asked more at once is asked later. */
 const CONNECTIONS_PER_HOST_MAX = 64;
@@ -61,12 +63,14 @@ export function createWebhookClient({ cache, clock }: WebhookClientDeps): Webhoo
   return {
     call: async ({ config, body, timeoutSeconds, signal }) => {
       const address = addressOf(config, timeoutSeconds);
-      const dispatcher = agents.for(config);
+      // Loaded with the first webhook that is asked: a start has no use for it.
+      const undici = await import('undici');
+      const dispatcher = agents.for(config, undici);
       const over = new AbortController();
       const cancel = clock.after(timeoutSeconds * 1000, () => over.abort(new Error('context deadline exceeded')));
       const both = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
       try {
-        return await post(address, body, dispatcher, both);
+        return await post(address, body, { request: undici.request, dispatcher, signal: both });
       } catch (error) {
         signal?.throwIfAborted();
         throw over.signal.aborted ? unreached(address, 'context deadline exceeded', error) : error;
@@ -100,7 +104,13 @@ function nameOf({ name, namespace }: { readonly name: string; readonly namespace
   return `${name}.${namespace}.svc`;
 }
 
-async function post({ host, path }: Address, body: string | Buffer, dispatcher: Dispatcher, signal: AbortSignal): Promise<unknown> {
+interface Connected {
+  readonly request: Undici['request'];
+  readonly dispatcher: Dispatcher;
+  readonly signal: AbortSignal;
+}
+
+async function post({ host, path }: Address, body: string | Buffer, { request, dispatcher, signal }: Connected): Promise<unknown> {
   const answer = await reach({ host, path }, async () => {
     const headers = { 'content-type': 'application/json', accept: 'application/json' };
     const response = await request(`https://${host}${path}`, { method: 'POST', headers, body, dispatcher, signal });
@@ -160,11 +170,11 @@ function messageOfStatus(text: string): string | undefined {
 function createAgents(cache: Pick<WatchCache, 'find'>) {
   const agents = new Map<string, Agent>();
   return {
-    for: (config: WebhookClientConfig): Agent => {
+    for: (config: WebhookClientConfig, undici: Undici): Agent => {
       const { service, url = '', caBundle = '' } = config;
       const host = service === undefined ? new URL(url).host : `${nameOf(service)}:${service.port ?? WEBHOOK_PORT_DEFAULT}`;
       const key = `${service === undefined ? 'url' : 'service'} ${host} ${caBundle}`;
-      const agent = agents.get(key) ?? createAgent(config, cache);
+      const agent = agents.get(key) ?? createAgent(config, cache, undici);
       // The last one asked is the last one forgotten.
       agents.delete(key);
       agents.set(key, agent);
@@ -186,11 +196,11 @@ function forgetOldest(agents: Map<string, Agent>): void {
   void oldest[1].close();
 }
 
-function createAgent({ caBundle = '', service }: WebhookClientConfig, cache: Pick<WatchCache, 'find'>): Agent {
+function createAgent({ caBundle = '', service }: WebhookClientConfig, cache: Pick<WatchCache, 'find'>, undici: Undici): Agent {
   const ca = caBundle === '' ? {} : { ca: authorityIn(caBundle) };
   const { name = '', namespace = '', port = WEBHOOK_PORT_DEFAULT } = service ?? {};
   const lookup = service === undefined ? {} : { lookup: lookupOf(() => addressOfService({ namespace, name, port }, cache)) };
-  return new Agent({ connections: CONNECTIONS_PER_HOST_MAX, connect: { ...ca, ...lookup, timeout: CONNECT_MS_MAX } });
+  return new undici.Agent({ connections: CONNECTIONS_PER_HOST_MAX, connect: { ...ca, ...lookup, timeout: CONNECT_MS_MAX } });
 }
 
 /** Throws WebhookCallError for what is no certificate. */

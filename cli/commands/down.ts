@@ -3,7 +3,7 @@
  * side by side, the network and the volumes last. Running it when there is nothing changes nothing.
  */
 import { rmSync } from 'node:fs';
-import { listPodContainers, removeContainers, removePodVolumes, removeServices, stopServices } from '../compose.ts';
+import { listPodContainers, removeCgroups, removeContainers, removePodVolumes, removeServices, stopServices } from '../compose.ts';
 import type { Progress } from '../progress.ts';
 import { hostFiles } from '../project.ts';
 
@@ -20,7 +20,7 @@ export async function runDown(progress: Progress, options: { readonly keepData: 
     return ids.length === 0 ? 'none' : `${ids.length} containers removed`;
   });
   await progress.step('services', async () => {
-    await removeServices(options);
+    await Promise.all([removeServices(options), removeCgroups()]);
     if (!options.keepData) await removePodVolumes();
     return options.keepData ? 'removed; the volumes stay' : 'removed, with network and volumes';
   });

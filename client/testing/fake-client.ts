@@ -72,6 +72,9 @@ export function createFakeClient(options: FakeClientOptions): FakeClient {
     compact: server.storage.compact,
     forgetEverything: server.storage.forgetEverything,
     resource: (type) => createFakeResource(type, server),
+    review: async (type) => {
+      throw new ApiError('NotFound', `the fake server answers no ${type.kind}`);
+    },
     getText: async () => ({ statusCode: 200, text: 'ok' }),
     close: async () => server.storage.endFeeds(),
   };
@@ -141,7 +144,7 @@ function createFakeResource<T extends ApiObject>(type: ResourceType<T>, server: 
       checkPreconditions(type, stored, request);
       const terminating = terminate(stored, request, server.clock);
       if (terminating !== undefined) {
-        return stored.metadata.deletionTimestamp === undefined ? decodeObject(type, storage.put(type, terminating)) : stored;
+        return isSooner(terminating, stored) ? decodeObject(type, storage.put(type, terminating)) : stored;
       }
       storage.remove(type, key);
       return undefined;
@@ -238,6 +241,12 @@ function terminate(stored: ApiObject, request: DeleteRequest, clock: Clock): Api
     ...stored,
     metadata: { ...stored.metadata, ...marks, ...(finalizers.length === 0 ? {} : { finalizers: [...new Set(finalizers)] }) },
   };
+}
+
+/** What is going already may go sooner, never later. */
+function isSooner(terminating: ApiObject, { metadata }: ApiObject): boolean {
+  const { deletionGracePeriodSeconds = 0 } = terminating.metadata;
+  return metadata.deletionTimestamp === undefined || deletionGracePeriodSeconds < (metadata.deletionGracePeriodSeconds ?? 0);
 }
 
 /** Only a Pod that may be running somewhere is given time to end. */

@@ -25,12 +25,21 @@ const REVISION_HISTORY_CHARS_MAX = 2_000;
 
 type Annotations = Readonly<Record<string, string>>;
 
-export function revisionOf(object: Deployment | ReplicaSet): number {
-  return numberIn(object.metadata.annotations, REVISION) ?? 0;
+/** An int64, which is more than a number holds; 0 where there is none. */
+export function revisionOf(object: Deployment | ReplicaSet): bigint {
+  const text = object.metadata.annotations?.[REVISION] ?? '';
+  const revision = /^\d{1,19}$/.test(text) ? BigInt(text) : 0n;
+  return BigInt.asIntN(64, revision) === revision ? revision : 0n;
 }
 
-export function maxRevision(replicaSets: readonly ReplicaSet[]): number {
-  return Math.max(0, ...replicaSets.map(revisionOf));
+export function maxRevision(replicaSets: readonly ReplicaSet[]): bigint {
+  const newest = replicaSets.toSorted(byRevision).at(-1);
+  return newest === undefined ? 0n : revisionOf(newest);
+}
+
+/** For sorting: the oldest first. */
+export function byRevision(left: ReplicaSet, right: ReplicaSet): number {
+  return Number(revisionOf(left) - revisionOf(right));
 }
 
 /** How many replicas the Deployment wanted when this ReplicaSet was last scaled. */
@@ -53,7 +62,7 @@ export function replicasAnnotations(deployment: Deployment): Annotations {
 }
 
 /** The revision only ever rises; the one it replaces (this is a rollback) goes into the history. */
-export function revisionAnnotations(replicaSet: ReplicaSet, revision: number): Annotations {
+export function revisionAnnotations(replicaSet: ReplicaSet, revision: bigint): Annotations {
   const annotations = replicaSet.metadata.annotations ?? {};
   const previous = annotations[REVISION];
   if (revisionOf(replicaSet) >= revision) return {};

@@ -30,7 +30,7 @@ export function observeRollout(deployment: Deployment, replicaSets: readonly Rep
   const byAge = [...replicaSets].sort(olderFirst);
   const found = byAge.find((replicaSet) => isSameTemplate(replicaSet.spec.template, deployment.spec.template));
   const old = byAge.filter((replicaSet) => replicaSet !== found);
-  return { deployment, current: found && bringUpToDate(found, deployment, maxRevision(old) + 1), old };
+  return { deployment, current: found && bringUpToDate(found, deployment, maxRevision(old) + 1n), old };
 }
 
 export function allReplicaSets({ current, old }: Rollout): readonly ReplicaSet[] {
@@ -88,7 +88,7 @@ export function draftReplicaSet({ deployment, old }: Rollout, replicas: number):
       labels,
       annotations: {
         ...inheritedAnnotations(deployment),
-        [REVISION]: String(maxRevision(old) + 1),
+        [REVISION]: String(maxRevision(old) + 1n),
         ...replicasAnnotations(deployment),
       },
       ownerReferences: [controllerReference(deployment, deployments)],
@@ -124,7 +124,7 @@ function updateReplicaSet(deployment: Deployment, replicaSet: ReplicaSet, previo
   return { ...action, announce: { regarding: deployment, done: { reason: 'ScalingReplicaSet', message } } };
 }
 
-function bringUpToDate(replicaSet: ReplicaSet, deployment: Deployment, revision: number): ReplicaSet {
+function bringUpToDate(replicaSet: ReplicaSet, deployment: Deployment, revision: bigint): ReplicaSet {
   const annotated = withAnnotations(replicaSet, { ...inheritedAnnotations(deployment), ...revisionAnnotations(replicaSet, revision) });
   const minReadySeconds = deployment.spec.minReadySeconds ?? 0;
   if ((annotated.spec.minReadySeconds ?? 0) === minReadySeconds) return annotated;

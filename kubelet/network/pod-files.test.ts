@@ -8,6 +8,7 @@ const settings = {
   clusterDns: '10.96.0.10',
   clusterDomain: 'cluster.local',
   nodeResolvConf: 'nameserver 127.0.0.11\nsearch corp.example\noptions edns0 ndots:0\n',
+  nodeHosts: '127.0.0.1\tlocalhost\n172.18.0.3\tworker-1\n',
 };
 
 function aPod(spec: Partial<PodSpec>): Pod {
@@ -41,16 +42,41 @@ const cases: readonly { readonly it: string; readonly spec: Partial<PodSpec>; re
   },
 ];
 for (const { it, spec, text } of cases) {
-  test(`a pod uses ${it}`, () => assert.equal(renderResolvConf(aPod(spec), settings), text));
+  test(`a pod uses ${it}`, () => assert.equal(renderResolvConf(aPod(spec), settings).text, text));
 }
 
 test('a pod finds itself and its aliases in its hosts file', () => {
-  const text = renderHosts(
-    aPod({ subdomain: 'db', hostAliases: [{ ip: '10.0.0.1', hostnames: ['one', 'two'] }] }),
-    '10.244.1.5',
-    'cluster.local',
-  );
+  const text = renderHosts(aPod({ subdomain: 'db', hostAliases: [{ ip: '10.0.0.1', hostnames: ['one', 'two'] }] }), '10.244.1.5', settings);
   assert.match(text, /^# Kubernetes-managed hosts file\.\n127\.0\.0\.1\tlocalhost\n/);
   assert.match(text, /\n10\.244\.1\.5\tweb\.db\.shop\.svc\.cluster\.local\tweb\n/);
   assert.match(text, /\n# Entries added by HostAliases\.\n10\.0\.0\.1\tone\ttwo\n$/);
+});
+
+test('a pod of the host network finds the node’s hosts file, with its own aliases', () => {
+  const text = renderHosts(aPod({ hostNetwork: true, hostAliases: [{ ip: '10.0.0.1', hostnames: ['one'] }] }), '172.18.0.3', settings);
+  const expected = [
+    '# Kubernetes-managed hosts file (host network).',
+    '127.0.0.1\tlocalhost',
+    '172.18.0.3\tworker-1',
+    '',
+    '# Entries added by HostAliases.',
+    '10.0.0.1\tone',
+    '',
+  ];
+  assert.equal(text, expected.join('\n'));
+});
+
+test('nameservers that the C library would not ask are left out, and said so', () => {
+  const nameservers = ['1.0.0.1', '1.0.0.2', '1.0.0.3'];
+  const { text, omissions } = renderResolvConf(aPod({ dnsConfig: { nameservers } }), settings);
+  assert.match(text, /nameserver 10\.96\.0\.10\nnameserver 1\.0\.0\.1\nnameserver 1\.0\.0\.2\n/);
+  const message =
+    'Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: 10.96.0.10 1.0.0.1 1.0.0.2';
+  assert.deepEqual(omissions, [message]);
+});
+
+test('search paths stop where the line would be too long', () => {
+  const searches = ['a', 'b'].map((letter) => letter.repeat(1500));
+  const { omissions } = renderResolvConf(aPod({ dnsPolicy: 'None', dnsConfig: { nameservers: ['1.1.1.1'], searches } }), settings);
+  assert.match(omissions[0] ?? '', /^Search Line limits were exceeded, .*: a{1500}$/);
 });

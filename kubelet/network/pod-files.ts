@@ -3,18 +3,21 @@
  * Source: https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/ and the kubelet's `managedHostsFileContent`.
  */
 import type { Pod } from '#api/generated/types.ts';
-import { hostnameOf } from '../container-spec.ts';
+import { fullHostnameOf, hostnameOf } from '../container-spec.ts';
 
 export interface DnsSettings {
   readonly clusterDns: string;
   readonly clusterDomain: string;
   /** The node's own `/etc/resolv.conf`. */
   readonly nodeResolvConf: string;
+  /** The node's own `/etc/hosts`, for pods of its network. */
+  readonly nodeHosts: string;
 }
 
 /** The C library looks at no more of either. */
 const NAMESERVERS_MAX = 3;
 const SEARCHES_MAX = 32;
+const SEARCH_CHARS_MAX = 2048;
 
 interface Resolver {
   readonly nameservers: readonly string[];
@@ -22,12 +25,28 @@ interface Resolver {
   readonly options: readonly string[];
 }
 
-export function renderResolvConf(pod: Pod, settings: DnsSettings): string {
+export interface RenderedResolvConf {
+  readonly text: string;
+  /** What of the pod's settings had to be left out, in upstream's words. */
+  readonly omissions: readonly string[];
+}
+
+export function renderResolvConf(pod: Pod, settings: DnsSettings): RenderedResolvConf {
   const base = baseResolver(pod, settings);
   const own = pod.spec.dnsConfig ?? {};
   const options = new Map([...base.options.map(splitOption), ...(own.options ?? []).map(({ name = '', value }) => [name, value] as const)]);
-  const nameservers = unique([...base.nameservers, ...(own.nameservers ?? [])]).slice(0, NAMESERVERS_MAX);
-  const searches = unique([...base.searches, ...(own.searches ?? [])]).slice(0, SEARCHES_MAX);
+  const allNameservers = unique([...base.nameservers, ...(own.nameservers ?? [])]);
+  const allSearches = unique([...base.searches, ...(own.searches ?? [])]);
+  const nameservers = allNameservers.slice(0, NAMESERVERS_MAX);
+  const searches = withinCharacters(allSearches.slice(0, SEARCHES_MAX));
+  const omissions = [
+    ...(nameservers.length === allNameservers.length
+      ? []
+      : [`Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: ${nameservers.join(' ')}`]),
+    ...(searches.length === allSearches.length
+      ? []
+      : [`Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${searches.join(' ')}`]),
+  ];
   const lines = [
     ...(searches.length === 0 ? [] : [`search ${searches.join(' ')}`]),
     ...nameservers.map((address) => `nameserver ${address}`),
@@ -35,7 +54,13 @@ export function renderResolvConf(pod: Pod, settings: DnsSettings): string {
       ? []
       : [`options ${[...options].map(([name, value]) => (value === undefined ? name : `${name}:${value}`)).join(' ')}`]),
   ];
-  return lines.map((line) => `${line}\n`).join('');
+  return { text: lines.map((line) => `${line}\n`).join(''), omissions };
+}
+
+/** As many of the first as fit into one line. */
+function withinCharacters(searches: readonly string[]): readonly string[] {
+  const lengths = searches.map((_, index) => searches.slice(0, index + 1).join(' ').length);
+  return searches.filter((_, index) => (lengths[index] ?? 0) <= SEARCH_CHARS_MAX);
 }
 
 function baseResolver(pod: Pod, settings: DnsSettings): Resolver {
@@ -78,17 +103,21 @@ const localHosts = [
 ];
 
 /** `podIp` is empty before the pod has one. */
-export function renderHosts(pod: Pod, podIp: string, clusterDomain: string): string {
-  const hostname = hostnameOf(pod);
-  const { subdomain } = pod.spec;
-  const domain = subdomain ? `${hostname}.${subdomain}.${pod.metadata.namespace ?? 'default'}.svc.${clusterDomain}\t` : '';
+export function renderHosts(pod: Pod, podIp: string, settings: DnsSettings): string {
   const aliases = (pod.spec.hostAliases ?? []).map(({ ip, hostnames = [] }) => `${ip}\t${hostnames.join('\t')}`);
   return [
-    '# Kubernetes-managed hosts file.',
-    ...localHosts,
-    ...(podIp === '' ? [] : [`${podIp}\t${domain}${hostname}`]),
+    ...(pod.spec.hostNetwork === true ? nodeHostLines(settings) : podHostLines(pod, podIp, settings)),
     ...(aliases.length === 0 ? [] : ['', '# Entries added by HostAliases.', ...aliases]),
   ]
     .map((line) => `${line}\n`)
     .join('');
+}
+
+function podHostLines(pod: Pod, podIp: string, { clusterDomain }: DnsSettings): readonly string[] {
+  const names = [fullHostnameOf(pod, clusterDomain), hostnameOf(pod)].filter((name) => name !== undefined);
+  return ['# Kubernetes-managed hosts file.', ...localHosts, ...(podIp === '' ? [] : [`${podIp}\t${names.join('\t')}`])];
+}
+
+function nodeHostLines({ nodeHosts }: DnsSettings): readonly string[] {
+  return ['# Kubernetes-managed hosts file (host network).', ...nodeHosts.trimEnd().split('\n')];
 }

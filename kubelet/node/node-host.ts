@@ -3,6 +3,7 @@
  * `/proc`; called at the start.
  */
 import { readFileSync, readlinkSync, statfsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 
 /** `net:[4026532567]`: the same for two processes of one namespace, undefined when that process is gone. */
 export function readNetworkNamespace(pid: number | 'self'): string | undefined {
@@ -46,6 +47,11 @@ export function readBootId(): string {
   } catch {
     return '';
   }
+}
+
+/** How many processes the kernel can number. */
+export async function readProcessesMax(): Promise<number> {
+  return Number(await readFile('/proc/sys/kernel/pid_max', 'utf8'));
 }
 
 /** The size of the file system that holds the pods' data. */

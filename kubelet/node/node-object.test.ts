@@ -12,9 +12,7 @@ const description: NodeDescription = {
   kubeletPort: 10250,
   architecture: 'amd64',
   version: 'v1.36.0',
-  cpuCount: 2,
-  memoryBytes: 2 ** 30,
-  diskBytes: 2 ** 34,
+  shape: { cpuCount: 2, memoryBytes: 2 ** 30, diskBytes: 2 ** 34, reserved: new Map(), memoryKeptBytes: 0, diskKeptBytes: 0 },
 };
 const health = { problems: [], runtimeVersion: '28', kernelVersion: '6', osImage: 'Debian', machineId: 'm', bootId: 'b' };
 const node: Node = {

@@ -4,9 +4,9 @@
  * Source: https://kubernetes.io/docs/reference/node/node-status/
  */
 import type { Node, NodeCondition, NodeStatus, Taint } from '#api/generated/types.ts';
-import { formatQuantity, quantityFromNumber } from '#api/meta/quantity.ts';
 import type { Draft } from '#api/meta/resource-type.ts';
 import { formatTime } from '#component/clock.ts';
+import { type NodeShape, renderAmounts } from '../resources/node-allocatable.ts';
 
 export interface NodeDescription {
   readonly name: string;
@@ -16,9 +16,7 @@ export interface NodeDescription {
   readonly kubeletPort: number;
   readonly architecture: string;
   readonly version: string;
-  readonly cpuCount: number;
-  readonly memoryBytes: number;
-  readonly diskBytes: number;
+  readonly shape: NodeShape;
 }
 
 /** What changes while the node lives. */
@@ -31,9 +29,6 @@ export interface NodeHealth {
   readonly machineId: string;
   readonly bootId: string;
 }
-
-/** Upstream's default. */
-const PODS_MAX = 110;
 
 export function draftNode(description: NodeDescription): Draft<Node> {
   return {
@@ -65,18 +60,12 @@ export function labelsOf({ name, labels, architecture }: NodeDescription): Reado
 }
 
 export function buildNodeStatus(node: Node, description: NodeDescription, health: NodeHealth, nowMs: number): NodeStatus {
-  const amounts = {
-    cpu: String(description.cpuCount),
-    memory: formatQuantity(quantityFromNumber(description.memoryBytes, 'binary')),
-    'ephemeral-storage': formatQuantity(quantityFromNumber(description.diskBytes, 'binary')),
-    pods: String(PODS_MAX),
-  };
   const own = ownConditions(health).map((condition) => withTimes(condition, node.status?.conditions ?? [], nowMs));
   const foreign = (node.status?.conditions ?? []).filter(({ type }) => !own.some((condition) => condition.type === type));
   return {
     ...node.status,
-    capacity: { ...foreignAmounts(node.status?.capacity, amounts), ...amounts },
-    allocatable: { ...foreignAmounts(node.status?.allocatable, amounts), ...amounts },
+    // What somebody else advertised on this node stays, and all of it can be asked for.
+    ...renderAmounts(description.shape, node.status?.capacity),
     addresses: [
       { type: 'InternalIP', address: description.nodeIp },
       { type: 'Hostname', address: description.name },
@@ -94,13 +83,9 @@ export function buildNodeStatus(node: Node, description: NodeDescription, health
       osImage: health.osImage,
       systemUUID: health.machineId,
     },
+    features: { supplementalGroupsPolicy: false },
     conditions: [...foreign, ...own],
   };
-}
-
-/** Resources that somebody else advertised on this node. */
-function foreignAmounts(present: Readonly<Record<string, string>> | undefined, own: Readonly<Record<string, string>>) {
-  return Object.fromEntries(Object.entries(present ?? {}).filter(([name]) => !(name in own)));
 }
 
 interface OwnCondition {

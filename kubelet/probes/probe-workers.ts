@@ -1,22 +1,23 @@
 /**
  * Runs the probes of every running container, each in its own rhythm, and keeps what they said. A change of verdict wakes the pod's worker;
- * nothing else happens here. Probes follow containers by id: a restarted container is probed afresh, one that is gone no more.
+ * nothing else happens here. Probes follow containers by id: a restarted container is probed afresh, one that is gone no more. All their waits
+ * lie on one timer wheel.
  */
 import type { Container, Probe } from '#api/generated/types.ts';
 import type { Clock } from '#component/clock.ts';
-import type { Logger } from '#component/logger.ts';
 import type { Random } from '#component/random.ts';
 import type { ProbeResults } from '../pod-snapshot.ts';
-import { type ProbeKind, type ProbeOutcome, stepProbe, timingOf, unprobed } from './probe-state.ts';
+import { firstProbeDelayMs, type ProbeKind, type ProbeOutcome, type ProbeState, stepProbe, timingOf, unprobed } from './probe-state.ts';
 import type { Prober, ProbeTarget } from './prober.ts';
+import { createTimerWheel, type TimerWheel } from './timer-wheel.ts';
 
 export interface ProbedContainer extends ProbeTarget {
   readonly startedAtMs: number;
 }
 
 export interface ProbeWorkers {
-  /** Probes exactly these containers of the pod from now on. */
-  follow(podUid: string, containers: readonly ProbedContainer[], listener: ProbeListener): void;
+  /** Probes exactly these containers of the pod from now on. Of a pod that is ending only readiness is of interest. */
+  follow(podUid: string, containers: readonly ProbedContainer[], isEnding: boolean, listener: ProbeListener): void;
   forget(podUid: string): void;
   /** By container id. */
   results(podUid: string): ReadonlyMap<string, ProbeResults>;
@@ -24,41 +25,50 @@ export interface ProbeWorkers {
 
 export interface ProbeListener {
   onVerdict(): void;
-  onFailure(container: Container, kind: ProbeKind, message: string): void;
+  onOutcome(container: Container, kind: ProbeKind, outcome: ProbeOutcome): void;
 }
 
 interface Followed {
   readonly stop: AbortController;
+  /** Runs what waits for the startup probe. */
+  readonly afterStartup: Set<() => void>;
   results: ProbeResults;
+  isEnding: boolean;
+}
+
+interface ProbeWorkerDeps {
+  readonly prober: Prober;
+  readonly clock: Clock;
+  readonly random: Random;
 }
 
 const kinds: readonly ProbeKind[] = ['startup', 'readiness', 'liveness'];
 
-export function createProbeWorkers(deps: {
-  readonly prober: Prober;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
-}): ProbeWorkers {
+export function createProbeWorkers(deps: ProbeWorkerDeps): ProbeWorkers {
   const pods = new Map<string, Map<string, Followed>>();
+  const wheel = createTimerWheel(deps.clock);
 
   function start(target: ProbedContainer, listener: ProbeListener): Followed {
-    const followed: Followed = { stop: new AbortController(), results: initialResults(target.container) };
+    const { container } = target;
+    const followed: Followed = {
+      stop: new AbortController(),
+      afterStartup: new Set(),
+      results: initialResults(container),
+      isEnding: false,
+    };
     for (const kind of kinds) {
-      const probe = probeOf(target.container, kind);
-      if (probe === undefined) continue;
-      runProbe({ kind, probe, target, followed, listener }, deps).catch((error: unknown) => {
-        if (!followed.stop.signal.aborted) deps.log.error({ err: error, container: target.containerId, kind }, 'a probe ended');
-      });
+      const probe = probeOf(container, kind);
+      if (probe !== undefined) startProbe({ kind, probe, target, followed, listener }, wheel, deps);
     }
     return followed;
   }
 
   return {
-    follow: (podUid, containers, listener) => {
+    follow: (podUid, containers, isEnding, listener) => {
       const present = pods.get(podUid) ?? new Map<string, Followed>();
       const wanted = new Map(containers.map((target) => [target.containerId, target]));
       for (const [id, followed] of present) {
+        followed.isEnding = isEnding;
         if (wanted.has(id)) continue;
         followed.stop.abort();
         present.delete(id);
@@ -83,54 +93,71 @@ interface RunningProbe {
   readonly listener: ProbeListener;
 }
 
-/** Until aborted; a startup probe until its first verdict. The others wait for it. */
-async function runProbe(running: RunningProbe, deps: { prober: Prober; clock: Clock; random: Random }): Promise<void> {
-  const { kind, probe, target, followed, listener } = running;
+/** Until aborted; a startup probe until its first verdict, a liveness probe until it has failed: the container is restarted then. */
+function startProbe(running: RunningProbe, wheel: TimerWheel, deps: ProbeWorkerDeps): void {
+  const { kind, probe, target, followed } = running;
   const { signal } = followed.stop;
-  const { initialDelayMs, periodMs, timeoutMs } = timingOf(probe);
-  const isDueMs = target.startedAtMs + initialDelayMs - deps.clock.now();
-  // After a restart of the kubelet every probe of the node would fall due at once.
-  if (isDueMs < -periodMs) await deps.clock.sleep(deps.random.next() * Math.min(periodMs, FIRST_PROBE_SPREAD_MS), signal);
-  else if (isDueMs > 0) await deps.clock.sleep(isDueMs, signal);
+  const timing = timingOf(probe);
   let state = unprobed;
-  while (!signal.aborted) {
-    if (kind === 'startup' || isPastStartup(followed.results)) {
-      const outcome = await probeInTime(running, timeoutMs, deps);
-      if (signal.aborted) return;
-      if (!outcome.isSuccess) report(running, outcome);
-      state = stepProbe(state, outcome, probe);
-      if (followed.results[kind] !== state.verdict) {
-        followed.results = { ...followed.results, [kind]: state.verdict };
-        listener.onVerdict();
-      }
-      if (kind === 'startup' && state.verdict !== 'unknown') return;
-    }
-    // A container that has just started is not made to wait a whole period for its first look at readiness.
-    await deps.clock.sleep(isPastStartup(followed.results) || kind === 'startup' ? periodMs : STARTUP_WAIT_MS, signal);
+  let cancel = (): void => {};
+
+  function schedule(durationMs: number): void {
+    cancel = wheel.after(durationMs, run);
   }
+
+  function run(): void {
+    if (signal.aborted || (followed.isEnding && kind !== 'readiness')) return;
+    // The startup probe's success runs it at once.
+    if (kind !== 'startup' && !isPastStartup(followed.results)) return void followed.afterStartup.add(run);
+    const startedMs = deps.clock.monotonic();
+    void probeInTime(running, timing.timeoutMs, wheel, deps.prober).then((outcome) => {
+      if (signal.aborted) return;
+      state = take(running, state, outcome);
+      if (!isSettled(kind, state)) schedule(Math.max(0, startedMs + timing.periodMs - deps.clock.monotonic()));
+    });
+  }
+
+  signal.addEventListener('abort', () => cancel(), { once: true });
+  const delayMs = firstProbeDelayMs(timing, target.startedAtMs, deps.clock.now(), deps.random.next());
+  // A container that has just started is looked at now, not at the next tick.
+  if (delayMs === 0) run();
+  else schedule(delayMs);
+}
+
+function take({ kind, probe, target, followed, listener }: RunningProbe, before: ProbeState, outcome: ProbeOutcome): ProbeState {
+  listener.onOutcome(target.container, kind, outcome);
+  const state = stepProbe(before, outcome, probe);
+  if (followed.results[kind] === state.verdict) return state;
+  followed.results = { ...followed.results, [kind]: state.verdict };
+  listener.onVerdict();
+  if (kind === 'startup' && state.verdict === 'success') releaseWaiting(followed);
+  return state;
+}
+
+function releaseWaiting({ afterStartup }: Followed): void {
+  const waiting = [...afterStartup];
+  afterStartup.clear();
+  for (const run of waiting) run();
+}
+
+function isSettled(kind: ProbeKind, { verdict }: ProbeState): boolean {
+  if (kind === 'startup') return verdict !== 'unknown';
+  return kind === 'liveness' && verdict === 'failure';
 }
 
 async function probeInTime(
   { probe, target, followed }: RunningProbe,
   timeoutMs: number,
-  deps: { prober: Prober; clock: Clock },
+  wheel: TimerWheel,
+  prober: Prober,
 ): Promise<ProbeOutcome> {
   const late = new AbortController();
-  const cancel = deps.clock.after(timeoutMs, () => late.abort());
+  const cancel = wheel.after(timeoutMs, () => late.abort());
   try {
-    return await deps.prober(probe, target, timeoutMs, AbortSignal.any([followed.stop.signal, late.signal]));
+    return await prober(probe, target, timeoutMs, AbortSignal.any([followed.stop.signal, late.signal]));
   } finally {
     cancel();
   }
-}
-
-/** Enough to spread a node full of pods, too short for anyone to wait for. */
-const FIRST_PROBE_SPREAD_MS = 2_000;
-/** How soon the other probes notice that the startup probe has passed. */
-const STARTUP_WAIT_MS = 1_000;
-
-function report({ listener, target, kind }: RunningProbe, { message }: ProbeOutcome): void {
-  listener.onFailure(target.container, kind, message);
 }
 
 function isPastStartup({ startup }: ProbeResults): boolean {

@@ -1,18 +1,16 @@
 /**
- * Does one probe of one container: runs a command in it, fetches a page from it, or opens a connection to it. The kubelet shares the node's
- * network namespace, so a pod's address is reachable as from any other process of the node. A probe that cannot be done has failed; a kind
- * this kubelet does not know says so in its outcome, which reaches the pod's events.
+ * Does one probe of one container: runs a command in it, fetches a page from it, asks its health service, or opens a connection to it. The kubelet shares the
+ * node's network namespace, so a pod's address is reachable as from any other process of the node. A probe that says no has failed; one that could not be done
+ * is an error, which says nothing about the container.
  * Source: https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/
  */
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import type { Container, HTTPGetAction, Probe } from '#api/generated/types.ts';
-import type { ContainerRuntime } from '../runtime/container-runtime.ts';
+import { expandVariables } from '../environment.ts';
+import { type ContainerRuntime, RuntimeError } from '../runtime/container-runtime.ts';
+import { dialReason, resolvePort } from './dial.ts';
+import { httpGet, httpTargetOf } from './http-get.ts';
 import type { ProbeOutcome } from './probe-state.ts';
-
-/** Upstream reads no more of a page; the rest of it is of no use in an event. */
-const PAGE_BYTES_MAX = 10 * 1024;
 
 export interface ProbeTarget {
   readonly container: Container;
@@ -20,63 +18,69 @@ export interface ProbeTarget {
   readonly podIp: string;
 }
 
-/** The signal aborts when the probe's time is up; a command is given that time as its own limit. */
+/** The signal aborts when the probe's time, which is also given, is up. Never rejects. */
 export type Prober = (probe: Probe, target: ProbeTarget, timeoutMs: number, signal: AbortSignal) => Promise<ProbeOutcome>;
 
 export function createProber(runtime: ContainerRuntime): Prober {
   return async (probe, target, timeoutMs, signal) => {
     try {
-      if (probe.exec !== undefined) return await probeExec(runtime, probe.exec.command ?? [], target, timeoutMs);
-      if (probe.httpGet !== undefined) return await probeHttp(probe.httpGet, target, signal);
-      if (probe.tcpSocket !== undefined) {
-        const { host, port } = probe.tcpSocket;
-        return await probeTcp(host ?? target.podIp, resolvePort(port, target.container), signal);
-      }
-      return { isSuccess: false, message: `probe type ${Object.keys(probe).join(', ')} is not supported by this kubelet` };
+      return await doProbe(probe, target, timeoutMs, signal, runtime);
     } catch (error) {
-      return { isSuccess: false, message: error instanceof Error ? error.message : String(error) };
+      return { result: 'error', message: error instanceof Error ? error.message : String(error) };
     }
   };
 }
 
+async function doProbe(
+  { exec, httpGet: page, tcpSocket, grpc }: Probe,
+  target: ProbeTarget,
+  timeoutMs: number,
+  signal: AbortSignal,
+  runtime: ContainerRuntime,
+): Promise<ProbeOutcome> {
+  const { container, podIp } = target;
+  if (exec !== undefined) return probeExec(runtime, exec.command ?? [], target, signal);
+  if (page !== undefined) return probeHttp(page, target, signal);
+  if (tcpSocket !== undefined) return probeTcp(tcpSocket.host || podIp, resolvePort(tcpSocket.port, container), signal);
+  if (grpc !== undefined) {
+    const { probeGrpc } = await import('./grpc-probe.ts');
+    return probeGrpc({ host: podIp, port: grpc.port, service: grpc.service ?? '', timeoutMs }, signal);
+  }
+  throw new Error(`missing probe handler for ${container.name}`);
+}
+
+/** A command that is over its time is killed, and has failed. */
 async function probeExec(
   runtime: ContainerRuntime,
   command: readonly string[],
-  { containerId }: ProbeTarget,
-  timeoutMs: number,
+  { container, containerId }: ProbeTarget,
+  signal: AbortSignal,
 ): Promise<ProbeOutcome> {
-  const { exitCode, output } = await runtime.exec(containerId, command, timeoutMs);
-  return { isSuccess: exitCode === 0, message: output };
+  // Of the environment only what is written down is known here, as upstream has it.
+  const known = new Map((container.env ?? []).flatMap(({ name, value }) => (value === undefined ? [] : [[name, value] as const])));
+  const words = command.map((word) => expandVariables(word, known));
+  try {
+    const { exitCode, output } = await runtime.exec(containerId, words, signal);
+    return { result: exitCode === 0 ? 'success' : 'failure', message: output };
+  } catch (error) {
+    if (!signal.aborted || (error instanceof RuntimeError && error.reason !== 'Unavailable')) throw error;
+    return { result: 'failure', message: `command "${words.join(' ')}" timed out` };
+  }
 }
 
-/** Any answer from 200 to 399 will do; certificates are not checked, as the documentation says. */
-function probeHttp(action: HTTPGetAction, target: ProbeTarget, signal: AbortSignal): Promise<ProbeOutcome> {
-  const host = action.host || target.podIp;
-  const port = resolvePort(action.port, target.container);
-  const isTls = action.scheme === 'HTTPS';
-  const path = action.path?.startsWith('/') ? action.path : `/${action.path ?? ''}`;
-  const headers: Record<string, string> = { 'user-agent': 'kube-probe/1.36', accept: '*/*', connection: 'close' };
-  for (const { name, value } of action.httpHeaders ?? []) headers[name.toLowerCase()] = value;
-  const url = `${isTls ? 'https' : 'http'}://${host}:${port}${path}`;
-  const options = { host, port, path, headers, signal, rejectUnauthorized: false };
-  return new Promise((resolve) => {
-    const fail = (error: Error) => resolve({ isSuccess: false, message: `Get "${url}": ${reasonOf(error)}` });
-    const request = (isTls ? httpsRequest : httpRequest)(options, (response) => {
-      const code = response.statusCode ?? 0;
-      let bytes = 0;
-      response.on('error', fail);
-      response.on('data', (chunk: Buffer) => {
-        bytes += chunk.length;
-        if (bytes > PAGE_BYTES_MAX) response.destroy();
-      });
-      response.on('close', () => {
-        const isSuccess = code >= 200 && code < 400;
-        resolve({ isSuccess, message: isSuccess ? '' : `HTTP probe failed with statuscode: ${code}` });
-      });
-    });
-    request.on('error', fail);
-    request.end();
-  });
+/** Any answer from 200 to 399 will do. */
+async function probeHttp(action: HTTPGetAction, { container, podIp }: ProbeTarget, signal: AbortSignal): Promise<ProbeOutcome> {
+  const target = httpTargetOf(action, container, podIp, 'probe');
+  try {
+    const { statusCode, body } = await httpGet(target, signal);
+    if (statusCode >= 300 && statusCode < 400) return { result: 'warning', message: `Probe terminated redirects, Response body: ${body}` };
+    const isSuccess = statusCode >= 200 && statusCode < 300;
+    return isSuccess
+      ? { result: 'success', message: body }
+      : { result: 'failure', message: `HTTP probe failed with statuscode: ${statusCode}` };
+  } catch (error) {
+    return { result: 'failure', message: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 function probeTcp(host: string, port: number, signal: AbortSignal): Promise<ProbeOutcome> {
@@ -86,24 +90,10 @@ function probeTcp(host: string, port: number, signal: AbortSignal): Promise<Prob
       socket.destroy();
       resolve(outcome);
     };
-    socket.on('connect', () => end({ isSuccess: true, message: '' }));
-    socket.on('error', (error) => end({ isSuccess: false, message: `dial tcp ${host}:${port}: ${reasonOf(error)}` }));
+    socket.on('connect', () => end({ result: 'success', message: '' }));
+    socket.on('error', (error) => {
+      const reason = dialReason(error);
+      end({ result: 'failure', message: `dial tcp ${host}:${port}: ${reason === 'context deadline exceeded' ? 'i/o timeout' : reason}` });
+    });
   });
-}
-
-/** In Go's words, which people search for. */
-function reasonOf(error: Error): string {
-  const code = 'code' in error ? error.code : undefined;
-  if (code === 'ECONNREFUSED') return 'connect: connection refused';
-  if (code === 'EHOSTUNREACH') return 'connect: no route to host';
-  if (code === 'ABORT_ERR' || error.name === 'AbortError' || error.name === 'TimeoutError') return 'context deadline exceeded';
-  return error.message;
-}
-
-/** A name stands for the container's port of that name. */
-export function resolvePort(port: number | string, container: Container): number {
-  if (typeof port === 'number') return port;
-  const named = container.ports?.find(({ name }) => name === port)?.containerPort ?? Number(port);
-  if (!Number.isInteger(named) || named <= 0 || named > 65_535) throw new Error(`couldn't find port: ${port}`);
-  return named;
 }

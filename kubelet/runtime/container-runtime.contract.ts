@@ -95,6 +95,20 @@ export function describeContainerRuntime(name: string, open: () => Promise<Runti
       assert.equal(await session.exitCode(AbortSignal.timeout(10_000)), 3);
     });
 
+    check('shows what a container says after a client has ended its input, where that is not the container’s', async (under) => {
+      const { runtime, image } = under;
+      const sandboxId = await runtime.createSandbox(aSandbox(image));
+      await runtime.startContainer(sandboxId);
+      const command = ['sh', '-c', 'read line; sleep 1; echo "$line" again'];
+      const id = await runtime.createContainer({ ...aContainer(image, sandboxId), command, hasStdin: true });
+      await runtime.startContainer(id);
+      const session = await runtime.attach(id, { ...allStreams, hasTerminal: false, keepsStdinOpen: true });
+      session.stdin?.end('typed\n');
+      let heard = '';
+      for await (const { bytes } of session.output) heard += Buffer.from(bytes).toString();
+      assert.equal(heard, 'typed again\n');
+    });
+
     check('refuses a command in a container that does not run', async (under) => {
       const { runtime, id } = await running(under);
       await runtime.stopContainer(id, 1);
@@ -107,7 +121,7 @@ export function describeContainerRuntime(name: string, open: () => Promise<Runti
       await runtime.startContainer(sandboxId);
       const id = await runtime.createContainer(aContainer(image, sandboxId));
       await runtime.startContainer(id);
-      assert.equal((await runtime.exec(id, ['true'], 10_000)).exitCode, 0);
+      assert.equal((await runtime.exec(id, ['true'], AbortSignal.timeout(10_000))).exitCode, 0);
       const log = await runtime.readLogs(id, { isFollowed: false, hasTimestamps: false }, AbortSignal.any([]));
       assert.equal(await readTail(joinLogFrames(log), 100), 'hello\n');
     });
@@ -159,6 +173,10 @@ export function aContainer(image: string, sandboxId: string): ContainerSpec {
     mayGainPrivileges: true,
     capabilitiesAdded: [],
     capabilitiesDropped: [],
+    seccomp: { type: 'default' },
+    appArmor: { type: 'default' },
+    seLinux: {},
+    seesAllOfProc: false,
     cpuShares: 2,
     oomScoreAdjustment: 0,
     pidMode: 'container',

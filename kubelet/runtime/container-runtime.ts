@@ -4,6 +4,7 @@
  * name derived from it, so a kubelet that restarts finds what it made, and making the same thing twice is refused by the engine.
  */
 import type { Writable } from 'node:stream';
+import type { Usage } from '../stats/usage.ts';
 import type { LogPiece } from './log-frames.ts';
 
 /** Who a container is. The attempt counts the containers made for one (pod, container) pair, from 0; it is the restart count. */
@@ -26,10 +27,18 @@ export interface Mount {
   readonly mustExist?: boolean;
 }
 
+/** Of seccomp or AppArmor: the engine's own, none, or one of the node's by its name. */
+export type SecurityProfile =
+  | { readonly type: 'default' }
+  | { readonly type: 'unconfined' }
+  | { readonly type: 'localhost'; readonly name: string };
+
 export interface SandboxSpec {
   readonly identity: ContainerIdentity;
   readonly image: string;
   readonly hostname: string;
+  /** One of the engine's runtimes; absent: its default. */
+  readonly runtimeHandler?: string;
   /** `none`: the kubelet wires the network itself. `container:<id>` or `host`: the pod uses the node's. */
   readonly networkMode: string;
   readonly sharesHostIpc: boolean;
@@ -37,11 +46,14 @@ export interface SandboxSpec {
   readonly sysctls: Readonly<Record<string, string>>;
   /** Memory volumes are held by the sandbox, so that they outlive the containers that use them. */
   readonly mounts: readonly Mount[];
+  /** The pod's cgroup, in the words of the engine's driver. */
+  readonly cgroupParent?: string;
 }
 
 export interface ContainerSpec {
   readonly identity: ContainerIdentity;
   readonly sandboxId: string;
+  readonly runtimeHandler?: string;
   readonly image: string;
   readonly command?: readonly string[];
   readonly args?: readonly string[];
@@ -57,12 +69,20 @@ export interface ContainerSpec {
   readonly mayGainPrivileges: boolean;
   readonly capabilitiesAdded: readonly string[];
   readonly capabilitiesDropped: readonly string[];
+  readonly seccomp: SecurityProfile;
+  readonly appArmor: SecurityProfile;
+  /** `user`, `role`, `type`, `level` of SELinux; empty: the engine's. */
+  readonly seLinux: Readonly<Record<string, string>>;
+  /** Nothing of `/proc` is hidden or read-only. */
+  readonly seesAllOfProc: boolean;
   readonly cpuShares: number;
   /** CPU time per 100 ms, in microseconds; absent: unlimited. */
   readonly cpuQuotaMicros?: number;
   readonly memoryBytesMax?: number;
+  /** The pod's cgroup, in the words of the engine's driver. */
+  readonly cgroupParent?: string;
   readonly oomScoreAdjustment: number;
-  readonly pidMode: 'container' | 'pod' | 'host';
+  readonly pidMode: 'container' | 'pod' | 'host' | { readonly sharedWithId: string };
   readonly sharesHostIpc: boolean;
   readonly hasTerminal: boolean;
   readonly hasStdin: boolean;
@@ -95,6 +115,8 @@ export interface RuntimeContainer {
   readonly state: ContainerState;
   /** Whether its output is one raw stream rather than framed standard output and error. */
   readonly hasTerminal: boolean;
+  /** Whether its input ends when the first client's does; else it waits for the next client. */
+  readonly closesStdinOnce: boolean;
 }
 
 export interface ImageInfo {
@@ -113,6 +135,8 @@ export interface RuntimeInfo {
   readonly cpuCount: number;
   readonly memoryBytes: number;
   readonly machineId: string;
+  readonly cgroupDriver: 'cgroupfs' | 'systemd';
+  readonly cgroupVersion: 1 | 2;
 }
 
 /** Something happened to a container; what, is learnt by inspecting it. */
@@ -139,6 +163,8 @@ export interface SessionOptions {
   readonly hasStderr: boolean;
   /** One raw stream of output, and a terminal that has a size. */
   readonly hasTerminal: boolean;
+  /** The end of the client's input is not the end of the process's. */
+  readonly keepsStdinOpen?: boolean;
 }
 
 /** A process whose streams are held: a command that was started, or a container that was attached to. */
@@ -186,6 +212,7 @@ export interface ContainerRuntime {
 
   /** Gives the id; if a container of that identity exists already, its id. */
   createSandbox(spec: SandboxSpec): Promise<string>;
+  /** Rejects also when a profile of the node's that the container names is not there. */
   createContainer(spec: ContainerSpec): Promise<string>;
   /** Starting what runs already is a success. */
   startContainer(id: string): Promise<void>;
@@ -199,7 +226,13 @@ export interface ContainerRuntime {
   /** Removes the memory volumes of a pod; those that are gone count as removed. */
   removeMemoryVolumes(podUid: string): Promise<void>;
 
-  exec(id: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>;
+  /** What a running container has used; undefined for one that does not run. Costs a call; cgroups are read for less. */
+  readUsage(id: string): Promise<Usage | undefined>;
+  /** Bytes that the containers of this node have written to their layers, by container id. */
+  measureLayers(): Promise<ReadonlyMap<string, number>>;
+
+  /** Runs a command to its end. When the signal aborts first, the command is killed and this rejects with the signal's reason. */
+  exec(id: string, command: readonly string[], signal: AbortSignal): Promise<ExecResult>;
   /** Starts a command in a running container, for as long as it takes. One that cannot be started says so in its output and exits 126 or 127. */
   startCommand(id: string, command: readonly string[], options: SessionOptions): Promise<ProcessSession>;
   /** Joins the streams of a running container's own process; `hasTerminal` must be the container's. */

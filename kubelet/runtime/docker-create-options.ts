@@ -2,13 +2,12 @@
  * From the kubelet's description of a sandbox or container to the body of Docker's "create a container". Pure; the one place that knows
  * which of Docker's settings stands for which of Kubernetes'. Called by `docker-runtime.ts`.
  */
+import { CPU_PERIOD_MICROS } from '../resources/cgroup-limits.ts';
 import { labelsOf, type Ownership } from './container-labels.ts';
 import type { ContainerSpec, Mount, SandboxSpec } from './container-runtime.ts';
 
 /** Upstream's kubelet keeps five files of 10 MiB per container. */
 const logConfig = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '5' } };
-/** The period over which the CPU quota counts, upstream's default. */
-const CPU_PERIOD_MICROS = 100_000;
 /** An image's health check would start a process every 30 s that nobody asked for: Kubernetes has probes. */
 const noHealthCheck = { Test: ['NONE'] };
 
@@ -24,6 +23,7 @@ export function sandboxCreateOptions(spec: SandboxSpec, owner: Ownership) {
     Healthcheck: noHealthCheck,
     HostConfig: {
       NetworkMode: spec.networkMode,
+      ...runtimeOptions(spec),
       IpcMode: spec.sharesHostIpc ? 'host' : 'shareable',
       ...(spec.sharesHostPid ? { PidMode: 'host' } : {}),
       // Under a shared process namespace its init reaps the pod's orphans.
@@ -32,12 +32,14 @@ export function sandboxCreateOptions(spec: SandboxSpec, owner: Ownership) {
       SecurityOpt: ['no-new-privileges'],
       LogConfig: { Type: 'none', Config: {} },
       Sysctls: { ...spec.sysctls },
+      ...(spec.cgroupParent === undefined ? {} : { CgroupParent: spec.cgroupParent }),
       ...mountOptions(spec.mounts),
     },
   };
 }
 
-export function containerCreateOptions(spec: ContainerSpec, owner: Ownership) {
+/** `seccomp`: the profile's text when the container names one of the node's. */
+export function containerCreateOptions(spec: ContainerSpec, owner: Ownership, seccomp: string | undefined) {
   return {
     Image: spec.image,
     ...(spec.command === undefined ? {} : { Entrypoint: [...spec.command] }),
@@ -55,16 +57,19 @@ export function containerCreateOptions(spec: ContainerSpec, owner: Ownership) {
       NetworkMode: `container:${spec.sandboxId}`,
       IpcMode: spec.sharesHostIpc ? 'host' : `container:${spec.sandboxId}`,
       ...pidOptions(spec),
+      ...runtimeOptions(spec),
       Privileged: spec.isPrivileged,
       ReadonlyRootfs: spec.hasReadOnlyRoot,
       CapAdd: [...spec.capabilitiesAdded],
       CapDrop: [...spec.capabilitiesDropped],
-      SecurityOpt: spec.mayGainPrivileges ? [] : ['no-new-privileges'],
+      SecurityOpt: securityOptions(spec, seccomp),
+      ...(spec.seesAllOfProc ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
       GroupAdd: spec.supplementalGroups.map(String),
       CpuShares: spec.cpuShares,
       ...(spec.cpuQuotaMicros === undefined ? {} : { CpuPeriod: CPU_PERIOD_MICROS, CpuQuota: spec.cpuQuotaMicros }),
       // Memory and swap together, so the same number means no swap.
       ...(spec.memoryBytesMax === undefined ? {} : { Memory: spec.memoryBytesMax, MemorySwap: spec.memoryBytesMax }),
+      ...(spec.cgroupParent === undefined ? {} : { CgroupParent: spec.cgroupParent }),
       OomScoreAdj: spec.oomScoreAdjustment,
       LogConfig: logConfig,
       ...mountOptions(spec.mounts),
@@ -72,10 +77,23 @@ export function containerCreateOptions(spec: ContainerSpec, owner: Ownership) {
   };
 }
 
+function runtimeOptions({ runtimeHandler }: { readonly runtimeHandler?: string }): { readonly Runtime?: string } {
+  return runtimeHandler === undefined ? {} : { Runtime: runtimeHandler };
+}
+
+function securityOptions({ mayGainPrivileges, seccomp, appArmor, seLinux }: ContainerSpec, seccompText: string | undefined): string[] {
+  return [
+    ...(mayGainPrivileges ? [] : ['no-new-privileges']),
+    ...(seccomp.type === 'unconfined' ? ['seccomp=unconfined'] : seccompText === undefined ? [] : [`seccomp=${seccompText}`]),
+    ...(appArmor.type === 'default' ? [] : [`apparmor=${appArmor.type === 'localhost' ? appArmor.name : 'unconfined'}`]),
+    ...Object.entries(seLinux).map(([name, value]) => `label=${name}:${value}`),
+  ];
+}
+
 function pidOptions(spec: ContainerSpec): { readonly PidMode?: string } {
   if (spec.pidMode === 'host') return { PidMode: 'host' };
   if (spec.pidMode === 'pod') return { PidMode: `container:${spec.sandboxId}` };
-  return {};
+  return spec.pidMode === 'container' ? {} : { PidMode: `container:${spec.pidMode.sharedWithId}` };
 }
 
 /** `Binds` make a missing source, `Mounts` refuse it: the one difference the kubelet uses. */

@@ -13,7 +13,10 @@ const never = AbortSignal.any([]);
 
 function openRuntime(): DockerRuntime {
   const cluster = `test-${systemRandom.uuid().slice(0, 8)}`;
-  return createDockerRuntime({ socketPath: '/var/run/docker.sock', cluster, node: 'node' }, { clock: systemClock });
+  return createDockerRuntime(
+    { socketPath: '/var/run/docker.sock', cluster, node: 'node', seccompDirectory: '/nonexistent' },
+    { clock: systemClock },
+  );
 }
 
 async function eventually(what: string, isTrue: () => boolean): Promise<void> {

@@ -3,9 +3,12 @@
  * that hangs must not hang a pod for ever; errors leave as `RuntimeError` with a reason. Streams (events, logs) are read with
  * back-pressure: nothing is buffered here beyond what Node's sockets hold.
  */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Duplex, type Readable } from 'node:stream';
 import Docker from 'dockerode';
 import type { Clock } from '#component/clock.ts';
+import type { Usage } from '../stats/usage.ts';
 import { clusterLabel, identityOf, nodeLabel, type Ownership, ownedBy, podUidLabel } from './container-labels.ts';
 import {
   type ContainerRuntime,
@@ -15,15 +18,16 @@ import {
   type ExecResult,
   type ImageInfo,
   type LogOptions,
+  type ProcessSession,
   type RuntimeContainer,
   RuntimeError,
   type RuntimeEvent,
   type SandboxSpec,
+  type SessionOptions,
   type TerminalSize,
 } from './container-runtime.ts';
 import { containerCreateOptions, sandboxCreateOptions } from './docker-create-options.ts';
 import { createDockerSession } from './docker-session.ts';
-import { joinLogFrames } from './log-frames.ts';
 
 /** Creating and starting take 0.2 s on an idle engine; a busy disk can make it many times that. Upstream's runtime timeout. */
 const CALL_MS_MAX = 120_000;
@@ -41,6 +45,8 @@ const START_ERROR_EXIT_CODE = 128;
 export interface DockerRuntimeOptions extends Ownership {
   /** `/var/run/docker.sock` */
   readonly socketPath: string;
+  /** Where the node's seccomp profiles are, as this process sees it. */
+  readonly seccompDirectory: string;
 }
 
 /** Of a container: where it runs and what of the engine's host is mounted into it. */
@@ -95,6 +101,23 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
     }
   }
 
+  async function startExec(id: string, command: readonly string[], options: SessionOptions) {
+    const { hasStdin, hasStdout, hasStderr, hasTerminal } = options;
+    const attached = { AttachStdin: hasStdin, AttachStdout: hasStdout, AttachStderr: hasStderr, Tty: hasTerminal };
+    const exec = await call('create exec', () => docker.getContainer(id).exec({ Cmd: [...command], ...attached }));
+    const connection = await call('start exec', () => exec.start({ hijack: true, stdin: hasStdin, Tty: hasTerminal }));
+    const inspect = () => call('inspect exec', () => exec.inspect());
+    const control = {
+      resize: ({ columns, rows }: TerminalSize) => call('resize exec', () => exec.resize({ w: columns, h: rows })),
+      findExitCode: async () => {
+        const { Running, ExitCode } = await inspect();
+        return Running ? undefined : (ExitCode ?? 0);
+      },
+    };
+    const session = createDockerSession(toDuplex(connection), options, control, deps);
+    return { session, findPid: async () => (await inspect()).Pid };
+  }
+
   async function streamEvents(filters: Record<string, string[]>, onOpen: () => void, onLine: (line: string) => void, signal: AbortSignal) {
     const since = (clock.now() - EVENT_OVERLAP_MS) / 1000;
     const stream = await call('events', () => docker.getEvents({ filters, since, abortSignal: signal }));
@@ -126,6 +149,8 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
         cpuCount: numberOf(info, 'NCPU'),
         memoryBytes: numberOf(info, 'MemTotal'),
         machineId: textOf(info, 'ID'),
+        cgroupDriver: textOf(info, 'CgroupDriver') === 'systemd' ? 'systemd' : 'cgroupfs',
+        cgroupVersion: textOf(info, 'CgroupVersion') === '2' ? 2 : 1,
       };
     },
 
@@ -164,7 +189,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
     },
 
     createSandbox: (spec) => createOnce(spec, sandboxCreateOptions(spec, options)),
-    createContainer: (spec) => createOnce(spec, containerCreateOptions(spec, options)),
+    createContainer: async (spec) => createOnce(spec, containerCreateOptions(spec, options, await readSeccompProfile(spec, options))),
 
     startContainer: async (id) => {
       try {
@@ -210,22 +235,32 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
       await Promise.all((Volumes ?? []).map(({ Name }) => orUndefined(call('remove volume', () => docker.getVolume(Name).remove()))));
     },
 
-    exec: (id, command, timeoutMs) => call('exec', () => runExec(docker, id, command), timeoutMs),
-
-    startCommand: async (id, command, session) => {
-      const { hasStdin, hasStdout, hasStderr, hasTerminal } = session;
-      const attached = { AttachStdin: hasStdin, AttachStdout: hasStdout, AttachStderr: hasStderr, Tty: hasTerminal };
-      const exec = await call('create exec', () => docker.getContainer(id).exec({ Cmd: [...command], ...attached }));
-      const connection = await call('start exec', () => exec.start({ hijack: true, stdin: hasStdin, Tty: hasTerminal }));
-      const control = {
-        resize: ({ columns, rows }: TerminalSize) => call('resize exec', () => exec.resize({ w: columns, h: rows })),
-        findExitCode: async () => {
-          const { Running, ExitCode } = await call('inspect exec', () => exec.inspect());
-          return Running ? undefined : (ExitCode ?? 0);
-        },
-      };
-      return createDockerSession(toDuplex(connection), session, control, deps);
+    readUsage: async (id) => {
+      const oneShot = { stream: false as const, 'one-shot': true };
+      const stats = await orUndefined(call('stats', () => docker.getContainer(id).stats(oneShot)));
+      return stats === undefined ? undefined : decodeUsage(stats, clock.now());
     },
+
+    measureLayers: async () => {
+      const listed = await call('measure', () => docker.listContainers({ all: true, size: true, filters: { label: ownedBy(options) } }));
+      return new Map(listed.map((container) => [container.Id, numberOf(container, 'SizeRw')]));
+    },
+
+    exec: async (id, command, signal) => {
+      const { session, findPid } = await startExec(id, command, { hasStdin: false, hasStdout: true, hasStderr: true, hasTerminal: false });
+      // The engine has no call that ends a command.
+      const kill = () => void findPid().then(killProcess, () => {});
+      signal.addEventListener('abort', kill, { once: true });
+      try {
+        if (signal.aborted) kill();
+        return await Promise.race([gather(session, signal), rejectWhen(signal)]);
+      } finally {
+        signal.removeEventListener('abort', kill);
+        session.close();
+      }
+    },
+
+    startCommand: async (id, command, options) => (await startExec(id, command, options)).session,
 
     attach: async (id, session) => {
       const { hasStdin: stdin, hasStdout: stdout, hasStderr: stderr } = session;
@@ -266,15 +301,39 @@ function toDuplex(connection: NodeJS.ReadWriteStream): Duplex {
   throw new RuntimeError('Refused', 'the engine did not give the connection away');
 }
 
-async function runExec(docker: Docker, id: string, command: readonly string[]): Promise<ExecResult> {
-  const exec = await docker.getContainer(id).exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true });
-  const stream = await exec.start({});
+async function readSeccompProfile({ seccomp }: ContainerSpec, { seccompDirectory }: DockerRuntimeOptions): Promise<string | undefined> {
+  if (seccomp.type !== 'localhost') return undefined;
+  const path = join(seccompDirectory, seccomp.name);
+  if (!path.startsWith(`${seccompDirectory}/`))
+    throw new RuntimeError('Refused', `seccomp profile ${seccomp.name} lies outside of ${seccompDirectory}`);
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new RuntimeError('Refused', `cannot load seccomp profile "${path}": open ${path}: no such file or directory`, error);
+  }
+}
+
+async function gather(session: ProcessSession, signal: AbortSignal): Promise<ExecResult> {
   let output = Buffer.alloc(0);
-  for await (const bytes of joinLogFrames(readBytes(stream))) {
+  for await (const { bytes } of session.output) {
     if (output.length < EXEC_OUTPUT_BYTES_MAX) output = Buffer.concat([output, bytes]).subarray(0, EXEC_OUTPUT_BYTES_MAX);
   }
-  const { ExitCode } = await exec.inspect();
-  return { exitCode: ExitCode ?? -1, output: output.toString('utf8') };
+  return { exitCode: await session.exitCode(signal), output: output.toString('utf8') };
+}
+
+function rejectWhen(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
+/** One that has ended meanwhile needs no killing. */
+function killProcess(pid: number): void {
+  if (pid <= 0) return;
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {}
 }
 
 /** As dockerode's `logs`, which gathers a log that is not followed in memory; this one always streams. */
@@ -323,6 +382,7 @@ function decodeContainer(found: Docker.ContainerInspectInfo): RuntimeContainer |
     createdAtMs: timeMs(found.Created),
     state: decodeState(found.State, timeMs(found.Created)),
     hasTerminal: found.Config.Tty,
+    closesStdinOnce: found.Config.StdinOnce,
   };
 }
 
@@ -339,6 +399,25 @@ function decodeState(state: Docker.ContainerInspectInfo['State'], createdAtMs: n
   // The engine writes down the start after it has happened; a process that ends at once may have ended before that.
   const finishedAtMs = Math.max(timeMs(state.FinishedAt), startedAtMs);
   return { phase: 'exited', exitCode: state.ExitCode, reason, message: '', startedAtMs, finishedAtMs };
+}
+
+/** Undefined for a container that does not run: its memory has no usage. */
+function decodeUsage(stats: Docker.ContainerStats, atMs: number): Usage | undefined {
+  const { usage, stats: detail } = stats.memory_stats;
+  if (usage === undefined) return undefined;
+  const of = (...names: readonly string[]) => names.map((name) => numberOf(detail, name)).find((value) => value > 0) ?? 0;
+  return {
+    atMs,
+    cpuNanos: stats.cpu_stats.cpu_usage.total_usage,
+    memory: {
+      usageBytes: usage,
+      workingSetBytes: Math.max(0, usage - of('total_inactive_file', 'inactive_file')),
+      rssBytes: of('total_rss', 'anon'),
+      pageFaults: of('total_pgfault', 'pgfault'),
+      majorPageFaults: of('total_pgmajfault', 'pgmajfault'),
+    },
+    processes: stats.pids_stats?.current ?? 0,
+  };
 }
 
 /** Docker writes the year 1 for "never". */

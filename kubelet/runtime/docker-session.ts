@@ -2,7 +2,7 @@
  * A process of Docker's whose streams are held, over a connection taken out of HTTP: what is written to it is the process's input, what is read is its output,
  * framed unless it has a terminal. Called by `docker-runtime.ts`, which opens the connection. Closing the writing half is the end of input.
  */
-import type { Duplex } from 'node:stream';
+import { type Duplex, Writable } from 'node:stream';
 import type { Clock } from '#component/clock.ts';
 import type { ProcessSession, SessionOptions, TerminalSize } from './container-runtime.ts';
 import { type LogPiece, parseLogFrames } from './log-frames.ts';
@@ -20,14 +20,14 @@ export interface SessionControl {
 
 export function createDockerSession(
   connection: Duplex,
-  { hasStdin, hasTerminal }: SessionOptions,
+  { hasStdin, hasTerminal, keepsStdinOpen = false }: SessionOptions,
   { resize, findExitCode }: SessionControl,
   { clock }: { readonly clock: Clock },
 ): ProcessSession {
   // A failure of the connection reaches whoever reads or writes it; nobody may be doing either at the moment.
   connection.on('error', () => {});
   return {
-    stdin: hasStdin ? connection : undefined,
+    stdin: hasStdin ? (keepsStdinOpen ? withoutEnd(connection) : connection) : undefined,
     output: hasTerminal ? rawPieces(connection) : parseLogFrames(connection),
     resize,
     exitCode: async (signal) => {
@@ -39,6 +39,11 @@ export function createDockerSession(
     },
     close: () => connection.destroy(),
   };
+}
+
+/** The engine would take the end of the input for the end of the client, and send no more output. */
+function withoutEnd(connection: Duplex): Writable {
+  return new Writable({ write: (chunk, _encoding, done) => void connection.write(chunk, done) });
 }
 
 async function* rawPieces(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<LogPiece> {

@@ -11,9 +11,22 @@ const echoAndFail: FakeProgram = async ({ stdin, write }) => {
   return 3;
 };
 
+/** What the container itself does that somebody attaches to: one line, and an answer to it. */
+const sayAgain: FakeProgram = async ({ stdin, write }) => {
+  for await (const bytes of stdin) {
+    await write('stdout', String(bytes).replace('\n', ' again\n'));
+    return 0;
+  }
+  return 1;
+};
+
 describeContainerRuntime('fake', async () => {
   const clock = createFakeClock();
-  const runtime = createFakeRuntime({ clock, images: ['web:v1'], behave: () => ({ output: 'hello\n', program: () => echoAndFail }) });
+  const runtime = createFakeRuntime({
+    clock,
+    images: ['web:v1'],
+    behave: () => ({ output: 'hello\n', program: (command) => (command.length === 0 ? sayAgain : echoAndFail) }),
+  });
   return {
     runtime,
     image: 'web:v1',

@@ -28,7 +28,7 @@ export interface Behaviour {
   /** Ignores the stop signal: only SIGKILL ends it. */
   readonly ignoresStop?: boolean;
   readonly output?: string;
-  readonly exec?: (command: readonly string[]) => ExecResult;
+  readonly exec?: (command: readonly string[]) => ExecResult | Promise<ExecResult>;
   /** What a command does whose streams are held; for an attached container, without a command. Ends at once with 0 when absent. */
   readonly program?: (command: readonly string[]) => FakeProgram;
 }
@@ -53,6 +53,8 @@ export interface FakeRuntime extends ContainerRuntime {
   readonly twins: readonly string[];
   /** Ends a running container from outside. */
   exit(id: string, exitCode: number, reason?: string): void;
+  /** As if the container had written so much. */
+  setLayerBytes(id: string, bytes: number): void;
   /** The engine restarts: nothing runs any more, every stream breaks. */
   restartEngine(): void;
 }
@@ -71,6 +73,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
   const held = new Map<string, Held>();
   const images = new Set(options.images ?? []);
   const memoryVolumes = new Map<string, string>();
+  const layerBytes = new Map<string, number>();
   const listeners = new Set<{ onEvent(event: RuntimeEvent): void; onBreak(): void }>();
   const calls: string[] = [];
   const twins: string[] = [];
@@ -113,6 +116,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       createdAtMs: clock.now(),
       state: { phase: 'created' as const },
       hasTerminal: false,
+      closesStdinOnce: spec?.closesStdinOnce === true,
     };
     held.set(id, { container, spec, behaviour: spec === undefined ? {} : (options.behave?.(spec) ?? {}) });
     emit(id, 'created');
@@ -156,6 +160,27 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
     return createFakeSession(behaviour.program?.(command) ?? (async () => 0), session);
   }
 
+  /** A command ends with its container. */
+  async function runFakeExec({ container, behaviour }: Held, command: readonly string[], signal: AbortSignal): Promise<ExecResult> {
+    if (container.state.phase !== 'running') throw new RuntimeError('Conflict', `Container ${container.id} is not running`);
+    const ended = Promise.withResolvers<ExecResult>();
+    const onAbort = () => ended.reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    const listener = {
+      onEvent: ({ containerId, what }: RuntimeEvent) => {
+        if (containerId === container.id && what === 'exited') ended.resolve({ exitCode: SIGKILL_EXIT_CODE, output: '' });
+      },
+      onBreak: () => {},
+    };
+    listeners.add(listener);
+    try {
+      return await Promise.race([ended.promise, behaviour.exec?.(command) ?? { exitCode: 0, output: '' }]);
+    } finally {
+      listeners.delete(listener);
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
   async function* readOutput(id: string): AsyncGenerator<Uint8Array> {
     const text = Buffer.from(get(id).behaviour.output ?? '');
     const header = Buffer.alloc(8);
@@ -173,12 +198,26 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
     all: () => [...held.values()].map(({ container }) => container),
     specOf: (id) => held.get(id)?.spec,
     exit,
+    setLayerBytes: (id, bytes) => {
+      layerBytes.set(id, bytes);
+    },
     restartEngine: () => {
       for (const { container } of held.values()) exit(container.id, SIGKILL_EXIT_CODE);
       for (const { onBreak } of [...listeners]) onBreak();
     },
 
-    getInfo: async () => ({ version: '1', kernelVersion: '6', osImage: 'fake', cpuCount: 2, memoryBytes: 2 ** 31, machineId: 'fake' }),
+    readUsage: async () => undefined,
+    measureLayers: async () => new Map(layerBytes),
+    getInfo: async () => ({
+      version: '1',
+      kernelVersion: '6',
+      osImage: 'fake',
+      cpuCount: 2,
+      memoryBytes: 2 ** 31,
+      machineId: 'fake',
+      cgroupDriver: 'cgroupfs',
+      cgroupVersion: 1,
+    }),
     listContainers: async () => [...held.values()].map(({ container }) => container),
     findContainer: async (id) => held.get(id)?.container,
 
@@ -230,7 +269,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
     removeMemoryVolumes: async (podUid) => {
       for (const [name, owner] of memoryVolumes) if (owner === podUid) memoryVolumes.delete(name);
     },
-    exec: async (id, command) => get(id).behaviour.exec?.(command) ?? { exitCode: 0, output: '' },
+    exec: (id, command, signal) => runFakeExec(get(id), command, signal),
     startCommand: async (id, command, session) => startProgram(get(id), command, session),
     attach: async (id, session) => startProgram(get(id), [], session),
     readLogs: async (id) => readOutput(id),

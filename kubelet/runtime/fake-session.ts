@@ -1,5 +1,5 @@
 /** A process of the fake runtime: a function that is given its streams and ends with an exit code. Output waits for its reader, as an engine's does. */
-import { PassThrough, type Readable } from 'node:stream';
+import { PassThrough, type Readable, Writable } from 'node:stream';
 import type { ProcessSession, SessionOptions, TerminalSize } from './container-runtime.ts';
 import type { LogPiece } from './log-frames.ts';
 
@@ -15,7 +15,8 @@ export interface FakeProcess {
 
 export type FakeProgram = (process: FakeProcess) => Promise<number>;
 
-export function createFakeSession(program: FakeProgram, { hasStdin, hasStdout, hasStderr, hasTerminal }: SessionOptions): ProcessSession {
+export function createFakeSession(program: FakeProgram, options: SessionOptions): ProcessSession {
+  const { hasStdin, hasStdout, hasStderr, hasTerminal, keepsStdinOpen = false } = options;
   const stdin = new PassThrough();
   const output = new PassThrough({ objectMode: true, highWaterMark: 1 });
   const closed = new AbortController();
@@ -29,7 +30,7 @@ export function createFakeSession(program: FakeProgram, { hasStdin, hasStdout, h
   const exit = program({ stdin, write, size: () => size, closed: closed.signal }).finally(() => output.end());
   exit.catch(() => {});
   return {
-    stdin: hasStdin ? stdin : undefined,
+    stdin: hasStdin ? (keepsStdinOpen ? withoutEnd(stdin) : stdin) : undefined,
     output,
     resize: async (next) => {
       size = next;
@@ -41,4 +42,8 @@ export function createFakeSession(program: FakeProgram, { hasStdin, hasStdout, h
       output.destroy();
     },
   };
+}
+
+function withoutEnd(stdin: PassThrough): Writable {
+  return new Writable({ write: (chunk, _encoding, done) => void stdin.write(chunk, () => done()) });
 }

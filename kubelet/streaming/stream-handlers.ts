@@ -54,11 +54,12 @@ export async function handleExec(request: StreamRequest, containerName: string, 
   await handleCommand(request, options, (session) => deps.runtime.startCommand(id, command, session), deps);
 }
 
-/** As `handleExec`; the terminal is the container's, whatever the client says. */
+/** As `handleExec`; the terminal is the container's, whatever the client says, and so is what the end of the input means. */
 export async function handleAttach(request: StreamRequest, containerName: string, deps: StreamDeps): Promise<void> {
   const options = parseCommandOptions(request.query);
-  const { id, hasTerminal } = findRunning(deps.states.containersOf(findPod(request, deps).metadata.uid), containerName);
-  await handleCommand(request, options, (session) => deps.runtime.attach(id, { ...session, hasTerminal }), deps);
+  const { id, hasTerminal, closesStdinOnce } = findRunning(deps.states.containersOf(findPod(request, deps).metadata.uid), containerName);
+  const own = { hasTerminal, keepsStdinOpen: !closesStdinOnce };
+  await handleCommand(request, options, (session) => deps.runtime.attach(id, { ...session, ...own }), deps);
 }
 
 export async function handlePortForward(request: StreamRequest, deps: StreamDeps): Promise<void> {

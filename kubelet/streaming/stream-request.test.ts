@@ -76,6 +76,7 @@ function attempt(containerName: string, number: number, isRunning: boolean): Run
     createdAtMs: 0,
     state: isRunning ? { phase: 'running', pid: 1, startedAtMs: 0 } : exited,
     hasTerminal: false,
+    closesStdinOnce: false,
   };
 }
 

@@ -11,6 +11,7 @@ import { seededRandom } from '#component/random.ts';
 import { createFakeClock, type FakeClock } from '#component/testing/fake-clock.ts';
 import { createKubelet, type Kubelet } from '../kubelet.ts';
 import type { PodNetwork } from '../network/pod-network.ts';
+import { noCgroups } from '../resources/node-cgroups.ts';
 import type { ContainerRuntime, ContainerSpec } from '../runtime/container-runtime.ts';
 import { type Behaviour, createFakeRuntime, type FakeRuntime } from '../runtime/fake-runtime.ts';
 import type { PodVolumes } from '../volumes/pod-volumes.ts';
@@ -71,6 +72,7 @@ export function createSimulatedNode(options: SimulatedNodeOptions = {}): Simulat
       runtime: runtimeUntil(runtime, stop.signal),
       network,
       volumes: createSimulatedVolumes(files),
+      cgroups: noCgroups,
       run: undefined,
       openDialer: openLocalDialer,
       clock,
@@ -129,15 +131,14 @@ const kubeletOptions = {
   nodeIp: '172.18.0.3',
   labels: {},
   taints: [],
-  cpuCount: 2,
-  memoryBytes: 2 ** 31,
-  diskBytes: 2 ** 34,
+  shape: { cpuCount: 2, memoryBytes: 2 ** 31, diskBytes: 2 ** 34, reserved: new Map(), memoryKeptBytes: 0, diskKeptBytes: 0 },
   architecture: 'amd64',
   bootId: 'boot',
   kubeletPort: 10250,
+  dataDirectory: '/tmp',
   pauseImage: 'keelson/keelson:dev',
   nodeNetworkMode: 'container:node',
-  dns: { clusterDns: '10.96.0.10', clusterDomain: 'cluster.local', nodeResolvConf: '' },
+  dns: { clusterDns: '10.96.0.10', clusterDomain: 'cluster.local', nodeResolvConf: '', nodeHosts: '127.0.0.1\tlocalhost\n' },
   kubernetesService: { ip: '10.96.0.1', port: 443 },
   server: undefined,
 } as const;

@@ -12,6 +12,7 @@ import type { OpenPodDialer } from '../network/pod-dialer.ts';
 import type { PodStates } from '../pod-states.ts';
 import type { ContainerRuntime, RuntimeContainer } from '../runtime/container-runtime.ts';
 import { runKubeletServer } from '../server.ts';
+import { noStats } from './no-stats.ts';
 
 export interface StreamingKubelet extends AsyncDisposable {
   readonly api: TestApiServer;
@@ -25,6 +26,9 @@ export interface StreamingKubeletOptions {
   readonly containers: () => readonly RuntimeContainer[];
   readonly openDialer: OpenPodDialer;
 }
+
+/** What is tested is the stream; who may open one is tested elsewhere. */
+const everybody = { admit: async () => {} };
 
 export async function startStreamingKubelet({ runtime, containers, openDialer }: StreamingKubeletOptions): Promise<StreamingKubelet> {
   const api = await createTestApiServer();
@@ -49,8 +53,8 @@ export async function startStreamingKubelet({ runtime, containers, openDialer }:
   const pods = { pods: () => [pod], findPod: (_namespace: string, name: string) => (name === 'web' ? pod : undefined) };
   const serving = await api.serving(['worker-1']);
   const running = runKubeletServer(
-    { address: '127.0.0.1', port: 0, ...serving, ca: api.ca, allowedNames: ['kube-apiserver-kubelet-client'] },
-    { pods, states, runtime, openDialer, clock: systemClock, log: silentLogger },
+    { address: '127.0.0.1', port: 0, ...serving, ca: api.ca },
+    { pods, states, runtime, access: everybody, stats: noStats, openDialer, clock: systemClock, log: silentLogger },
     stop.signal,
     listening.resolve,
   );

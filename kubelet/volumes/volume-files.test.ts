@@ -26,7 +26,7 @@ function filesOf(spec: Partial<PodSpec> = {}, hasAuthority = true) {
   const authority = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'ca.crt': 'PEM' } };
   return renderVolumeFiles(volume, {
     pod,
-    facts: { podIp: '10.244.1.5', nodeIp: '172.18.0.3', cpuCount: 4, memoryBytes: 8 * 2 ** 30 },
+    facts: { podIp: '10.244.1.5', nodeIp: '172.18.0.3', cpuCount: 4, memoryBytes: 8 * 2 ** 30, allocatable: new Map() },
     lookup: { configMap: () => (hasAuthority ? authority : undefined), secret: () => undefined },
     tokens: new Map([[tokenKey({ path: 'token', expirationSeconds: 3607 }), 'JWT']]),
   });

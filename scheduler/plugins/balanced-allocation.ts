@@ -1,28 +1,35 @@
 /** Prefers nodes whose processor and memory would be used in like measure, so that neither is left over without the other. */
 import { SCORE_MAX, type SchedulerPlugin } from '../plugin.ts';
-import { SCORED_RESOURCES } from './node-resources-fit.ts';
+import { scoredResources, type WeightedResource } from './node-resources-fit.ts';
 
-export const balancedAllocation: SchedulerPlugin = {
-  name: 'NodeResourcesBalancedAllocation',
-  weight: 1,
-  wakeOn: [],
-  prepare: (pod) => ({
-    prepareScore: () => {
-      const isBestEffort = SCORED_RESOURCES.every((name) => (pod.requests.get(name) ?? 0) === 0);
-      if (isBestEffort) return undefined;
-      return {
-        score: ({ allocatable, requested }) => {
-          const fractions = SCORED_RESOURCES.flatMap((name) => {
-            const total = allocatable.get(name) ?? 0;
-            const used = (requested.get(name) ?? 0) + (pod.requests.get(name) ?? 0);
-            return total === 0 ? [] : [Math.min(used / total, 1)];
-          });
-          return Math.floor((1 - standardDeviation(fractions)) * SCORE_MAX);
-        },
-      };
-    },
-  }),
-};
+export interface BalancedAllocationArgs {
+  readonly resources: readonly WeightedResource[];
+}
+
+export function createBalancedAllocation({ resources }: BalancedAllocationArgs = { resources: scoredResources }): SchedulerPlugin {
+  const names = resources.map(({ name }) => name);
+  return {
+    name: 'NodeResourcesBalancedAllocation',
+    hints: {},
+    prepare: (pod) => ({
+      prepareScore: () => {
+        const isBestEffort = names.every((name) => (pod.requests.get(name) ?? 0) === 0);
+        if (isBestEffort) return undefined;
+        return {
+          score: ({ allocatable, requested }) => {
+            const fractions = names.flatMap((name) => {
+              const total = allocatable.get(name) ?? 0;
+              const own = pod.requests.get(name) ?? 0;
+              if (total === 0 || (name.includes('/') && own === 0)) return [];
+              return [Math.min(((requested.get(name) ?? 0) + own) / total, 1)];
+            });
+            return Math.floor((1 - standardDeviation(fractions)) * SCORE_MAX);
+          },
+        };
+      },
+    }),
+  };
+}
 
 function standardDeviation(values: readonly number[]): number {
   if (values.length < 2) return 0;

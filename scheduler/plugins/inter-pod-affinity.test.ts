@@ -4,15 +4,15 @@ import type { PodAffinityTerm } from '#api/generated/types.ts';
 import type { NodeInfo } from '../node-info.ts';
 import { fits } from '../plugin.ts';
 import type { PodInfo } from '../pod-info.ts';
-import { aNodeInfo, aPodInfo } from '../testing/builders.ts';
+import { aNodeInfo, aPodInfo, aSnapshot } from '../testing/builders.ts';
 import { createInterPodAffinity } from './inter-pod-affinity.ts';
 
 const plugin = createInterPodAffinity((namespace) => ({ team: namespace === 'default' ? 'ours' : 'theirs' }));
 
 function reasonsOn(pod: PodInfo, nodes: readonly NodeInfo[]): readonly string[] {
-  const cycle = plugin.prepare(pod, nodes);
+  const cycle = plugin.prepare?.(pod, aSnapshot(nodes));
   return nodes.map((node) => {
-    const verdict = cycle.filter?.(node) ?? fits;
+    const verdict = cycle?.filter?.(node) ?? fits;
     return verdict.fits ? '' : verdict.reasons.join();
   });
 }
@@ -53,8 +53,8 @@ test('a running pod keeps newcomers away', () => {
 });
 
 test('a pod that nothing speaks of is not filtered at all', () => {
-  assert.equal(plugin.prepare(aPodInfo(), [east([db])]).filter, undefined);
-  assert.equal(plugin.prepare(aPodInfo(), [east([db])]).prepareScore?.([]), undefined);
+  assert.equal(plugin.prepare?.(aPodInfo(), aSnapshot([east([db])]))?.filter, undefined);
+  assert.equal(plugin.prepare?.(aPodInfo(), aSnapshot([east([db])]))?.prepareScore?.([]), undefined);
 });
 
 test('a namespace selector reaches pods of other namespaces, and only those', () => {
@@ -66,7 +66,7 @@ test('a namespace selector reaches pods of other namespaces, and only those', ()
 
 test('wishes pull and push, from either side', () => {
   const scores = (pod: PodInfo, nodes: readonly NodeInfo[]) => {
-    const scorer = plugin.prepare(pod, nodes).prepareScore?.(nodes);
+    const scorer = plugin.prepare?.(pod, aSnapshot(nodes))?.prepareScore?.(nodes);
     return scorer?.normalise?.(nodes.map((node) => scorer.score(node)));
   };
   assert.deepEqual(scores(aPodInfo(prefer('podAffinity', term('db'))), [east([db]), west()]), [100, 0]);

@@ -2,162 +2,135 @@
  * Puts pods where others are, or are not, within a topology: same host, same zone. Required terms of the pod itself filter; so do the required
  * anti-affinity terms of pods that run already, because those must hold for newcomers, too. Preferred terms of both sides add to the score.
  */
-import type { Pod, PodAffinityTerm, WeightedPodAffinityTerm } from '#api/generated/types.ts';
-import { compileLabelSelector, type LabelMatcher, type Labels } from '#api/meta/label-selector.ts';
-import { labelsOf, type NodeInfo } from '../node-info.ts';
-import { doesNotFit, fits, type PluginCycle, SCORE_MAX, type SchedulerPlugin, type Scorer, type Verdict } from '../plugin.ts';
+import type { Pod } from '#api/generated/types.ts';
+import type { Hints } from '../cluster-event.ts';
+import type { NodeInfo } from '../node-info.ts';
+import { doesNotFit, type FilterPoint, fits, maxOf, minOf, neverFits, SCORE_MAX, type SchedulerPlugin, type Scorer } from '../plugin.ts';
 import type { PodInfo } from '../pod-info.ts';
+import { type AffinityTerm, type NamespaceLabels, type PodShape, podShapeOf } from '../pod-shape.ts';
+import type { Snapshot } from '../snapshot.ts';
+import { createTopologyCounts } from './topology-counts.ts';
 
-const AFFINITY_UNMET = "node(s) didn't match pod affinity rules";
-const ANTI_AFFINITY_UNMET = "node(s) didn't match pod anti-affinity rules";
-const EXISTING_ANTI_AFFINITY_UNMET = "node(s) didn't satisfy existing pods anti-affinity rules";
-/** What a required affinity of a running pod counts towards a newcomer that it matches: upstream's default. */
-const HARD_AFFINITY_WEIGHT = 1;
+const AFFINITY_UNMET = neverFits("node(s) didn't match pod affinity rules");
+const ANTI_AFFINITY_UNMET = doesNotFit("node(s) didn't match pod anti-affinity rules");
+const EXISTING_ANTI_AFFINITY_UNMET = doesNotFit("node(s) didn't satisfy existing pods anti-affinity rules");
 
-/** Gives a namespace's labels, for `namespaceSelector`. */
-export type NamespaceLabels = (namespace: string) => Labels | undefined;
-
-interface CompiledTerm {
-  readonly topologyKey: string;
-  matches(other: Pod): boolean;
+export interface InterPodAffinityArgs {
+  /** What a required affinity of a running pod counts towards a newcomer that it matches. */
+  readonly hardPodAffinityWeight: number;
+  readonly ignorePreferredTermsOfExistingPods: boolean;
 }
 
-export function createInterPodAffinity(namespaceLabels: NamespaceLabels): SchedulerPlugin {
+export const defaultInterPodAffinityArgs: InterPodAffinityArgs = { hardPodAffinityWeight: 1, ignorePreferredTermsOfExistingPods: false };
+
+export function createInterPodAffinity(namespaceLabels: NamespaceLabels, args = defaultInterPodAffinityArgs): SchedulerPlugin {
   return {
     name: 'InterPodAffinity',
-    weight: 2,
-    wakeOn: ['node-changed', 'pod-placed', 'pod-left'],
-    prepare: (pod, nodes) => {
-      const compile = (term: PodAffinityTerm, owner: Pod) => compileTerm(term, owner, namespaceLabels);
-      const filter = createFilter(pod.pod, nodes, compile);
-      return {
-        ...(filter === undefined ? {} : { filter }),
-        prepareScore: () => createScorer(pod.pod, nodes, compile),
-      } satisfies PluginCycle;
+    hints: createHints(namespaceLabels),
+    prepare: ({ shape }, snapshot) => ({
+      ...createFilter(shape, snapshot, namespaceLabels),
+      prepareScore: () => createScorer(shape, snapshot, namespaceLabels, args),
+    }),
+  };
+}
+
+function createFilter(own: PodShape, snapshot: Snapshot, namespaceLabels: NamespaceLabels): FilterPoint {
+  const { requiredAffinity: affinity, requiredAntiAffinity: antiAffinity } = own;
+  const wanted = createTopologyCounts();
+  const unwanted = createTopologyCounts();
+  const forbidden = createTopologyCounts();
+  const isWanted = (other: PodShape): boolean => affinity.length > 0 && affinity.every((term) => term.matches(other, namespaceLabels));
+  /** What pods of a shape mean for the pod, wherever they are. */
+  const visit = (other: PodShape, count: (counts: typeof wanted, topologyKey: string) => void): void => {
+    if (isWanted(other)) for (const { topologyKey } of affinity) count(wanted, topologyKey);
+    for (const term of antiAffinity) if (term.matches(other, namespaceLabels)) count(unwanted, term.topologyKey);
+    for (const term of other.requiredAntiAffinity) if (term.matches(own, namespaceLabels)) count(forbidden, term.topologyKey);
+  };
+  const asksForOthers = affinity.length > 0 || antiAffinity.length > 0;
+  for (const places of asksForOthers ? snapshot.shapes.all() : snapshot.shapes.withRequiredAntiAffinity()) {
+    visit(places.shape, (counts, topologyKey) => counts.addPlaces(places, topologyKey, 1, snapshot));
+  }
+  const changeBy = (amount: number) => (other: PodInfo, node: NodeInfo) =>
+    visit(other.shape, (counts, topologyKey) => counts.add(node, topologyKey, amount));
+  const whatIf = { addPod: changeBy(1), removePod: changeBy(-1) };
+  if (!asksForOthers && forbidden.isEmpty()) return {};
+  return {
+    ...whatIf,
+    filter: (node) => {
+      if (!meetsAffinity(node)) return AFFINITY_UNMET;
+      if (antiAffinity.some(({ topologyKey }) => unwanted.get(node, topologyKey) > 0)) return ANTI_AFFINITY_UNMET;
+      return forbidden.sum(node) > 0 ? EXISTING_ANTI_AFFINITY_UNMET : fits;
     },
   };
-}
 
-type Compile = (term: PodAffinityTerm, owner: Pod) => CompiledTerm;
-
-/** Without a namespace or a namespace selector a term speaks of its owner's namespace. */
-function compileTerm(term: PodAffinityTerm, owner: Pod, namespaceLabels: NamespaceLabels): CompiledTerm {
-  const { namespaces = [], namespaceSelector, labelSelector, matchLabelKeys = [], mismatchLabelKeys = [] } = term;
-  const matchesLabels: LabelMatcher = labelSelector === undefined ? () => false : compileLabelSelector(labelSelector);
-  const matchesNamespace = namespaceSelector === undefined ? undefined : compileLabelSelector(namespaceSelector);
-  const named = namespaces.length === 0 && namespaceSelector === undefined ? [owner.metadata.namespace ?? ''] : namespaces;
-  const own = owner.metadata.labels ?? {};
-  const isSame = (key: string, labels: Labels): boolean => own[key] === undefined || own[key] === labels[key];
-  const differs = (key: string, labels: Labels): boolean => own[key] === undefined || own[key] !== labels[key];
-  return {
-    topologyKey: term.topologyKey,
-    matches: ({ metadata: { namespace = '', labels = {} } }) =>
-      (named.includes(namespace) || (matchesNamespace?.(namespaceLabels(namespace)) ?? false)) &&
-      matchesLabels(labels) &&
-      matchLabelKeys.every((key) => isSame(key, labels)) &&
-      mismatchLabelKeys.every((key) => differs(key, labels)),
-  };
-}
-
-function createFilter(pod: Pod, nodes: readonly NodeInfo[], compile: Compile): ((node: NodeInfo) => Verdict) | undefined {
-  const affinity = requiredTerms(pod, 'podAffinity').map((term) => compile(term, pod));
-  const antiAffinity = requiredTerms(pod, 'podAntiAffinity').map((term) => compile(term, pod));
-  const wanted = affinity.map((term) =>
-    domainsWith(term.topologyKey, nodes, ({ pod: other }) => affinity.every((one) => one.matches(other))),
-  );
-  const unwanted = antiAffinity.map((term) => domainsWith(term.topologyKey, nodes, ({ pod: other }) => term.matches(other)));
-  const forbidden = domainsForbiddenTo(pod, nodes, compile);
-  if (affinity.length === 0 && antiAffinity.length === 0 && forbidden.size === 0) return undefined;
-  // The first of a group that wants to be with its like has nobody to be with; it may go anywhere that has the label.
-  const isFirstOfGroup = wanted.every((domains) => domains.size === 0) && affinity.every((term) => term.matches(pod));
-  return (node) => {
-    const labels = labelsOf(node);
-    const isMet = affinity.every(({ topologyKey }, index) => {
-      const value = labels[topologyKey];
-      return value !== undefined && (isFirstOfGroup || (wanted[index]?.has(value) ?? false));
-    });
-    if (!isMet) return doesNotFit(AFFINITY_UNMET);
-    if (antiAffinity.some(({ topologyKey }, index) => unwanted[index]?.has(labels[topologyKey] ?? '')))
-      return doesNotFit(ANTI_AFFINITY_UNMET);
-    const isForbidden = [...forbidden].some(([key, values]) => values.has(labels[key] ?? ''));
-    return isForbidden ? doesNotFit(EXISTING_ANTI_AFFINITY_UNMET) : fits;
-  };
-}
-
-/** The values of the topology's label on nodes with at least one such pod. */
-function domainsWith(topologyKey: string, nodes: readonly NodeInfo[], isWanted: (pod: PodInfo) => boolean): ReadonlySet<string> {
-  const domains = new Set<string>();
-  for (const node of nodes) {
-    const value = labelsOf(node)[topologyKey];
-    if (value !== undefined && !domains.has(value) && node.pods.some(isWanted)) domains.add(value);
+  function meetsAffinity(node: NodeInfo): boolean {
+    if (affinity.some(({ topologyKey }) => node.labels[topologyKey] === undefined)) return false;
+    if (affinity.every(({ topologyKey }) => wanted.get(node, topologyKey) > 0)) return true;
+    // The first of a group that wants to be with its like has nobody to be with; it may go anywhere that has the label.
+    return wanted.isEmpty() && isWanted(own);
   }
-  return domains;
-}
-
-/** By topology key, the values that running pods keep to themselves. */
-function domainsForbiddenTo(pod: Pod, nodes: readonly NodeInfo[], compile: Compile): ReadonlyMap<string, ReadonlySet<string>> {
-  const forbidden = new Map<string, Set<string>>();
-  for (const node of nodes) {
-    for (const { pod: other } of node.pods) {
-      for (const term of requiredTerms(other, 'podAntiAffinity')) {
-        const value = labelsOf(node)[term.topologyKey];
-        if (value === undefined || !compile(term, other).matches(pod)) continue;
-        forbidden.set(term.topologyKey, (forbidden.get(term.topologyKey) ?? new Set()).add(value));
-      }
-    }
-  }
-  return forbidden;
 }
 
 /** Sums the weights per domain; undefined when no term on either side speaks of this pod. */
-function createScorer(pod: Pod, nodes: readonly NodeInfo[], compile: Compile): Scorer | undefined {
-  const sums = new Map<string, Map<string, number>>();
-  const add = (node: NodeInfo, topologyKey: string, weight: number): void => {
-    const value = labelsOf(node)[topologyKey];
-    if (value === undefined) return;
-    const domains = sums.get(topologyKey) ?? new Map<string, number>();
-    sums.set(topologyKey, domains.set(value, (domains.get(value) ?? 0) + weight));
-  };
-  const own = weightedTerms(pod).map(({ term, weight }) => ({ term: compile(term, pod), weight }));
-  for (const node of nodes) {
-    for (const { pod: other } of node.pods) {
-      for (const { term, weight } of own) if (term.matches(other)) add(node, term.topologyKey, weight);
-      for (const { term, weight } of [...weightedTerms(other), ...hardTerms(other)]) {
-        if (compile(term, other).matches(pod)) add(node, term.topologyKey, weight);
+function createScorer(
+  own: PodShape,
+  snapshot: Snapshot,
+  namespaceLabels: NamespaceLabels,
+  { hardPodAffinityWeight, ignorePreferredTermsOfExistingPods }: InterPodAffinityArgs,
+): Scorer | undefined {
+  const sums = createTopologyCounts();
+  if (own.preferred.length > 0) {
+    for (const places of snapshot.shapes.all()) {
+      for (const { term, weight } of own.preferred) {
+        if (term.matches(places.shape, namespaceLabels)) sums.addPlaces(places, term.topologyKey, weight, snapshot);
       }
     }
   }
-  if (sums.size === 0) return undefined;
-  return {
-    score: (node) => [...sums].reduce((sum, [key, domains]) => sum + (domains.get(labelsOf(node)[key] ?? '') ?? 0), 0),
-    normalise: spreadOut,
-  };
+  for (const places of snapshot.shapes.withAffinity()) {
+    const addIfMeant = (term: AffinityTerm, weight: number): void => {
+      if (weight !== 0 && term.matches(own, namespaceLabels)) sums.addPlaces(places, term.topologyKey, weight, snapshot);
+    };
+    for (const term of places.shape.requiredAffinity) addIfMeant(term, hardPodAffinityWeight);
+    if (ignorePreferredTermsOfExistingPods) continue;
+    for (const { term, weight } of places.shape.preferred) addIfMeant(term, weight);
+  }
+  return sums.isEmpty() ? undefined : { score: sums.sum, normalise: spreadOut };
 }
 
 /** The least becomes 0, the most the maximum: weights may be negative. */
 function spreadOut(scores: readonly number[]): readonly number[] {
-  const [min, max] = [Math.min(...scores), Math.max(...scores)];
+  const [min, max] = [minOf(scores), maxOf(scores)];
   return scores.map((score) => (max === min ? 0 : Math.floor((SCORE_MAX * (score - min)) / (max - min))));
 }
 
-function requiredTerms({ spec }: Pod, kind: 'podAffinity' | 'podAntiAffinity'): readonly PodAffinityTerm[] {
-  return spec.affinity?.[kind]?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
-}
-
-interface WeightedTerm {
-  readonly term: PodAffinityTerm;
-  readonly weight: number;
-}
-
-function weightedTerms({ spec }: Pod): readonly WeightedTerm[] {
-  const of = (terms: readonly WeightedPodAffinityTerm[] | undefined, sign: 1 | -1) =>
-    (terms ?? []).map(({ podAffinityTerm, weight }) => ({ term: podAffinityTerm, weight: weight * sign }));
-  return [
-    ...of(spec.affinity?.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution, 1),
-    ...of(spec.affinity?.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution, -1),
-  ];
-}
-
-function hardTerms(pod: Pod): readonly WeightedTerm[] {
-  return requiredTerms(pod, 'podAffinity').map((term) => ({ term, weight: HARD_AFFINITY_WEIGHT }));
+/** Pods that come may be the company that is wanted, pods that leave the ones that were not; nodes bring domains. */
+function createHints(namespaceLabels: NamespaceLabels): Hints {
+  const isWantedBy = (pod: Pod, other: Pod): boolean => {
+    const [{ requiredAffinity }, target] = [podShapeOf(pod), podShapeOf(other)];
+    return requiredAffinity.length > 0 && requiredAffinity.every((term) => term.matches(target, namespaceLabels));
+  };
+  const wasInTheWay = (pod: Pod, other: Pod): boolean => {
+    const [own, theirs] = [podShapeOf(pod), podShapeOf(other)];
+    return (
+      own.requiredAntiAffinity.some((term) => term.matches(theirs, namespaceLabels)) ||
+      theirs.requiredAntiAffinity.some((term) => term.matches(own, namespaceLabels))
+    );
+  };
+  const keysOf = (pod: Pod): readonly string[] => {
+    const { requiredAffinity, requiredAntiAffinity } = podShapeOf(pod);
+    return [...requiredAffinity, ...requiredAntiAffinity].map(({ topologyKey }) => topologyKey);
+  };
+  return {
+    'pod-placed': (pod, event) => isWantedBy(pod, event.pod),
+    'pod-changed': (pod, event) =>
+      (isWantedBy(pod, event.pod) && !isWantedBy(pod, event.previous)) ||
+      (wasInTheWay(pod, event.previous) && !wasInTheWay(pod, event.pod)),
+    // The last of those that were wanted may have left, too: then the pod may be the first of its group.
+    'pod-left': (pod, event) => wasInTheWay(pod, event.pod) || isWantedBy(pod, event.pod),
+    'node-added': () => true,
+    'node-changed': (pod, { node, previous }) => {
+      const keys = keysOf(pod);
+      return keys.length === 0 || keys.some((key) => node.metadata.labels?.[key] !== previous.metadata.labels?.[key]);
+    },
+  };
 }

@@ -1,13 +1,14 @@
-/** A pod that names its node fits no other. The queue holds no such pods today; preemption and re-checks will ask. */
-import { doesNotFit, fits, type SchedulerPlugin } from '../plugin.ts';
+/** A pod that names its node fits no other. The queue holds no such pods; `keelson why` asks for them. */
+import { nodeHints } from '../cluster-event.ts';
+import { fits, neverFits, type SchedulerPlugin } from '../plugin.ts';
+
+const OTHER_NODE = neverFits("node(s) didn't match the requested node name");
 
 export const nodeName: SchedulerPlugin = {
   name: 'NodeName',
-  weight: 0,
-  wakeOn: ['node-changed'],
+  hints: nodeHints(({ spec }, { metadata }) => (spec.nodeName ?? '') === '' || spec.nodeName === metadata.name),
   prepare: ({ pod }) => {
     const wanted = pod.spec.nodeName ?? '';
-    if (wanted === '') return {};
-    return { filter: ({ name }) => (name === wanted ? fits : doesNotFit("node(s) didn't match the requested node name")) };
+    return wanted === '' ? {} : { filter: ({ name }) => (name === wanted ? fits : OTHER_NODE) };
   },
 };

@@ -3,27 +3,32 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NodeInfo } from '../node-info.ts';
 import { fits, type SchedulerPlugin } from '../plugin.ts';
-import type { PodInfo } from '../pod-info.ts';
-import { aNodeInfo, aPodInfo } from '../testing/builders.ts';
-import { balancedAllocation } from './balanced-allocation.ts';
-import { nodeAffinity } from './node-affinity.ts';
+import { type PodInfo, podInfoOf } from '../pod-info.ts';
+import { aNodeInfo, aPodInfo, aSnapshot } from '../testing/builders.ts';
+import { createBalancedAllocation } from './balanced-allocation.ts';
+import { imageLocality } from './image-locality.ts';
+import { createNodeAffinity } from './node-affinity.ts';
 import { nodeName } from './node-name.ts';
 import { nodePorts } from './node-ports.ts';
-import { nodeResourcesFit } from './node-resources-fit.ts';
+import { createNodeResourcesFit } from './node-resources-fit.ts';
 import { nodeUnschedulable } from './node-unschedulable.ts';
 import { createPodTopologySpread } from './pod-topology-spread.ts';
 import { taintToleration } from './taint-toleration.ts';
 
 function filterOne(plugin: SchedulerPlugin, pod: PodInfo, node: NodeInfo, nodes: readonly NodeInfo[] = [node]): readonly string[] {
-  const verdict = plugin.prepare(pod, nodes).filter?.(node) ?? fits;
+  const verdict = plugin.prepare?.(pod, aSnapshot(nodes))?.filter?.(node) ?? fits;
   return verdict.fits ? [] : verdict.reasons;
 }
 
 function scoreAll(plugin: SchedulerPlugin, pod: PodInfo, nodes: readonly NodeInfo[]): readonly number[] | undefined {
-  const scorer = plugin.prepare(pod, nodes).prepareScore?.(nodes);
+  const scorer = plugin.prepare?.(pod, aSnapshot(nodes))?.prepareScore?.(nodes);
   const raw = scorer && nodes.map((node) => scorer.score(node));
   return raw && (scorer.normalise?.(raw) ?? raw);
 }
+
+const nodeAffinity = createNodeAffinity();
+const nodeResourcesFit = createNodeResourcesFit();
+const balancedAllocation = createBalancedAllocation();
 
 const dedicated = { key: 'dedicated', value: 'db', effect: 'NoSchedule' };
 const preferOthers = { key: 'slow', effect: 'PreferNoSchedule' };
@@ -224,7 +229,7 @@ test('NodeResourcesBalancedAllocation prefers a node used in like measure, and h
 });
 
 const web = { app: 'web' };
-const spread = createPodTopologySpread(() => (other) => other.metadata.labels?.app === 'web');
+const spread = createPodTopologySpread(() => (other) => other.labels.app === 'web');
 const constraint = (whenUnsatisfiable: string, topologyKey = 'zone') => ({
   topologySpreadConstraints: [{ maxSkew: 1, topologyKey, whenUnsatisfiable, labelSelector: { matchLabels: web } }],
 });
@@ -275,4 +280,130 @@ test('PodTopologySpread counts neither pods of other namespaces nor nodes that t
 test('PodTopologySpread scores a node without the label of a wish as worst', () => {
   const nodes = [aNodeInfo({ name: 'a', labels: { zone: 'east' } }, [{ labels: web }]), aNodeInfo({ name: 'c' })];
   assert.deepEqual(scoreAll(spread, aPodInfo({ labels: web, ...constraint('ScheduleAnyway') }), nodes), [100, 0]);
+});
+
+test('PodTopologySpread counts missing domains as empty when it is told how many there should be', () => {
+  const nodes = [aNodeInfo({ labels: { zone: 'east' } }, [{ labels: web }])];
+  const pod = (minDomains: number) =>
+    aPodInfo({
+      labels: web,
+      topologySpreadConstraints: [
+        { maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule', minDomains, labelSelector: { matchLabels: web } },
+      ],
+    });
+  const [node = aNodeInfo()] = nodes;
+  assert.deepEqual(filterOne(spread, pod(1), node, nodes), []);
+  assert.deepEqual(filterOne(spread, pod(2), node, nodes), ["node(s) didn't match pod topology spread constraints"]);
+});
+
+test('PodTopologySpread counts by the labels that match keys name, too, and pods that are ending no more', () => {
+  const ending = aPodInfo({ labels: { ...web, version: '1' } });
+  const gone = podInfoOf({ ...ending.pod, metadata: { ...ending.pod.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } });
+  const east = aNodeInfo({ name: 'a', labels: { zone: 'east' } }, [{ labels: { ...web, version: '2' } }]);
+  const nodes = [{ ...east, pods: [...east.pods, gone] }, aNodeInfo({ name: 'b', labels: { zone: 'west' } })];
+  const pod = (version: string) =>
+    aPodInfo({
+      labels: { ...web, version },
+      topologySpreadConstraints: [
+        {
+          maxSkew: 1,
+          topologyKey: 'zone',
+          whenUnsatisfiable: 'DoNotSchedule',
+          matchLabelKeys: ['version'],
+          labelSelector: { matchLabels: web },
+        },
+      ],
+    });
+  const [node = aNodeInfo()] = nodes;
+  assert.deepEqual(filterOne(spread, pod('1'), node, nodes), []);
+  assert.equal(filterOne(spread, pod('2'), node, nodes).length, 1);
+});
+
+test('PodTopologySpread leaves out nodes with taints that the pod does not tolerate, when told to', () => {
+  const nodes = [
+    aNodeInfo({ name: 'a', labels: { zone: 'east' } }, [{ labels: web }]),
+    aNodeInfo({ name: 'b', labels: { zone: 'west' }, taints: [dedicated] }),
+  ];
+  const pod = (nodeTaintsPolicy: string) =>
+    aPodInfo({
+      labels: web,
+      topologySpreadConstraints: [
+        { maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule', nodeTaintsPolicy, labelSelector: { matchLabels: web } },
+      ],
+    });
+  const [node = aNodeInfo()] = nodes;
+  assert.equal(filterOne(spread, pod('Ignore'), node, nodes).length, 1);
+  assert.deepEqual(filterOne(spread, pod('Honor'), node, nodes), []);
+});
+
+test('PodTopologySpread takes the constraints of its configuration for pods that have none', () => {
+  const listed = createPodTopologySpread(() => (other) => other.labels.app === 'web', {
+    defaultingType: 'List',
+    defaultConstraints: [{ maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' }],
+  });
+  const nodes = [aNodeInfo({ name: 'a', labels: { zone: 'east' } }, [{ labels: web }]), aNodeInfo({ name: 'b', labels: { zone: 'west' } })];
+  assert.deepEqual(
+    nodes.map((node) => filterOne(listed, aPodInfo({ labels: web }), node, nodes).length),
+    [1, 0],
+  );
+});
+
+test('NodeAffinity adds the affinity of its configuration to that of every pod', () => {
+  const { nodeAffinity: addedAffinity } = nodesWith('In', ['ssd']);
+  const plugin = createNodeAffinity({ addedAffinity });
+  assert.deepEqual(filterOne(plugin, aPodInfo(), aNodeInfo()), ["node(s) didn't match scheduler-enforced node affinity"]);
+  assert.deepEqual(filterOne(plugin, aPodInfo(), aNodeInfo({ labels: { disk: 'ssd' } })), []);
+});
+
+const strategies = [
+  { type: 'LeastAllocated', shape: undefined, scores: [75, 25] },
+  { type: 'MostAllocated', shape: undefined, scores: [25, 75] },
+  {
+    type: 'RequestedToCapacityRatio',
+    shape: [
+      { utilization: 0, score: 10 },
+      { utilization: 50, score: 0 },
+      { utilization: 100, score: 10 },
+    ],
+    scores: [50, 50],
+  },
+] as const;
+for (const { type, shape, scores } of strategies) {
+  test(`NodeResourcesFit scores an emptier and a fuller node by ${type}`, () => {
+    const resources = [{ name: 'cpu', weight: 1 }];
+    const plugin = createNodeResourcesFit({ scoringStrategy: { type, resources, ...(shape === undefined ? {} : { shape }) } });
+    const nodes = [aNodeInfo({ name: 'empty' }), aNodeInfo({ name: 'half' }, [{ requests: { cpu: '2' } }])];
+    assert.deepEqual(scoreAll(plugin, aPodInfo({ requests: { cpu: '1' } }), nodes), scores);
+  });
+}
+
+test('NodeResourcesFit leaves uncounted what it is told to', () => {
+  const pod = aPodInfo({ requests: { 'example.com/gpu': '1', 'other.org/nic': '1' } });
+  const scoringStrategy = { type: 'LeastAllocated', resources: [] } as const;
+  const plugin = createNodeResourcesFit({ scoringStrategy, ignoredResourceGroups: ['example.com'] });
+  assert.deepEqual(filterOne(plugin, pod, aNodeInfo()), ['Insufficient other.org/nic']);
+});
+
+test('NodeResourcesFit counts overhead, sidecars and the largest init container', () => {
+  const request = (cpu: string) => ({ resources: { requests: { cpu } } });
+  const pod = aPodInfo({
+    overhead: { cpu: '1' },
+    initContainers: [
+      { name: 'sidecar', image: 'sidecar', restartPolicy: 'Always', ...request('1') },
+      { name: 'init', image: 'init', ...request('500m') },
+    ],
+    containers: [{ name: 'main', image: 'main', ...request('2001m') }],
+  });
+  assert.deepEqual(filterOne(nodeResourcesFit, pod, aNodeInfo()), ['Insufficient cpu']);
+});
+
+test('ImageLocality prefers the node that has the image, if it is a large one', () => {
+  const having = (name: string, sizeBytes: number): NodeInfo => ({
+    ...aNodeInfo({ name }),
+    images: new Map([['example.com/main:latest', sizeBytes]]),
+  });
+  const [here = 0, there = 0] = scoreAll(imageLocality, aPodInfo(), [having('a', 800 * 1024 ** 2), aNodeInfo({ name: 'b' })]) ?? [];
+  assert.ok(here > there && there === 0, `${here} > ${there}`);
+  assert.deepEqual(scoreAll(imageLocality, aPodInfo(), [having('a', 1024), aNodeInfo({ name: 'b' })]), [0, 0]);
+  assert.equal(scoreAll(imageLocality, aPodInfo(), [aNodeInfo()]), undefined);
 });

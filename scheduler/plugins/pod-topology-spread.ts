@@ -1,151 +1,150 @@
 /**
  * Spreads pods that belong together over hosts, zones and whatever else labels tell apart. A pod's own constraints are rules or wishes, as
- * `whenUnsatisfiable` says; a pod without any, that is one of several of a kind, gets upstream's two default wishes.
+ * `whenUnsatisfiable` says; a pod without any gets those of the profile, which are upstream's two default wishes for pods that are one of
+ * several of a kind.
  */
-import { matchesRequiredNodes } from '#api/core/v1/node-selector.ts';
-import { findUntolerated } from '#api/core/v1/taint.ts';
 import type { Pod, TopologySpreadConstraint } from '#api/generated/types.ts';
-import { compileLabelSelector } from '#api/meta/label-selector.ts';
-import { labelsOf, type NodeInfo } from '../node-info.ts';
-import { doesNotFit, fits, SCORE_MAX, type SchedulerPlugin, type Scorer, type Verdict } from '../plugin.ts';
+import type { Hints } from '../cluster-event.ts';
+import type { NodeInfo } from '../node-info.ts';
+import { doesNotFit, type FilterPoint, fits, maxOf, minOf, neverFits, SCORE_MAX, type SchedulerPlugin, type Scorer } from '../plugin.ts';
 import type { PodInfo } from '../pod-info.ts';
-import type { PodMatcher } from '../pod-likeness.ts';
+import type { ShapeMatcher } from '../pod-likeness.ts';
+import { type PodShape, podShapeOf } from '../pod-shape.ts';
+import type { Snapshot } from '../snapshot.ts';
+import { createDomainCounts } from './domain-counts.ts';
+import { compileConstraints, hasAllKeys, isIncluded, type SpreadConstraint, systemDefaults } from './spread-constraint.ts';
 
 const HOSTNAME = 'kubernetes.io/hostname';
-const ZONE = 'topology.kubernetes.io/zone';
-const HARD_TAINT_EFFECTS = ['NoSchedule', 'NoExecute'];
-const NO_MATCH = "node(s) didn't match pod topology spread constraints";
+const TOO_FAR_AHEAD = doesNotFit("node(s) didn't match pod topology spread constraints");
+const NO_LABEL = neverFits("node(s) didn't match pod topology spread constraints (missing required label)");
 
-interface SpreadConstraint {
-  readonly topologyKey: string;
-  readonly maxSkew: number;
-  readonly minDomains: number;
-  /** Which pods of the namespace count. */
-  readonly counts: PodMatcher;
-  readonly honoursAffinity: boolean;
-  readonly honoursTaints: boolean;
+export interface TopologySpreadArgs {
+  /** Of pods without constraints of their own; `System`: upstream's two wishes, `List`: `defaultConstraints`. */
+  readonly defaultingType: 'System' | 'List';
+  /** Their selectors are worked out from what the pod belongs to. */
+  readonly defaultConstraints: readonly TopologySpreadConstraint[];
 }
 
+export const defaultTopologySpreadArgs: TopologySpreadArgs = { defaultingType: 'System', defaultConstraints: [] };
+
 /** `findLike` tells which pods are of a kind with a pod; undefined when it is on its own. */
-export function createPodTopologySpread(findLike: (pod: Pod) => PodMatcher | undefined): SchedulerPlugin {
+export function createPodTopologySpread(
+  findLike: (pod: Pod) => ShapeMatcher | undefined,
+  args = defaultTopologySpreadArgs,
+): SchedulerPlugin {
+  const defaults = args.defaultingType === 'System' ? systemDefaults : args.defaultConstraints;
+  const constraintsOf = (pod: Pod, whenUnsatisfiable: string): readonly SpreadConstraint[] => {
+    const own = pod.spec.topologySpreadConstraints ?? [];
+    if (own.length > 0) return compileConstraints(own, whenUnsatisfiable, pod);
+    const wanted = defaults.filter((constraint) => constraint.whenUnsatisfiable === whenUnsatisfiable);
+    const likeness = wanted.length === 0 ? undefined : findLike(pod);
+    return likeness === undefined ? [] : compileConstraints(wanted, whenUnsatisfiable, pod, likeness);
+  };
   return {
     name: 'PodTopologySpread',
-    weight: 2,
-    wakeOn: ['node-changed', 'pod-placed', 'pod-left'],
-    prepare: (pod, nodes) => {
-      const own = pod.pod.spec.topologySpreadConstraints ?? [];
-      const compile = (when: string) =>
-        own.filter(({ whenUnsatisfiable }) => whenUnsatisfiable === when).map((one) => compileConstraint(one, pod.pod));
-      const hard = compile('DoNotSchedule');
+    hints: createHints((pod) => constraintsOf(pod, 'DoNotSchedule')),
+    prepare: (pod, snapshot) => {
+      const hard = constraintsOf(pod.pod, 'DoNotSchedule');
       return {
-        ...(hard.length === 0 ? {} : { filter: createFilter(hard, pod, nodes) }),
+        ...(hard.length === 0 ? {} : createFilter(hard, pod, snapshot)),
         prepareScore: (feasible) => {
-          const soft = own.length > 0 ? compile('ScheduleAnyway') : defaultConstraints(findLike(pod.pod));
-          return soft.length === 0 ? undefined : createScorer(soft, pod, nodes, feasible, own.length > 0);
+          const soft = constraintsOf(pod.pod, 'ScheduleAnyway');
+          // The system's wishes do without the labels that a node lacks.
+          const hasOwn = (pod.pod.spec.topologySpreadConstraints ?? []).length > 0 || args.defaultingType === 'List';
+          return soft.length === 0 ? undefined : createScorer(soft, pod, snapshot, feasible, hasOwn);
         },
       };
     },
   };
 }
 
-/** Upstream's defaults: hosts may differ by 3, zones by 5, before it counts for much. */
-function defaultConstraints(counts: PodMatcher | undefined): readonly SpreadConstraint[] {
-  if (counts === undefined) return [];
-  const common = { minDomains: 1, counts, honoursAffinity: true, honoursTaints: false };
-  return [
-    { ...common, topologyKey: HOSTNAME, maxSkew: 3 },
-    { ...common, topologyKey: ZONE, maxSkew: 5 },
-  ];
+/** Matching pods by node name, of nodes that have any. */
+function countByNode({ counts }: SpreadConstraint, { shape }: PodInfo, { shapes }: Snapshot): ReadonlyMap<string, number> {
+  const matching = [...shapes.inNamespace(shape.namespace)].filter((places) => isCounted(places.shape, counts));
+  const [first] = matching;
+  if (first !== undefined && matching.length === 1) return first.nodes;
+  const sums = new Map<string, number>();
+  for (const { nodes } of matching) for (const [name, count] of nodes) sums.set(name, (sums.get(name) ?? 0) + count);
+  return sums;
 }
 
-function compileConstraint(constraint: TopologySpreadConstraint, { metadata: own }: Pod): SpreadConstraint {
-  const { topologyKey, maxSkew, minDomains = 1, labelSelector, matchLabelKeys = [] } = constraint;
-  const matches = labelSelector === undefined ? () => false : compileLabelSelector(labelSelector);
-  const ownValues = matchLabelKeys.filter((key) => own.labels?.[key] !== undefined);
-  return {
-    topologyKey,
-    maxSkew,
-    minDomains,
-    counts: ({ metadata: { labels } }) => matches(labels) && ownValues.every((key) => labels?.[key] === own.labels?.[key]),
-    honoursAffinity: (constraint.nodeAffinityPolicy ?? 'Honor') === 'Honor',
-    honoursTaints: constraint.nodeTaintsPolicy === 'Honor',
-  };
+function isCounted(shape: PodShape, counts: ShapeMatcher): boolean {
+  return !shape.isTerminating && counts(shape);
 }
 
-/** Whether a node's pods count at all for a constraint. */
-function isIncluded(constraint: SpreadConstraint, { pod }: PodInfo, { node }: NodeInfo): boolean {
-  if (constraint.honoursAffinity && !matchesRequiredNodes(pod, node)) return false;
-  return !constraint.honoursTaints || findUntolerated(node.spec?.taints, pod.spec.tolerations, HARD_TAINT_EFFECTS) === undefined;
-}
-
-function hasAllKeys(constraints: readonly SpreadConstraint[], info: NodeInfo): boolean {
-  return constraints.every(({ topologyKey }) => Object.hasOwn(labelsOf(info), topologyKey));
-}
-
-/** Pods that are ending no longer count: they are about to make room. */
-function countPods({ counts }: SpreadConstraint, { pod }: PodInfo, { pods }: NodeInfo): number {
-  const { namespace } = pod.metadata;
-  return pods.filter(
-    ({ pod: other }) => other.metadata.namespace === namespace && other.metadata.deletionTimestamp === undefined && counts(other),
-  ).length;
-}
-
-/** Matching pods per value of the topology's label, over the nodes that count. */
-function countDomains(constraint: SpreadConstraint, pod: PodInfo, nodes: readonly NodeInfo[]): Map<string, number> {
-  const domains = new Map<string, number>();
-  for (const node of nodes) {
-    const value = labelsOf(node)[constraint.topologyKey];
-    if (value === undefined || !isIncluded(constraint, pod, node)) continue;
-    domains.set(value, (domains.get(value) ?? 0) + countPods(constraint, pod, node));
-  }
-  return domains;
-}
-
-function createFilter(constraints: readonly SpreadConstraint[], pod: PodInfo, nodes: readonly NodeInfo[]): (node: NodeInfo) => Verdict {
-  const eligible = nodes.filter((node) => hasAllKeys(constraints, node));
+function createFilter(constraints: readonly SpreadConstraint[], pod: PodInfo, snapshot: Snapshot): FilterPoint {
   const counted = constraints.map((constraint) => {
-    const domains = countDomains(constraint, pod, eligible);
-    // With fewer domains than asked for, the missing ones count as empty.
-    const least = domains.size < constraint.minDomains ? 0 : Math.min(...domains.values());
-    return { constraint, domains, least, own: constraint.counts(pod.pod) ? 1 : 0 };
-  });
-  return (node) => {
-    for (const { constraint, domains, least, own } of counted) {
-      const value = labelsOf(node)[constraint.topologyKey];
-      if (value === undefined) return doesNotFit(`${NO_MATCH} (missing required label)`);
-      if ((domains.get(value) ?? 0) + own - least > constraint.maxSkew) return doesNotFit(NO_MATCH);
+    const domains = createDomainCounts();
+    const onNode = countByNode(constraint, pod, snapshot);
+    for (const node of snapshot.nodes) {
+      const value = node.labels[constraint.topologyKey];
+      if (value === undefined || !hasAllKeys(constraints, node) || !isIncluded(constraint, pod.pod, node)) continue;
+      domains.add(value, onNode.get(node.name) ?? 0);
     }
-    return fits;
+    return { constraint, domains, own: constraint.counts(pod.shape) ? 1 : 0 };
+  });
+  const changeBy = (amount: number) => (other: PodInfo, node: NodeInfo) => {
+    if (other.shape.namespace !== pod.shape.namespace || !hasAllKeys(constraints, node)) return;
+    for (const { constraint, domains } of counted) {
+      if (!isCounted(other.shape, constraint.counts) || !isIncluded(constraint, pod.pod, node)) continue;
+      domains.add(node.labels[constraint.topologyKey] ?? '', amount);
+    }
+  };
+  return {
+    addPod: changeBy(1),
+    removePod: changeBy(-1),
+    filter: ({ labels }) => {
+      for (const { constraint, domains, own } of counted) {
+        const value = labels[constraint.topologyKey];
+        if (value === undefined) return NO_LABEL;
+        // With fewer domains than asked for, the missing ones count as empty.
+        const least = domains.size() < constraint.minDomains ? 0 : domains.least();
+        if (domains.get(value) + own - least > constraint.maxSkew) return TOO_FAR_AHEAD;
+      }
+      return fits;
+    },
   };
 }
 
 /**
  * Counts what is already in the node's domains, weighted so that topologies with few values are not drowned by those with many. Nodes
- * without the labels of the pod's own constraints score 0; the defaults do without the labels that a node lacks.
+ * without the labels of the pod's own constraints score 0.
  */
 function createScorer(
   constraints: readonly SpreadConstraint[],
   pod: PodInfo,
-  nodes: readonly NodeInfo[],
+  snapshot: Snapshot,
   feasible: readonly NodeInfo[],
   needsAllKeys: boolean,
 ): Scorer {
   const isEligible = (node: NodeInfo): boolean => !needsAllKeys || hasAllKeys(constraints, node);
   const eligible = feasible.filter(isEligible);
   const weighted = constraints.map((constraint) => {
-    const { topologyKey } = constraint;
-    const isPerNode = topologyKey === HOSTNAME;
-    const values = new Set(eligible.map((node) => labelsOf(node)[topologyKey]));
-    const domains = isPerNode ? undefined : countDomains(constraint, pod, nodes.filter(isEligible));
-    return { constraint, domains, weight: Math.log((isPerNode ? eligible.length : values.size) + 2) };
+    const { topologyKey, maxSkew } = constraint;
+    const onNode = countByNode(constraint, pod, snapshot);
+    if (topologyKey === HOSTNAME) {
+      const countOn = (node: NodeInfo): number => onNode.get(node.name) ?? 0;
+      return { topologyKey, maxSkew, weight: Math.log(eligible.length + 2), countOn };
+    }
+    const domains = new Map<string, number>();
+    for (const { labels } of eligible) {
+      const value = labels[topologyKey];
+      if (value !== undefined) domains.set(value, 0);
+    }
+    for (const [name, count] of onNode) {
+      const node = snapshot.find(name);
+      const value = node?.labels[topologyKey];
+      if (node === undefined || value === undefined || !isEligible(node) || !isIncluded(constraint, pod.pod, node)) continue;
+      const before = domains.get(value);
+      if (before !== undefined) domains.set(value, before + count);
+    }
+    const countOn = ({ labels }: NodeInfo): number => domains.get(labels[topologyKey] ?? '') ?? 0;
+    return { topologyKey, maxSkew, weight: Math.log(domains.size + 2), countOn };
   });
   const score = (node: NodeInfo): number => {
     let sum = 0;
-    for (const { constraint, domains, weight } of weighted) {
-      const value = labelsOf(node)[constraint.topologyKey];
-      if (value === undefined) continue;
-      const count = domains === undefined ? countPods(constraint, pod, node) : (domains.get(value) ?? 0);
-      sum += count * weight + constraint.maxSkew - 1;
+    for (const { topologyKey, maxSkew, weight, countOn } of weighted) {
+      if (node.labels[topologyKey] !== undefined) sum += countOn(node) * weight + maxSkew - 1;
     }
     return Math.round(sum);
   };
@@ -155,10 +154,28 @@ function createScorer(
 /** Fewest is best; not a number is a node that does not take part. */
 function normaliseSpread(scores: readonly number[]): readonly number[] {
   const known = scores.filter((score) => !Number.isNaN(score));
-  const max = Math.max(0, ...known);
-  const min = Math.min(...known);
+  const max = Math.max(0, maxOf(known));
+  const min = minOf(known);
   return scores.map((score) => {
     if (Number.isNaN(score)) return 0;
     return max === 0 ? SCORE_MAX : Math.floor((SCORE_MAX * (max + min - score)) / max);
   });
+}
+
+/** A pod that counts changes the balance wherever it comes, goes or changes; a node brings a domain or takes it away. */
+function createHints(hardOf: (pod: Pod) => readonly SpreadConstraint[]): Hints {
+  const counts = (pod: Pod, other: Pod): boolean => {
+    if (pod.metadata.namespace !== other.metadata.namespace) return false;
+    const shape = podShapeOf(other);
+    return hardOf(pod).some((constraint) => constraint.counts(shape));
+  };
+  const hasKeys = (pod: Pod, labels: Readonly<Record<string, string>> = {}): boolean =>
+    hardOf(pod).every(({ topologyKey }) => labels[topologyKey] !== undefined);
+  return {
+    'pod-placed': (pod, event) => counts(pod, event.pod),
+    'pod-changed': (pod, event) => counts(pod, event.pod) || counts(pod, event.previous),
+    'pod-left': (pod, event) => counts(pod, event.pod),
+    'node-added': (pod, { node }) => hasKeys(pod, node.metadata.labels),
+    'node-changed': (pod, { node, previous }) => hasKeys(pod, node.metadata.labels) || hasKeys(pod, previous.metadata.labels),
+  };
 }

@@ -2,7 +2,14 @@
 import type { Node, NodeSpec, ObjectMeta, Pod, PodSpec } from '#api/generated/types.ts';
 import type { Draft } from '#api/meta/resource-type.ts';
 import { type NodeInfo, nodeInfoOf } from '../node-info.ts';
+import { createNominations, type Nominations } from '../nominations.ts';
+import type { SchedulerPlugin } from '../plugin.ts';
+import { profileOf } from '../plugins/index.ts';
+import { type PodCycle, preparePodCycle } from '../pod-cycle.ts';
 import { type PodInfo, podInfoOf } from '../pod-info.ts';
+import { createShapeIndex } from '../shape-index.ts';
+import type { Snapshot } from '../snapshot.ts';
+import { createTally } from '../tally.ts';
 
 type Resources = Readonly<Record<string, string>>;
 
@@ -59,8 +66,32 @@ export function aNode(options: NodeOptions = {}): Node {
 export function aNodeInfo(options: NodeOptions = {}, pods: readonly PodOptions[] = []): NodeInfo {
   return nodeInfoOf(
     aNode(options),
-    pods.map((pod, index) => aPodInfo({ name: `running-${index}`, ...pod })),
+    pods.map((pod, index) => aPodInfo({ name: `running-${index}-on-${options.name ?? 'worker-1'}`, ...pod })),
   );
+}
+
+export function aSnapshot(nodes: readonly NodeInfo[]): Snapshot {
+  const shapes = createShapeIndex();
+  const [claims, images] = [createTally(), createTally()];
+  for (const node of nodes) {
+    for (const image of node.images.keys()) images.add(image, 1);
+    for (const { shape, claimKeys } of node.pods) {
+      shapes.add(shape, node.name);
+      for (const key of claimKeys) claims.add(key, 1);
+    }
+  }
+  return { nodes, find: (name) => nodes.find((node) => node.name === name), shapes, claimUsers: claims.get, nodesWithImage: images.get };
+}
+
+/** The cycle of a pod that only these plugins look at. */
+export function aCycle(
+  pod: PodInfo,
+  nodes: readonly NodeInfo[],
+  plugins: readonly SchedulerPlugin[],
+  nominations: Nominations = createNominations(),
+): PodCycle {
+  const enabled = plugins.map((plugin) => ({ plugin, weight: 1 }));
+  return preparePodCycle(pod, profileOf('default-scheduler', enabled), aSnapshot(nodes), nominations);
 }
 
 function completed(metadata: Partial<ObjectMeta>): ObjectMeta {

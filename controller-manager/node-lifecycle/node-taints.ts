@@ -42,6 +42,12 @@ export function wantedTaints(node: Node, { mayEvict, time }: { readonly mayEvict
   return [...kept, ...added];
 }
 
+/** Whether its pods are being evicted because it is not ready, or cannot be reached. */
+export function evictsBecauseOfCondition({ spec }: Node): boolean {
+  const evicting = rules.filter(({ effect }) => effect === 'NoExecute');
+  return (spec.taints ?? []).some((taint) => has(evicting, taint));
+}
+
 type TaintId = Pick<Taint, 'key' | 'effect'>;
 
 function has(taints: readonly TaintId[], taint: TaintId): boolean {

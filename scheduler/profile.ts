@@ -1,0 +1,61 @@
+/**
+ * A profile: what is done for the pods of one scheduler name, as an ordered list of plugins per extension point. A pod names its profile by
+ * `spec.schedulerName`.
+ */
+
+import type { Pod } from '#api/generated/types.ts';
+import { type ClusterEvent, type EventName, eventsOf, mayHelp } from './cluster-event.ts';
+import type { SchedulerPlugin } from './plugin.ts';
+
+export interface Profile {
+  readonly schedulerName: string;
+  /** Of the nodes, how many must be found to fit before the search ends; undefined: fewer, the larger the cluster is. */
+  readonly percentageOfNodesToScore?: number;
+  readonly points: Readonly<Record<ExtensionPoint, readonly EnabledPlugin[]>>;
+}
+
+/** As configuration names them. Upstream's pre-score and normalise go with `score`. */
+export const extensionPoints = [
+  'preEnqueue',
+  'queueSort',
+  'preFilter',
+  'filter',
+  'postFilter',
+  'preScore',
+  'score',
+  'reserve',
+  'permit',
+  'preBind',
+  'bind',
+  'postBind',
+] as const;
+
+export type ExtensionPoint = (typeof extensionPoints)[number];
+
+export interface EnabledPlugin {
+  readonly plugin: SchedulerPlugin;
+  /** By how much its score counts among the others'. */
+  readonly weight: number;
+}
+
+/** Every plugin of the profile once. */
+export function pluginsOf({ points }: Profile): ReadonlySet<SchedulerPlugin> {
+  return new Set(
+    Object.values(points)
+      .flat()
+      .map(({ plugin }) => plugin),
+  );
+}
+
+/** Whether one of the plugins that rejected the pod says that the event may help it. */
+export function mayHelpRejected(profile: Profile, rejectedBy: ReadonlySet<string>, pod: Pod, event: ClusterEvent): boolean {
+  for (const plugin of pluginsOf(profile)) {
+    if (rejectedBy.has(plugin.name) && mayHelp(plugin.hints, pod, event)) return true;
+  }
+  return false;
+}
+
+/** The events that these plugins have hints for. */
+export function eventsAwaited(profile: Profile, rejectedBy: ReadonlySet<string>): ReadonlySet<EventName> {
+  return new Set([...pluginsOf(profile)].filter(({ name }) => rejectedBy.has(name)).flatMap(({ hints }) => eventsOf(hints)));
+}
