@@ -9,10 +9,11 @@ import { isReason } from '#api/meta/status.ts';
 import { type Client, createClientOver } from '#client/client.ts';
 import { systemClock } from '#component/clock.ts';
 import { type Logger, silentLogger } from '#component/logger.ts';
-import { type Random, seededRandom } from '#component/random.ts';
+import { type Random, seededRandom, systemRandom } from '#component/random.ts';
 import { createVirtualClock, type VirtualClock } from '#component/virtual-clock.ts';
 import { type ApiServer, createApiServer } from '../apiserver/api-server.ts';
 import { resourceDefinitions } from '../apiserver/resources/index.ts';
+import { createEtcdStorage } from '../apiserver/storage/etcd-storage.ts';
 import { createMemoryStorage } from '../apiserver/storage/memory-storage.ts';
 import type { Storage } from '../apiserver/storage/storage.ts';
 import { renderKubeconfig } from '../bootstrap/kubeconfig.ts';
@@ -21,12 +22,13 @@ import { createScheduler } from '../scheduler/scheduler.ts';
 import type { PodConduct } from '../simulated-nodes/pod-conduct.ts';
 import type { NodeShape } from '../simulated-nodes/simulated-node.ts';
 import { createSimulatedNodes, type SimulatedNodes } from '../simulated-nodes/simulated-nodes.ts';
-import { createActivity } from './activity.ts';
+import { type Activity, createActivity } from './activity.ts';
 import { type Baseline, takeBaseline } from './baseline.ts';
 import { type ComponentName, type Credentials, createComponentTokens, createCredentials } from './credentials.ts';
 import { createDirectTransport } from './direct-transport.ts';
 import { type Faults, withFaults } from './faults.ts';
 import { type Supervisor, superviseComponent } from './supervisor.ts';
+import { trackStorage } from './tracked-storage.ts';
 
 export interface ClusterOptions {
   /** How many simulated nodes, or what they look like; one if absent. */
@@ -42,6 +44,8 @@ export interface ClusterOptions {
   readonly startMs?: number;
   /** In memory if absent. */
   readonly storage?: Storage;
+  /** An etcd in place of the memory. It has to be empty, and keeps what the cluster leaves there. PEM; without certificates the connection is not encrypted. */
+  readonly etcd?: { readonly endpoints: readonly string[]; readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
   readonly faults?: Faults;
   /** Time stands still from the beginning, and moves only as the test moves it: the same seed gives the same run. */
   readonly isFrozen?: boolean;
@@ -82,9 +86,10 @@ const ADVERTISED_ADDRESS = '192.0.2.1';
 const READY_MS_MAX = 120_000;
 
 export async function createCluster(options: ClusterOptions = {}): Promise<Cluster> {
-  const { log = silentLogger, storage = createMemoryStorage(), startMs = systemClock.now() } = options;
+  const { log = silentLogger, startMs = systemClock.now() } = options;
   const random = seededRandom(options.seed ?? 1);
   const activity = createActivity();
+  const storage = options.storage ?? openStorage(options, activity, log);
   const clock = createVirtualClock({ startMs, isFrozen: true, real: systemClock, settle: activity.settle });
   const credentials = await createCredentials(startMs);
   const tokens = createComponentTokens(random);
@@ -161,6 +166,12 @@ export async function createCluster(options: ClusterOptions = {}): Promise<Clust
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** etcd's own timers keep real time: it is no part of the cluster that a test moves. */
+function openStorage({ etcd }: ClusterOptions, activity: Activity, log: Logger): Storage {
+  if (etcd === undefined) return createMemoryStorage();
+  return trackStorage(createEtcdStorage({ ...etcd, clock: systemClock, random: systemRandom, log }), activity);
 }
 
 function shapesOf(wanted: number | readonly NodeShape[]): readonly NodeShape[] {
