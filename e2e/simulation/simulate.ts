@@ -133,7 +133,9 @@ function observe(scenario: Scenario, nowMs: () => number): Observer {
     problems: [],
     writes: 0,
     hear: (request, origin) => {
-      if (observer.problems.length < PROBLEMS_MAX) observer.problems.push(...findUsurper(observer.world, request, origin));
+      // Nothing is known yet of a cluster that is only just starting.
+      if (observer.world.size === 0 || observer.problems.length >= PROBLEMS_MAX) return;
+      observer.problems.push(...findUsurper(observer.world, request, origin));
     },
     see: (event) => {
       const { item, type } = event;
