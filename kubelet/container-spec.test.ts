@@ -35,6 +35,8 @@ function specOf(pod: Pod, more: Partial<ContainerSpecContext> = {}) {
     lookup: { configMap: () => undefined, secret: () => undefined },
     serviceVariables: new Map(),
     volumeSources: new Map(),
+    subPaths: new Map(),
+    mountsRecursively: false,
     extraMounts: [],
     cgroupParent: undefined,
     ...more,
@@ -126,15 +128,17 @@ test('a mount of a volume over one of the kubelet’s files wins', () => {
   assert.deepEqual(mounts, [{ source: '/data/v', target: '/etc/hosts', isReadOnly: true }]);
 });
 
+const sandboxOptions = {
+  attempt: 0,
+  image: 'pause',
+  nodeNetworkMode: 'host',
+  clusterDomain: 'cluster.local',
+  mounts: [],
+  cgroupParent: undefined,
+};
+
 test('a pod of the host network joins the node', () => {
-  const options = {
-    attempt: 0,
-    image: 'pause',
-    nodeNetworkMode: 'container:node',
-    clusterDomain: 'cluster.local',
-    mounts: [],
-    cgroupParent: '/keelson/worker-1/podu1',
-  };
+  const options = { ...sandboxOptions, nodeNetworkMode: 'container:node', cgroupParent: '/keelson/worker-1/podu1' };
   assert.equal(buildSandboxSpec(aPod({ hostNetwork: true }), options).networkMode, 'container:node');
   assert.equal(buildSandboxSpec(aPod(), options).networkMode, 'none');
   assert.equal(buildSandboxSpec(aPod({ hostname: 'a'.repeat(70) }), options).hostname.length, 63);
@@ -165,30 +169,14 @@ const hostnameCases = [
 ];
 for (const { it, spec, hostname } of hostnameCases) {
   test(`the kernel calls a pod by ${it}`, () => {
-    const options = {
-      attempt: 0,
-      image: 'pause',
-      nodeNetworkMode: 'host',
-      clusterDomain: 'cluster.local',
-      mounts: [],
-      cgroupParent: undefined,
-    };
-    assert.equal(buildSandboxSpec(aPod(spec), options).hostname, hostname);
+    assert.equal(buildSandboxSpec(aPod(spec), sandboxOptions).hostname, hostname);
   });
 }
 
 test('a name in full that the kernel cannot hold is refused', () => {
-  const options = {
-    attempt: 0,
-    image: 'pause',
-    nodeNetworkMode: 'host',
-    clusterDomain: 'cluster.local',
-    mounts: [],
-    cgroupParent: undefined,
-  };
   const pod = aPod({ hostname: 'h'.repeat(40), subdomain: 'db', setHostnameAsFQDN: true });
   assert.throws(
-    () => buildSandboxSpec(pod, options),
+    () => buildSandboxSpec(pod, sandboxOptions),
     /FQDN h{40}\.db\.shop\.svc\.cluster\.local is too long \(64 characters is the max, 66 characters requested\)/,
   );
 });

@@ -20,6 +20,7 @@ import {
   viewContainer,
   viewOf,
 } from './pod-snapshot.ts';
+import { findResize } from './resize/engine-resources.ts';
 import type { ContainerState } from './runtime/container-runtime.ts';
 
 /** All of a pod's termination messages together: an object of the API must stay small. */
@@ -41,8 +42,19 @@ export function buildContainerStatus(snapshot: PodSnapshot, container: Container
     restartCount: view?.attempt ?? previous?.restartCount ?? 0,
     ready: !isEphemeral(pod, container) && isContainerReady(container, state, started, results, initContainersOf(pod).includes(container)),
     ...(isEphemeral(pod, container) ? {} : { started: isRunning && started }),
+    ...resourcesOf(snapshot, container, previous),
     state,
     lastState: lastStateOf(snapshot, container, view, state),
+  };
+}
+
+/** What was granted, and what the container has: the same but while it is being resized. */
+function resourcesOf(snapshot: PodSnapshot, container: Container, previous: ContainerStatus | undefined) {
+  const granted = container.resources ?? {};
+  const isResizing = findResize(snapshot, container) !== undefined;
+  return {
+    ...(granted.requests === undefined ? {} : { allocatedResources: granted.requests }),
+    resources: isResizing ? (previous?.resources ?? granted) : granted,
   };
 }
 

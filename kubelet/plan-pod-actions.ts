@@ -18,9 +18,11 @@ import {
   isStarted,
   newestSandbox,
   type PodSnapshot,
+  resizeFailure,
   sandboxFailure,
   viewContainer,
 } from './pod-snapshot.ts';
+import { type ContainerResize, findResize, findResizes } from './resize/engine-resources.ts';
 import type { RuntimeContainer } from './runtime/container-runtime.ts';
 
 export type PodAction =
@@ -33,6 +35,8 @@ export type PodAction =
   | { readonly verb: 'create-container'; readonly container: Container; readonly attempt: number; readonly sandboxId: string }
   | { readonly verb: 'start-container'; readonly container: Container; readonly id: string }
   | StopAction
+  /** Gives running containers what they were granted. */
+  | { readonly verb: 'resize-containers'; readonly resizes: readonly ContainerResize[] }
   | { readonly verb: 'remove-container'; readonly id: string }
   | { readonly verb: 'remove-volumes' }
   | { readonly verb: 'delete-pod' }
@@ -45,6 +49,8 @@ export function actionKey(action: PodAction): string {
     case 'prepare-volumes':
     case 'remove-volumes':
       return 'volumes';
+    case 'resize-containers':
+      return 'resize';
     case 'create-sandbox':
     case 'start-sandbox':
     case 'set-up-network':
@@ -92,6 +98,7 @@ function planRunningPod(snapshot: PodSnapshot): readonly PodAction[] {
     ...planVolumes(snapshot),
     ...planSandbox(snapshot),
     ...planContainers(snapshot),
+    ...planResize(snapshot),
     ...planOldAttempts(snapshot),
     ...(deadline === undefined ? [] : [wake(deadline)]),
   ];
@@ -114,10 +121,8 @@ function planSandbox(snapshot: PodSnapshot): readonly PodAction[] {
   return snapshot.network.phase === 'up' ? older : [...older, { verb: 'set-up-network', id: newest.id }];
 }
 
-/** The engine makes an ordinary volume of a name it does not know, so memory volumes must be there first. */
-function mayCreateSandbox({ pod, volumes, isNetworkReady }: PodSnapshot): boolean {
-  const hasMemoryVolume = (pod.spec.volumes ?? []).some(({ emptyDir }) => emptyDir?.medium === 'Memory');
-  return (pod.spec.hostNetwork === true || isNetworkReady) && (volumes.phase === 'ready' || !hasMemoryVolume);
+function mayCreateSandbox({ pod, isNetworkReady }: PodSnapshot): boolean {
+  return pod.spec.hostNetwork === true || isNetworkReady;
 }
 
 /** Past every attempt whose container could still be seen by somebody. */
@@ -253,14 +258,15 @@ function planRunningContainer(snapshot: PodSnapshot, container: Container): read
   return planStop(snapshot, running, { why, gracePeriodSeconds: probeGracePeriod(container, snapshot, running) });
 }
 
-function reasonToRestart(container: Container, running: RuntimeContainer, { probes, postStarts }: PodSnapshot): string | undefined {
+function reasonToRestart(container: Container, running: RuntimeContainer, snapshot: PodSnapshot): string | undefined {
+  const { probes, postStarts } = snapshot;
   const results = probes.get(running.id);
   if (postStarts.get(running.id)?.phase === 'failed') return 'FailedPostStartHook';
   if (container.image !== undefined && running.image !== container.image)
     return `Container ${container.name} definition changed, will be restarted`;
   if (results?.liveness === 'failure') return `Container ${container.name} failed liveness probe, will be restarted`;
   if (results?.startup === 'failure') return `Container ${container.name} failed startup probe, will be restarted`;
-  return undefined;
+  return findResize(snapshot, container)?.needsRestart === true ? `Container ${container.name} resize requires restart` : undefined;
 }
 
 /** A failing probe may bring its own grace period. */
@@ -269,6 +275,14 @@ function probeGracePeriod(container: Container, { probes }: PodSnapshot, running
   if (results?.liveness === 'failure') return container.livenessProbe?.terminationGracePeriodSeconds;
   if (results?.startup === 'failure') return container.startupProbe?.terminationGracePeriodSeconds;
   return undefined;
+}
+
+/** Those that must begin anew are stopped one by one (`reasonToRestart`). */
+function planResize(snapshot: PodSnapshot): readonly PodAction[] {
+  const resizes = findResizes(snapshot).filter(({ id, needsRestart }) => !needsRestart && !snapshot.stops.has(id));
+  if (resizes.length === 0) return [];
+  const retryAtMs = snapshot.failures.get(resizeFailure)?.retryAtMs ?? 0;
+  return retryAtMs > snapshot.nowMs ? [wake(retryAtMs)] : [{ verb: 'resize-containers', resizes }];
 }
 
 /** The newest attempt and the one before it stay, for `kubectl logs --previous`. */

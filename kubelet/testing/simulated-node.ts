@@ -8,12 +8,14 @@ import type { Container, Pod, PodSpec } from '#api/generated/types.ts';
 import { createFakeClient, type FakeClient } from '#client/testing/fake-client.ts';
 import { silentLogger } from '#component/logger.ts';
 import { seededRandom } from '#component/random.ts';
+import { aborted } from '#component/shutdown.ts';
 import { createFakeClock, type FakeClock } from '#component/testing/fake-clock.ts';
 import { createKubelet, type Kubelet } from '../kubelet.ts';
 import type { PodNetwork } from '../network/pod-network.ts';
 import { noCgroups } from '../resources/node-cgroups.ts';
 import type { ContainerRuntime, ContainerSpec } from '../runtime/container-runtime.ts';
 import { type Behaviour, createFakeRuntime, type FakeRuntime } from '../runtime/fake-runtime.ts';
+import type { ManifestFolder } from '../static-pods/manifest-folder.ts';
 import type { PodVolumes } from '../volumes/pod-volumes.ts';
 import { openLocalDialer } from './local-dialer.ts';
 
@@ -26,6 +28,8 @@ export interface SimulatedNode {
   /** Sandboxes that have an address. */
   readonly addresses: ReadonlyMap<string, string>;
   boot(): Promise<Kubelet>;
+  /** Puts a manifest into the node's folder, or takes it away. */
+  setManifest(file: string, text: string | undefined): void;
   /** Drops the kubelet: whatever it had begun is never heard of again. */
   crash(): void;
   settle(durationMs?: number): Promise<void>;
@@ -37,6 +41,7 @@ export interface SimulatedNode {
 export interface SimulatedNodeOptions {
   readonly behave?: (spec: ContainerSpec) => Behaviour;
   readonly registry?: readonly string[];
+  readonly passwords?: Readonly<Record<string, string>>;
   /** Called before each effect on the engine; what it throws is what the kubelet gets. */
   readonly onCall?: (call: string, detail: string) => void;
 }
@@ -52,12 +57,23 @@ export function createSimulatedNode(options: SimulatedNodeOptions = {}): Simulat
     clock,
     images: ['keelson/keelson:dev', 'web:v1', 'web:v2'],
     ...(options.registry === undefined ? {} : { registry: options.registry }),
+    ...(options.passwords === undefined ? {} : { passwords: options.passwords }),
     ...(options.behave === undefined ? {} : { behave: options.behave }),
     ...(options.onCall === undefined ? {} : { onCall: options.onCall }),
   });
   const files = new Set<string>();
   const addresses = new Map<string, string>();
   const network = createSimulatedNetwork(addresses);
+  const manifests = new Map<string, string>();
+  const folderWatchers = new Set<() => void>();
+  const simulatedFolder: ManifestFolder = {
+    read: async () => [...manifests].map(([file, text]) => ({ file, text })),
+    watch: async (onChange, signal) => {
+      folderWatchers.add(onChange);
+      await aborted(signal);
+      folderWatchers.delete(onChange);
+    },
+  };
   let current: { readonly stop: AbortController; readonly running: Promise<void> } | undefined;
 
   async function settle(durationMs = SETTLE_MS): Promise<void> {
@@ -72,7 +88,10 @@ export function createSimulatedNode(options: SimulatedNodeOptions = {}): Simulat
       runtime: runtimeUntil(runtime, stop.signal),
       network,
       volumes: createSimulatedVolumes(files),
+      engineVolumes: undefined,
+      csi: undefined,
       cgroups: noCgroups,
+      manifests: simulatedFolder,
       run: undefined,
       openDialer: openLocalDialer,
       clock,
@@ -91,6 +110,11 @@ export function createSimulatedNode(options: SimulatedNodeOptions = {}): Simulat
     files,
     addresses,
     boot,
+    setManifest: (file, text) => {
+      if (text === undefined) manifests.delete(file);
+      else manifests.set(file, text);
+      for (const onChange of folderWatchers) onChange();
+    },
     crash: () => current?.stop.abort(new Error('killed')),
     settle,
     createPod: (name, spec) => client.resource(pods).create(aPod(name, spec)),
@@ -136,8 +160,16 @@ const kubeletOptions = {
   bootId: 'boot',
   kubeletPort: 10250,
   dataDirectory: '/tmp',
+  eviction: { thresholds: [], transitionMs: 300_000, softGracePeriodSecondsMax: 0 },
+  images: {
+    ledgerPath: undefined,
+    pullsAtOnceMax: 1,
+    policy: { highPercent: 85, lowPercent: 80, ageMsMin: 120_000 },
+    hostKeyring: () => [],
+  },
   pauseImage: 'keelson/keelson:dev',
   nodeNetworkMode: 'container:node',
+  mountsRecursively: false,
   dns: { clusterDns: '10.96.0.10', clusterDomain: 'cluster.local', nodeResolvConf: '', nodeHosts: '127.0.0.1\tlocalhost\n' },
   kubernetesService: { ip: '10.96.0.1', port: 443 },
   server: undefined,
@@ -175,7 +207,8 @@ function createSimulatedVolumes(files: Set<string>): PodVolumes {
       files.add(pod.metadata.uid);
       return new Map((pod.spec.volumes ?? []).map(({ name }) => [name, { path: `/data/${name}` }]));
     },
-    memoryMounts: () => [],
+    mountSubPaths: async () => new Map(),
+    measure: async () => new Map(),
     writeEtcFile: async () => {},
     etcMounts: () => [],
     createMessageFile: async () => '/data/message',
