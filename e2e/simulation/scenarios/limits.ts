@@ -73,7 +73,7 @@ const quota: Scenario = {
   acts: [
     create<ResourceQuota>(resourcequotas, { apiVersion: 'v1', kind: 'ResourceQuota', metadata, spec: { hard: { pods: '0' } } }),
     untilQuotaIsKnown,
-    create<Deployment>(deployments, aDeployment({ replicas: 6 })),
+    create<Deployment>(deployments, aDeployment({ replicas: 6, progressDeadlineSeconds: 60 })),
     setQuota('3'),
     deletePod(0),
     wait(120_000),
@@ -94,7 +94,9 @@ const quota: Scenario = {
   unfinished: (world) => {
     const status = only(world, resourcequotas)?.status;
     const set = allOf(world, replicasets)[0];
+    const progressing = only(world, deployments)?.status?.conditions?.find(({ type }) => type === 'Progressing');
     return [
+      ...unlike('reason', progressing?.reason, 'ProgressDeadlineExceeded'),
       ...unlike('pods', allOf(world, pods).filter(isLive).length, 5),
       ...unlike('status.used', status?.used?.pods, '5'),
       ...unlike('status.hard', status?.hard?.pods, '5'),
