@@ -254,6 +254,7 @@ const controlPlaneRoles: readonly DefaultRole[] = [
     rule(['create'], 'apps', 'controllerrevisions', 'replicasets'),
     rule(['create'], 'batch', 'jobs'),
     rule(['create'], 'discovery.k8s.io', 'endpointslices'),
+    rule(['create'], 'storage.k8s.io', 'volumeattachments'),
     rule(['create'], 'resource.k8s.io', 'resourceclaims'),
     rule(['escalate'], GROUP, 'clusterroles'),
     named(['kubernetes.io/kube-apiserver-client-kubelet'], rule(['approve'], 'certificates.k8s.io', 'signers')),
