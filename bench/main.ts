@@ -7,6 +7,7 @@ import { measureApi } from './api.ts';
 import { measureApiServer } from './apiserver/apiserver.ts';
 import { type Figure, renderJsonLine, renderTable } from './figure.ts';
 import { measureIdle } from './idle.ts';
+import { measureKubelet } from './kubelet.ts';
 import { measurePodStart } from './pod-start.ts';
 import { measureUp } from './up.ts';
 
@@ -21,6 +22,7 @@ const rows = isApiServer ? positionals.slice(1) : [];
 const benches: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   up: measureUp,
   'pod-start': measurePodStart,
+  kubelet: measureKubelet,
   idle: measureIdle,
   api: measureApi,
   apiserver: () => measureApiServer({ rows, kubeconfig: values.kubeconfig, pid: values.pid }),
