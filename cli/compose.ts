@@ -74,6 +74,35 @@ export async function removeContainers(ids: readonly string[]): Promise<void> {
   if (ids.length > 0) throwUnlessGone(await run('docker', ['rm', '--force', '--volumes', ...ids]));
 }
 
+/** The nodes' own directories, in which kubelets mount what pods use. */
+const NODE_VOLUMES = ['kubelet-control-plane', 'kubelet-1', 'kubelet-2'].map((name) => `${CLUSTER_NAME}_${name}`);
+
+/**
+ * Unmounts below the directories given, on the engine's host: what started our container lives there. Lazily, so that it may happen while the containers that
+ * use the mounts are removed. The words of the kernel's list are: id, parent, device, root, mount point.
+ */
+const UNMOUNT = `
+host=$(cut -d ' ' -f 4 /proc/$$/stat)
+for directory; do
+  cut -d ' ' -f 5 "/proc/$host/mountinfo" | grep "^$directory/" | sort --reverse
+done | xargs --no-run-if-empty nsenter "--mount=/proc/$host/ns/mnt" -- umount --lazy`;
+
+/** Takes away what kubelets have mounted for pods: it would keep their directories from being removed. Only after the kubelets have stopped. */
+export async function unmountPodVolumes(): Promise<void> {
+  const { stdout } = await run('docker', ['volume', 'inspect', '--format', '{{.Mountpoint}}', ...NODE_VOLUMES]);
+  const directories = lines(stdout);
+  if (directories.length === 0) return;
+  const mayMount = [
+    '--pid',
+    'host',
+    '--cap-drop',
+    'ALL',
+    ...['SYS_ADMIN', 'SYS_CHROOT', 'SYS_PTRACE'].flatMap((name) => ['--cap-add', name]),
+  ];
+  const isolated = ['--rm', '--network', 'none', '--security-opt', 'apparmor=unconfined'];
+  await runOrThrow('docker', ['run', ...isolated, ...mayMount, CLUSTER_IMAGE, 'sh', '-c', UNMOUNT, 'sh', ...directories]);
+}
+
 export async function removePodVolumes(): Promise<void> {
   const names = lines(await runOrThrow('docker', ['volume', 'ls', '--quiet', '--filter', `label=${CLUSTER_LABEL}`]));
   if (names.length > 0) throwUnlessGone(await run('docker', ['volume', 'rm', '--force', ...names]));

@@ -4,6 +4,9 @@ import { certificateApprovingController } from './certificate-approving.ts';
 import { certificateCleaningController } from './certificate-cleaning.ts';
 import type { SigningAuthority } from './certificate-requests/certificate-request.ts';
 import { certificateSigningController } from './certificate-signing.ts';
+import { claimBinder } from './claim-binder.ts';
+import { claimExpansionController } from './claim-expansion.ts';
+import { ephemeralVolumeController } from './claim-of-ephemeral-volume.ts';
 import { clusterRoleAggregationController } from './cluster-role-aggregation.ts';
 import { cronJobController } from './cron-job.ts';
 import { daemonSetController } from './daemon-set.ts';
@@ -22,6 +25,8 @@ import { nodeLifecycleController } from './node-lifecycle.ts';
 import { podGarbageController } from './pod-garbage-collector.ts';
 import { replicaSetController } from './replica-set.ts';
 import { replicationControllerController } from './replication-controller.ts';
+import { resourceClaimController } from './resource-claim.ts';
+import { podResourceClaimController } from './resource-claim-of-pod.ts';
 import { resourceQuotaController } from './resource-quota.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
@@ -34,6 +39,7 @@ import { storageVersionMigrationController } from './storage-version-migration.t
 import { taintEvictionController } from './taint-eviction.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 import { validatingPolicyStatusController } from './validating-admission-policy.ts';
+import { volumeBinder } from './volume-binder.ts';
 
 export interface ControllersConfig {
   /** What the nodes' pod ranges are taken from: `10.244.0.0/16`. */
@@ -77,7 +83,13 @@ export function listControllers(caches: SharedCaches, config: ControllersConfig)
       run: (deps, signal) => runController(endpointSliceMirroringController(caches), deps, signal),
     },
     { component: 'endpoint-controller', run: (deps, signal) => runController(endpointsController(caches), deps, signal) },
+    { component: 'resource_claim', run: (deps, signal) => runController(podResourceClaimController(caches), deps, signal) },
+    { component: 'resource_claim', run: (deps, signal) => runController(resourceClaimController(caches), deps, signal) },
     { component: 'resourcequota-controller', run: (deps, signal) => runController(resourceQuotaController(caches), deps, signal) },
+    { component: 'persistentvolume-controller', run: (deps, signal) => runController(claimBinder(caches), deps, signal) },
+    { component: 'persistentvolume-controller', run: (deps, signal) => runController(volumeBinder(caches), deps, signal) },
+    { component: 'volume_expand', run: (deps, signal) => runController(claimExpansionController(caches), deps, signal) },
+    { component: 'ephemeral_volume', run: (deps, signal) => runController(ephemeralVolumeController(caches), deps, signal) },
     { component: 'pvc-protection-controller', run: (deps, signal) => runController(claimProtectionController(caches), deps, signal) },
     { component: 'pv-protection-controller', run: (deps, signal) => runController(volumeProtectionController(caches), deps, signal) },
     { component: 'namespace-controller', run: (deps, signal) => runController(namespaceController(caches), deps, signal) },

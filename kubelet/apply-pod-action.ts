@@ -12,7 +12,7 @@ import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
 import { nextBackOff } from './back-off.ts';
 import { beginStop, expectPostStart, hastenStop, runPostStart, stopContainer } from './container-ends.ts';
-import { buildContainerSpec, buildSandboxSpec } from './container-spec.ts';
+import { buildContainerSpec, buildSandboxSpec, subPathsOf } from './container-spec.ts';
 import { ConfigError } from './environment.ts';
 import { ensureImage } from './images/ensure-image.ts';
 import type { ImagePuller } from './images/image-puller.ts';
@@ -29,7 +29,7 @@ import type { NodeCgroups } from './resources/node-cgroups.ts';
 import { type ContainerRuntime, RuntimeError } from './runtime/container-runtime.ts';
 import type { ServiceAccountTokens } from './service-account-tokens.ts';
 import { isStaticPod } from './static-pods/manifest.ts';
-import type { PodVolumes } from './volumes/pod-volumes.ts';
+import { type PodVolumes, VolumeErrors } from './volumes/pod-volumes.ts';
 
 export interface PodActionDeps {
   readonly client: Client;
@@ -51,6 +51,8 @@ export interface PodActionDeps {
   /** Every pod of the node that is not over. */
   activePods(): readonly Pod[];
   readonly dns: DnsSettings;
+  /** Whether the engine can make mounts below a read-only mount read-only too. */
+  readonly mountsRecursively: boolean;
   /** Environment variables about Services, once these are known. */
   serviceVariables(pod: Pod): ReadonlyMap<string, string>;
   whenServicesKnown(signal: AbortSignal): Promise<void>;
@@ -128,7 +130,9 @@ async function prepareVolumes({ pod, memory, signal, wake }: PodContext, deps: P
   } catch (error) {
     throwIfEngineIsAway(error);
     failVolumes(memory, messageOf(error), deps.clock.now());
-    deps.events.record(pod, 'Warning', 'FailedMount', messageOf(error));
+    for (const problem of error instanceof VolumeErrors ? error.errors : [error]) {
+      deps.events.record(pod, 'Warning', 'FailedMount', messageOf(problem));
+    }
   }
 }
 
@@ -167,10 +171,9 @@ async function applySandboxAction(action: SandboxAction, { pod, memory }: PodCon
 
 async function createSandbox(pod: Pod, attempt: number, deps: PodActionDeps): Promise<void> {
   const runtimeHandler = await findRuntimeHandler(pod, deps.client);
-  const mounts = deps.volumes.memoryMounts(pod);
   const { pauseImage: image, nodeNetworkMode, dns } = deps;
   const cgroupParent = deps.cgroups.parentOf(pod);
-  const options = { attempt, image, nodeNetworkMode, clusterDomain: dns.clusterDomain, runtimeHandler, mounts, cgroupParent };
+  const options = { attempt, image, nodeNetworkMode, clusterDomain: dns.clusterDomain, runtimeHandler, cgroupParent };
   const spec = buildSandboxSpec(pod, options);
   await deps.states.refresh(await deps.runtime.createSandbox(spec));
 }
@@ -240,16 +243,22 @@ async function createContainer(
   const image = memory.images.get(container.name);
   if (image?.phase !== 'present') return;
   try {
-    const spec = buildContainerSpec({
+    const environment = {
       pod,
       container,
-      attempt,
-      sandboxId,
-      image: image.image,
       facts: factsOf(pod, deps),
       lookup: deps.references.lookupFor(pod.metadata.namespace ?? ''),
       serviceVariables: deps.serviceVariables(pod),
-      volumeSources: memory.volumeSources,
+    };
+    const { volumeSources } = memory;
+    const spec = buildContainerSpec({
+      ...environment,
+      attempt,
+      sandboxId,
+      image: image.image,
+      volumeSources,
+      subPaths: await deps.volumes.mountSubPaths(pod, container, subPathsOf(environment), volumeSources),
+      mountsRecursively: deps.mountsRecursively,
       runtimeHandler: await findRuntimeHandler(pod, deps.client),
       targetId: findTargetId(pod, container, deps.states),
       extraMounts: await extraMounts(pod, container, attempt, deps),
@@ -282,7 +291,7 @@ async function extraMounts(pod: Pod, container: Container, attempt: number, deps
   const { uid } = pod.metadata;
   const message = await deps.volumes.createMessageFile(uid, container.name, attempt);
   const target = container.terminationMessagePath ?? '/dev/termination-log';
-  return [...deps.volumes.etcMounts(uid), { source: message, target, isReadOnly: false, mustExist: true }];
+  return [...deps.volumes.etcMounts(uid), { source: message, target, isReadOnly: false }];
 }
 
 async function startContainer(

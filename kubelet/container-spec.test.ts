@@ -35,6 +35,8 @@ function specOf(pod: Pod, more: Partial<ContainerSpecContext> = {}) {
     lookup: { configMap: () => undefined, secret: () => undefined },
     serviceVariables: new Map(),
     volumeSources: new Map(),
+    subPaths: new Map(),
+    mountsRecursively: false,
     extraMounts: [],
     cgroupParent: undefined,
     ...more,

@@ -11,6 +11,7 @@ import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
 import type { Random } from '#component/random.ts';
 import { runTogether } from '#component/shutdown.ts';
+import { type CsiServices, hasDriver } from './csi/csi-services.ts';
 import { createEvictionManager, type EvictionOptions } from './eviction/eviction-manager.ts';
 import { observationsOf, readMachineAvailable, readProcessCount } from './eviction/observe-node.ts';
 import type { Observations } from './eviction/pressure.ts';
@@ -33,6 +34,9 @@ import type { PodWorkerDeps } from './pod-worker.ts';
 import { createPodWorkers, type PodWorkers } from './pod-workers.ts';
 import { createProbeWorkers } from './probes/probe-workers.ts';
 import { createProber } from './probes/prober.ts';
+import { ENGINE_LABEL } from './provisioner/engine-backend.ts';
+import { createProvisioner } from './provisioner/provisioner.ts';
+import type { VolumeBackend } from './provisioner/volume-backend.ts';
 import { createReferences } from './references.ts';
 import { unitsOf } from './resource-amounts.ts';
 import { allocatableOf, type NodeShape, podsLimitOf } from './resources/node-allocatable.ts';
@@ -52,7 +56,6 @@ import { type KubernetesService, serviceVariablesFor } from './service-variables
 import type { ManifestFolder } from './static-pods/manifest-folder.ts';
 import { createStaticPods } from './static-pods/static-pods.ts';
 import { createDiskStats } from './stats/disk-stats.ts';
-import { measureVolumes } from './stats/measure-volumes.ts';
 import { createNodeStats } from './stats/node-stats.ts';
 import { createStatsApi } from './stats/stats-api.ts';
 import { createTurns } from './turns.ts';
@@ -73,6 +76,8 @@ export interface KubeletOptions {
   readonly eviction: EvictionOptions;
   readonly pauseImage: string;
   readonly nodeNetworkMode: string;
+  /** Whether the engine can make mounts below a read-only mount read-only too. */
+  readonly mountsRecursively: boolean;
   readonly dns: DnsSettings;
   /** Where containers find the API server: the `kubernetes` Service. */
   readonly kubernetesService: KubernetesService;
@@ -94,6 +99,10 @@ export interface KubeletDeps {
   readonly runtime: ContainerRuntime;
   readonly network: PodNetwork;
   readonly volumes: PodVolumes;
+  /** What makes volumes for claims on the node's engine; absent where there is none (tests). */
+  readonly engineVolumes: VolumeBackend | undefined;
+  /** Storage drivers; absent where there are none (tests). */
+  readonly csi: CsiServices | undefined;
   readonly cgroups: NodeCgroups;
   /** Of static pods. */
   readonly manifests: ManifestFolder;
@@ -167,6 +176,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     activePods,
     nodePressures: () => evictions.pressures(),
     dns: options.dns,
+    mountsRecursively: options.mountsRecursively,
     whenServicesKnown: serviceInformer.whenSynced,
     serviceVariables: (pod) => serviceVariablesFor(pod, serviceInformer.store.list(pod.metadata.namespace), options.kubernetesService),
     terminationMessages,
@@ -192,7 +202,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     dataDirectory: options.dataDirectory,
     diskBytes: options.shape.diskBytes,
     measureLayers: runtime.measureLayers,
-    measureVolumes: (pod) => measureVolumes(options.dataDirectory, pod),
+    measureVolumes: volumes.measure,
   });
   const imageGarbage = createImageGarbageCollector({
     policy,
@@ -244,6 +254,17 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     onNode,
   });
 
+  const provisioner = createProvisioner(
+    {
+      nodeName: options.nodeName,
+      nodes: nodeInformer,
+      findBackend: (name) => (name === deps.engineVolumes?.name ? deps.engineVolumes : deps.csi?.findBackend(name)),
+      hasBackend: (node, name) =>
+        name === deps.engineVolumes?.name ? node.metadata.labels?.[ENGINE_LABEL] === options.labels[ENGINE_LABEL] : hasDriver(node, name),
+      expandOnNode: async (claim, volume) => deps.csi?.expandOnNode(claim, volume, events),
+    },
+    { ...informerDeps, events },
+  );
   function reportNode(type: 'Normal' | 'Warning', reason: string, message: string): void {
     if (ownNode !== undefined) events.record(ownNode, type, reason, message);
   }
@@ -286,6 +307,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
   function onNode(node: Node): void {
     if (ownNode === undefined) queueMicrotask(staticPods.wake);
     ownNode = node;
+    deps.csi?.onNode(node);
     const { podCIDR } = node.spec;
     if (podCIDR === network.podCidr()) return;
     network.setPodCidr(podCIDR);
@@ -321,6 +343,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     ],
     run: async (signal) => {
       const { run } = deps;
+      deps.csi?.onChange(provisioner.wake);
       nodeInformer.onChange((change) => {
         if (change.object.metadata.name !== options.nodeName) return;
         // Also when somebody advertised a resource here: what can be asked for follows.
@@ -343,6 +366,8 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
         (inner) => runNodeLease({ client, clock, log, nodeName: options.nodeName, node: () => ownNode }, inner),
         (inner) => staticPods.run(inner),
         (inner) => workers.run(staticPods.whenLoaded(), inner),
+        (inner) => provisioner.run(inner),
+        ...(deps.csi === undefined ? [] : [deps.csi.run]),
         (inner) => runServer(inner),
         ...(run === undefined
           ? []

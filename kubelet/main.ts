@@ -13,6 +13,7 @@ import { createRegistry } from '#component/metrics.ts';
 import { findNodeAddress } from '#component/node-address.ts';
 import { systemRandom } from '#component/random.ts';
 import { runProcess, runTogether } from '#component/shutdown.ts';
+import { createCsiServices } from './csi/csi-services.ts';
 import { EVICTION_HARD_DEFAULT, keptFree, parseDuration, parseThresholds } from './eviction/thresholds.ts';
 import { type Keyring, parseDockerConfig } from './images/registry-credentials.ts';
 import { createKubelet, KUBELET_VERSION } from './kubelet.ts';
@@ -22,6 +23,7 @@ import { createPodDialers } from './network/pod-dialer.ts';
 import { createPodNetwork } from './network/pod-network.ts';
 import { readAncestors, readBootId, readDiskBytes, readNetworkNamespace, readStartTime } from './node/node-host.ts';
 import { parseLabels, parseTaints } from './node/node-object.ts';
+import { createEngineBackend, ENGINE_LABEL, engineLabelValue } from './provisioner/engine-backend.ts';
 import { amountOf } from './resource-amounts.ts';
 import { nodeCgroupLimits } from './resources/cgroup-limits.ts';
 import { nodeCgroup } from './resources/cgroup-paths.ts';
@@ -30,6 +32,8 @@ import { createNodeCgroups, hasCgroups, type NodeCgroups, noCgroups } from './re
 import type { RuntimeInfo } from './runtime/container-runtime.ts';
 import { createDockerRuntime, type DockerRuntime, type OwnContainer } from './runtime/docker-runtime.ts';
 import { createManifestFolder } from './static-pods/manifest-folder.ts';
+import { createClaimedVolumes } from './volumes/claimed-volumes.ts';
+import { createEngineHost } from './volumes/engine-host.ts';
 import { createPodVolumes } from './volumes/pod-volumes.ts';
 
 const OWN_CONTAINER_RETRY_MS = 100;
@@ -100,6 +104,8 @@ interface Surroundings {
   readonly nodeContainer: string | undefined;
   /** The data directory as the engine's host sees it. */
   readonly dataOnHost: string;
+  /** A process that sees the host's mounts: what started our container. Undefined when we see them ourselves. */
+  readonly hostProcess: number | undefined;
 }
 
 /** The engine says that a container runs a moment after its process does. */
@@ -118,12 +124,14 @@ async function findOwnContainer(docker: DockerRuntime): Promise<OwnContainer | u
 /** In a container: the node is whatever holds its network. On a bare host: the host itself. */
 async function findSurroundings(docker: DockerRuntime): Promise<Surroundings> {
   const own = await findOwnContainer(docker);
+  const ancestors = readAncestors(process.pid);
   const joined = own?.networkMode.startsWith('container:') === true ? own.networkMode.slice('container:'.length) : own?.id;
   const nodeContainer = settings.nodeContainer || joined;
   return {
     nodeNetworkMode: nodeContainer === undefined || own?.networkMode === 'host' ? 'host' : `container:${nodeContainer}`,
     nodeContainer,
     dataOnHost: own?.mounts.get(settings.dataDirectory) ?? settings.dataDirectory,
+    hostProcess: own === undefined ? undefined : ancestors[ancestors.indexOf(own.pid) + 1],
   };
 }
 
@@ -219,12 +227,23 @@ await runProcess(log, async (signal) => {
   const shape = readShape(info);
   const manifests = createManifestFolder(settings.manifestDirectory || join(settings.dataDirectory, 'manifests'));
   const cgroups = openCgroups(info, shape, surroundings.nodeContainer);
-  const volumes = createPodVolumes({ local: settings.dataDirectory, onHost: surroundings.dataOnHost }, runtime);
+  const host = createEngineHost(surroundings.hostProcess, run);
+  const data = { local: settings.dataDirectory, onHost: (await host.resolve(surroundings.dataOnHost)) ?? surroundings.dataOnHost };
+  const informerDeps = { client, clock: systemClock, random: systemRandom, log };
+  const csi = createCsiServices({ ...informerDeps, host, data, nodeName: settings.nodeName });
+  const volumes = createPodVolumes(data, {
+    kinds: [csi.kind],
+    host,
+    claimed: createClaimedVolumes(client),
+    ownProcess: process.pid,
+    wellKnownDirectory: settings.dataDirectory,
+  });
+  const engine = engineLabelValue(info.machineId);
   const kubelet = createKubelet(
     {
       nodeName: settings.nodeName,
       nodeIp,
-      labels: parseLabels(settings.labels),
+      labels: { ...parseLabels(settings.labels), [ENGINE_LABEL]: engine },
       taints: parseTaints(settings.taints),
       shape,
       architecture: process.arch === 'x64' ? 'amd64' : process.arch,
@@ -244,6 +263,7 @@ await runProcess(log, async (signal) => {
       },
       pauseImage: settings.pauseImage,
       nodeNetworkMode: surroundings.nodeNetworkMode,
+      mountsRecursively: info.mountsRecursively,
       dns: {
         clusterDns: settings.clusterDns,
         clusterDomain: settings.clusterDomain,
@@ -259,7 +279,21 @@ await runProcess(log, async (signal) => {
         trustedNames: settings.trustedNames.split(','),
       },
     },
-    { client, runtime, network, volumes, cgroups, manifests, run, openDialer, clock: systemClock, random: systemRandom, log },
+    {
+      client,
+      runtime,
+      network,
+      volumes,
+      engineVolumes: createEngineBackend({ engine }, { runtime, host }),
+      csi,
+      cgroups,
+      manifests,
+      run,
+      openDialer,
+      clock: systemClock,
+      random: systemRandom,
+      log,
+    },
   );
   log.info({ node: settings.nodeName, version: KUBELET_VERSION }, 'starting');
   const { nodeContainer } = surroundings;

@@ -121,10 +121,8 @@ function planSandbox(snapshot: PodSnapshot): readonly PodAction[] {
   return snapshot.network.phase === 'up' ? older : [...older, { verb: 'set-up-network', id: newest.id }];
 }
 
-/** The engine makes an ordinary volume of a name it does not know, so memory volumes must be there first. */
-function mayCreateSandbox({ pod, volumes, isNetworkReady }: PodSnapshot): boolean {
-  const hasMemoryVolume = (pod.spec.volumes ?? []).some(({ emptyDir }) => emptyDir?.medium === 'Memory');
-  return (pod.spec.hostNetwork === true || isNetworkReady) && (volumes.phase === 'ready' || !hasMemoryVolume);
+function mayCreateSandbox({ pod, isNetworkReady }: PodSnapshot): boolean {
+  return pod.spec.hostNetwork === true || isNetworkReady;
 }
 
 /** Past every attempt whose container could still be seen by somebody. */

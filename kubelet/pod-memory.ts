@@ -2,9 +2,9 @@
  * What the kubelet remembers about one pod between two looks at it: what was tried, what came of it, what is under way. Only the pod's worker
  * and its actions write here. Everything in it can be learnt again, so nothing is lost with a kubelet that dies.
  */
-import type { VolumeSource } from './container-spec.ts';
 import type { Eviction } from './eviction/eviction-manager.ts';
 import type { BackOff, Failure, ImageState, StopView, VolumesState } from './pod-snapshot.ts';
+import type { VolumeSource } from './volumes/volume-kind.ts';
 
 /** A container that is being stopped. */
 export interface StopProgress extends StopView {

@@ -24,9 +24,9 @@ export interface PodEnd {
   readonly message?: string;
 }
 
-/** Whether a container that ended with this code runs again in this pod. */
+/** Whether a container that ended with this code runs again in this pod: never in one that is being deleted. */
 export function mayRestart(pod: Pod, container: Container, exitCode: number): boolean {
-  if (isEphemeral(pod, container)) return false;
+  if (pod.metadata.deletionTimestamp !== undefined || isEphemeral(pod, container)) return false;
   if (container.restartPolicyRules?.some((rule) => rule.action === 'Restart' && matchesExitCode(rule, exitCode)) === true) return true;
   const policy = container.restartPolicy ?? pod.spec.restartPolicy ?? 'Always';
   return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);

@@ -63,6 +63,8 @@ export interface PodSnapshot {
     /** What came of the last try to give containers what was granted. */
     readonly error: string | undefined;
   };
+  /** The node's other pods that have not ended: of interest until this one has begun. */
+  readonly neighbours: readonly Pod[];
   /** The API no longer has the pod (or has another one of its name): whatever runs of it must go, and there is nobody to tell. */
   readonly isGone: boolean;
   /** Newest attempt last. */

@@ -82,6 +82,7 @@ export function createPodWorker(
     return {
       pod: granted,
       resize: { pending, error: memory.failures.get(resizeFailure)?.message },
+      neighbours: pod.status?.startTime === undefined ? neighbours() : [],
       isGone,
       sandboxes,
       containers: deps.states.containersOf(uid),
@@ -107,9 +108,12 @@ export function createPodWorker(
     };
   }
 
+  function neighbours(): readonly Pod[] {
+    return deps.activePods().filter(({ metadata }) => metadata.uid !== uid);
+  }
+
   function judge(): ResizeVerdict {
-    const others = () => deps.activePods().filter(({ metadata }) => metadata.uid !== uid);
-    return judgeResize(pod, others, deps.node.allocatable);
+    return judgeResize(pod, neighbours, deps.node.allocatable);
   }
 
   function wake(): void {

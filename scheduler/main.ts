@@ -10,6 +10,7 @@ import { createRegistry, Gauge } from '#component/metrics.ts';
 import { runNetworkGuard } from '#component/network-guard.ts';
 import { systemRandom } from '#component/random.ts';
 import { runProcess, runTogether } from '#component/shutdown.ts';
+import { defaultConfiguration, parseConfiguration } from './configuration/configuration.ts';
 import { createScheduler, type Scheduler } from './scheduler.ts';
 
 const log = createLogger('scheduler', process.env.LOG_LEVEL ?? 'info');
@@ -18,11 +19,14 @@ await runProcess(log, async (signal) => {
   const config = readConfig(process.env);
   const options = readClientOptions(config, 'kube-scheduler');
   const port = config.integer('HEALTH_PORT', { fallback: 10_259, min: 1, max: 65_535 });
+  const configurationText = config.file('SCHEDULER_CONFIG', '');
   config.finish();
 
+  const configuration = configurationText.trim() === '' ? defaultConfiguration() : parseConfiguration(configurationText);
+  for (const warning of configuration.warnings) log.warn(warning);
   const client = createClient(options);
   const identity = `${hostname()}_${systemRandom.uuid()}`;
-  const scheduler = createScheduler({ client, clock: systemClock, random: systemRandom, log, identity });
+  const scheduler = createScheduler({ client, clock: systemClock, random: systemRandom, log, identity, configuration });
   try {
     await runTogether(signal, [
       (stop) => runHealthServer({ address: '127.0.0.1', port, registry: createMetrics(scheduler), unready: scheduler.unready }, stop),

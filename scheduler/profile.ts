@@ -14,23 +14,23 @@ export interface Profile {
   readonly points: Readonly<Record<ExtensionPoint, readonly EnabledPlugin[]>>;
 }
 
-/** As configuration names them. Upstream's pre-score and normalise go with `score`. */
-export const extensionPoints = [
-  'preEnqueue',
-  'queueSort',
-  'preFilter',
-  'filter',
-  'postFilter',
-  'preScore',
-  'score',
-  'reserve',
-  'permit',
-  'preBind',
-  'bind',
-  'postBind',
-] as const;
+/** The profile of pods that name none. */
+export const DEFAULT_SCHEDULER_NAME = 'default-scheduler';
 
-export type ExtensionPoint = (typeof extensionPoints)[number];
+/** As configuration names them. What upstream's plugins do before they score goes with `score` here; `preScore` alone says nothing. */
+export type ExtensionPoint =
+  | 'preEnqueue'
+  | 'queueSort'
+  | 'preFilter'
+  | 'filter'
+  | 'postFilter'
+  | 'preScore'
+  | 'score'
+  | 'reserve'
+  | 'permit'
+  | 'preBind'
+  | 'bind'
+  | 'postBind';
 
 export interface EnabledPlugin {
   readonly plugin: SchedulerPlugin;

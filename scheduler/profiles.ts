@@ -1,7 +1,6 @@
 /** The profiles of one scheduler by name, and what the queue asks of them. A pod is for the profile that its `spec.schedulerName` names. */
 import type { Pod } from '#api/generated/types.ts';
-import { DEFAULT_SCHEDULER_NAME } from './plugins/index.ts';
-import { eventsAwaited, mayHelpRejected, type Profile } from './profile.ts';
+import { DEFAULT_SCHEDULER_NAME, eventsAwaited, mayHelpRejected, type Profile } from './profile.ts';
 import type { QueueDeps } from './scheduling-queue.ts';
 
 export interface Profiles {

@@ -8,16 +8,21 @@ import { createFakeClient, type FakeRequest } from '#client/testing/fake-client.
 import { silentLogger } from '#component/logger.ts';
 import { seededRandom } from '#component/random.ts';
 import { createFakeClock } from '#component/testing/fake-clock.ts';
+import { defaultConfiguration, parseConfiguration } from './configuration/configuration.ts';
 import { createScheduler } from './scheduler.ts';
 import { aNodeDraft, aPodDraft } from './testing/builders.ts';
 
 const A_SECOND_MS = 1_000;
 
-async function setUp(nodeDrafts: readonly ReturnType<typeof aNodeDraft>[], onRequest?: (request: FakeRequest) => void) {
+async function setUp(
+  nodeDrafts: readonly ReturnType<typeof aNodeDraft>[],
+  onRequest?: (request: FakeRequest) => void,
+  configuration = defaultConfiguration(),
+) {
   const clock = createFakeClock();
   const client = createFakeClient({ clock, ...(onRequest === undefined ? {} : { onRequest }) });
   for (const draft of nodeDrafts) await client.resource(nodes).create(draft);
-  const scheduler = createScheduler({ client, clock, random: seededRandom(7), log: silentLogger, identity: 'test' });
+  const scheduler = createScheduler({ client, clock, random: seededRandom(7), log: silentLogger, identity: 'test', configuration });
   const stop = new AbortController();
   const running = scheduler.run(stop.signal);
   await clock.advance(A_SECOND_MS);
@@ -246,5 +251,39 @@ test('one free volume is promised to one of two pods', async () => {
   const { spec } = await client.resource(persistentvolumes).get({ namespace: '', name: volume.metadata.name });
   assert.equal(spec.claimRef?.name, 'one');
   assert.ok((await messages()).some((message) => message.includes("1 node(s) didn't find available persistent volumes to bind")));
+  await end();
+});
+
+test('each profile does as it is told for the pods that name it, under its own name', async () => {
+  const configuration = parseConfiguration(`
+apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+profiles:
+- schedulerName: spreading
+- schedulerName: packing
+  plugins: { score: { disabled: [{ name: '*' }], enabled: [{ name: NodeResourcesFit }] } }
+  pluginConfig:
+  - name: NodeResourcesFit
+    args: { scoringStrategy: { type: MostAllocated, resources: [{ name: cpu, weight: 1 }] } }
+`);
+  const workers = [aNodeDraft({ name: 'worker-1' }), aNodeDraft({ name: 'worker-2' })];
+  const { clock, client, end, podsByName } = await setUp(workers, undefined, configuration);
+  for (const schedulerName of ['spreading', 'packing']) {
+    for (const index of [1, 2]) {
+      const owner = { kind: 'ReplicaSet', name: schedulerName };
+      await client.resource(pods).create(aPodDraft({ name: `${schedulerName}-${index}`, schedulerName, owner, requests: { cpu: '1' } }));
+      await clock.advance(A_SECOND_MS);
+    }
+  }
+  await client.resource(pods).create(aPodDraft({ name: 'foreign', schedulerName: 'default-scheduler' }));
+  await clock.advance(A_SECOND_MS);
+  const nodeOf = async (name: string) => (await podsByName()).get(name)?.spec.nodeName;
+  assert.notEqual(await nodeOf('spreading-1'), await nodeOf('spreading-2'));
+  assert.equal(await nodeOf('packing-1'), await nodeOf('packing-2'));
+  assert.equal(await nodeOf('foreign'), undefined);
+  const sources = (await client.resource(events).list()).items.map(
+    ({ source, involvedObject }) => `${involvedObject.name} ${source?.component}`,
+  );
+  assert.ok(sources.includes('packing-1 packing'));
   await end();
 });

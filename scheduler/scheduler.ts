@@ -13,9 +13,11 @@ import type { Logger } from '#component/logger.ts';
 import type { Random } from '#component/random.ts';
 import { runTogether } from '#component/shutdown.ts';
 import { createClusterCache } from './cluster-cache.ts';
+import { defaultConfiguration, type SchedulerConfiguration } from './configuration/configuration.ts';
+import { createProfile } from './configuration/profile-plan.ts';
 import { followNode, followPod, isRelevantChange } from './follow-cluster.ts';
 import { createNominations } from './nominations.ts';
-import { createDefaultPlugins, DEFAULT_SCHEDULER_NAME, profileOf } from './plugins/index.ts';
+import type { PluginDeps } from './plugins/index.ts';
 import { findLikePods } from './pod-likeness.ts';
 import { createProfiles } from './profiles.ts';
 import { runSchedulingCycles } from './schedule-one.ts';
@@ -30,6 +32,8 @@ export interface SchedulerDeps {
   readonly log: Logger;
   /** Of this process among candidates for leadership; absent when it is the only one. */
   readonly identity?: string;
+  /** Upstream's defaults if absent. */
+  readonly configuration?: SchedulerConfiguration;
 }
 
 export interface Scheduler {
@@ -40,7 +44,7 @@ export interface Scheduler {
 }
 
 export function createScheduler(deps: SchedulerDeps): Scheduler {
-  const { client, clock, random, log, identity } = deps;
+  const { client, clock, random, log, identity, configuration = defaultConfiguration() } = deps;
   const nodeInformer = createInformer({ type: nodes }, deps);
   const podInformer = createInformer({ type: pods, fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed' }, deps);
   const serviceInformer = createInformer({ type: services }, deps);
@@ -55,7 +59,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     budgetInformer,
     ...storageInformers.informers,
   ];
-  const plugins = createDefaultPlugins({
+  const pluginDeps: PluginDeps = {
     client,
     clock,
     random,
@@ -64,14 +68,15 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     findLike: (pod) => findLikePods(pod, serviceInformer.store.list(pod.metadata.namespace)),
     namespaceLabels: (name) => namespaceInformer.store.find({ namespace: '', name })?.metadata.labels,
     listBudgets: () => budgetInformer.store.list(),
-  });
-  const profiles = createProfiles([profileOf(DEFAULT_SCHEDULER_NAME, plugins)]);
+  };
+  const [first, ...others] = configuration.profiles;
+  const profiles = createProfiles([createProfile(first, pluginDeps), ...others.map((plan) => createProfile(plan, pluginDeps))]);
   const recorders = new Map(
     profiles.names.map((component) => [component, createEventRecorder({ component }, { client, clock, random, log })]),
   );
   const cache = createClusterCache();
   const nominations = createNominations();
-  const queue = createSchedulingQueue({ clock, isRelevantChange, ...profiles.queueing });
+  const queue = createSchedulingQueue({ clock, backOffMs: configuration.backOffMs, isRelevantChange, ...profiles.queueing });
   storageInformers.onEvent(queue.wake);
   nodeInformer.onChange((change) => followNode(change, { cache, queue }));
   podInformer.onChange((change) => followPod(change, { cache, queue, nominations, isOurs: profiles.has }));

@@ -17,6 +17,7 @@ function setUp() {
   const clock = createFakeClock();
   const queue = createSchedulingQueue({
     clock,
+    backOffMs: { min: 1_000, max: 10_000 },
     comesBefore: (left, right) => (priorityOf(left) === priorityOf(right) ? undefined : priorityOf(left) > priorityOf(right)),
     isAdmitted: ({ spec }) => (spec.schedulingGates ?? []).length === 0,
     isRelevantChange: (previous, current) => previous.spec !== current.spec,

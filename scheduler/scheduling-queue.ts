@@ -1,6 +1,6 @@
 /**
  * The pods that want a node. A pod is gated (a plugin says that it may not be tried yet), active (waiting for its turn), in flight (a cycle has
- * it), unschedulable (waiting for something to change in the cluster) or backing off (1 s, doubling to 10 s, since its last attempt). Events that
+ * it), unschedulable (waiting for something to change in the cluster) or backing off (1 s, doubling to 10 s unless configured otherwise, since its last attempt). Events that
  * happen while a pod is in flight count as having happened after its failure: it was judged by an older snapshot.
  */
 import type { Pod } from '#api/generated/types.ts';
@@ -8,8 +8,6 @@ import type { Clock } from '#component/clock.ts';
 import { createPriorityHeap } from '#component/priority-heap.ts';
 import type { ClusterEvent, EventName } from './cluster-event.ts';
 
-const BACK_OFF_MS_MIN = 1_000;
-const BACK_OFF_MS_MAX = 10_000;
 /** Even if no event seems to help, a pod is looked at again after this long. */
 const UNSCHEDULABLE_MS_MAX = 300_000;
 /** Events remembered for pods in flight; beyond that what happened is forgotten, and each of them is simply tried again. */
@@ -42,6 +40,8 @@ export interface SchedulingQueue {
 
 export interface QueueDeps {
   readonly clock: Clock;
+  /** How long a pod that got no node is left alone: the first time, doubling, and at most. */
+  readonly backOffMs: { readonly min: number; readonly max: number };
   /** Whose turn it is first; undefined: who has waited longer. */
   readonly comesBefore: (left: Pod, right: Pod) => boolean | undefined;
   /** Whether the pod may be tried at all. */
@@ -75,7 +75,7 @@ interface Entry {
 }
 
 export function createSchedulingQueue(deps: QueueDeps): SchedulingQueue {
-  const { clock, isAdmitted, isRelevantChange, eventsAwaited, mayHelp } = deps;
+  const { clock, backOffMs, isAdmitted, isRelevantChange, eventsAwaited, mayHelp } = deps;
   const entries = new Map<string, Entry>();
   const active = createPriorityHeap<Entry>((left, right) => deps.comesBefore(left.pod, right.pod) ?? left.order < right.order);
   const backingOff = createPriorityHeap<Entry>((left, right) => left.backOffUntilMs < right.backOffUntilMs);
@@ -137,7 +137,7 @@ export function createSchedulingQueue(deps: QueueDeps): SchedulingQueue {
   const endFlight = (uid: string, next: (entry: Entry, flight: Extract<Phase, { name: 'in-flight' }>) => void): void => {
     const entry = entries.get(uid);
     if (entry?.phase.name !== 'in-flight') return;
-    entry.backOffUntilMs = clock.monotonic() + Math.min(BACK_OFF_MS_MIN * 2 ** (entry.attempts - 1), BACK_OFF_MS_MAX);
+    entry.backOffUntilMs = clock.monotonic() + Math.min(backOffMs.min * 2 ** (entry.attempts - 1), backOffMs.max);
     next(entry, entry.phase);
     if (inFlight.size === 0) history.clear();
   };

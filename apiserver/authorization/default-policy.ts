@@ -165,6 +165,12 @@ const nodeRoles: readonly DefaultRole[] = [
     rule(['list', 'watch'], 'discovery.k8s.io', 'endpointslices'),
     rule(['list', 'watch'], 'networking.k8s.io', 'servicecidrs'),
   ]),
+  // Kubelets make, enlarge and delete the volumes of claims; upstream's provisioners are programs of their own, with such a role.
+  role('keelson:node-provisioner', [
+    rule([...read, 'create', 'delete', 'patch', 'update'], 'core', 'persistentvolumes'),
+    rule([...read, 'patch', 'update'], 'core', 'persistentvolumeclaims'),
+    rule(read, 'storage.k8s.io', 'storageclasses', 'csinodes'),
+  ]),
   role('system:kubelet-api-admin', [
     rule([...read, 'proxy'], 'core', 'nodes'),
     rule(['*'], 'core', 'nodes/log', 'nodes/metrics', 'nodes/proxy', 'nodes/stats'),
@@ -302,6 +308,7 @@ export const defaultClusterRoleBindings: readonly DefaultBinding[] = [
   binding('system:monitoring', group('system:monitoring')),
   // Upstream binds it to nobody, because its node authorizer limits each node to its own pods' objects; there is none here.
   binding('system:node', group('system:nodes')),
+  binding('keelson:node-provisioner', group('system:nodes')),
   binding('system:node-proxier', user('system:kube-proxy'), group('system:node-proxiers')),
   binding('system:kube-scheduler', user('system:kube-scheduler')),
   binding('system:volume-scheduler', user('system:kube-scheduler')),

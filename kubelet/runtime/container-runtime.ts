@@ -17,14 +17,21 @@ export interface ContainerIdentity {
   readonly attempt: number;
 }
 
-/** A bind mount; `source` is a path on the engine's host or the name of one of the engine's volumes. */
+/** A bind mount; `source` is a path on the engine's host, where something must be. */
 export interface Mount {
   readonly source: string;
   readonly target: string;
   readonly isReadOnly: boolean;
   readonly propagation?: 'rprivate' | 'rslave' | 'rshared';
-  /** A missing source is created (as a directory) unless this is set. */
-  readonly mustExist?: boolean;
+  /** Mounts below it are read-only too. Only if the engine `mountsRecursively`. */
+  readonly isReadOnlyBelow?: boolean;
+}
+
+/** A device of the engine's host. */
+export interface Device {
+  readonly source: string;
+  readonly target: string;
+  readonly isReadOnly: boolean;
 }
 
 /** Of seccomp or AppArmor: the engine's own, none, or one of the node's by its name. */
@@ -44,8 +51,6 @@ export interface SandboxSpec {
   readonly sharesHostIpc: boolean;
   readonly sharesHostPid: boolean;
   readonly sysctls: Readonly<Record<string, string>>;
-  /** Memory volumes are held by the sandbox, so that they outlive the containers that use them. */
-  readonly mounts: readonly Mount[];
   /** The pod's cgroup, in the words of the engine's driver. */
   readonly cgroupParent?: string;
 }
@@ -69,6 +74,7 @@ export interface ContainerSpec extends EngineResources {
   readonly env: readonly string[];
   readonly workingDir?: string;
   readonly mounts: readonly Mount[];
+  readonly devices: readonly Device[];
   /** `user`, `user:group` in numbers; absent: the image's. */
   readonly user?: string;
   readonly supplementalGroups: readonly number[];
@@ -146,6 +152,8 @@ export interface RuntimeInfo {
   readonly cpuCount: number;
   readonly memoryBytes: number;
   readonly machineId: string;
+  /** Whether a read-only mount can cover the mounts below it. */
+  readonly mountsRecursively: boolean;
   readonly cgroupDriver: 'cgroupfs' | 'systemd';
   readonly cgroupVersion: 1 | 2;
 }
@@ -237,10 +245,10 @@ export interface ContainerRuntime {
   /** Kills it if it runs. Removing what is gone is a success. */
   removeContainer(id: string): Promise<void>;
 
-  /** A volume in memory that lives while a container holds it. Creating it again is a success. */
-  createMemoryVolume(name: string, podUid: string, sizeBytesMax: number | undefined): Promise<void>;
-  /** Removes the memory volumes of a pod; those that are gone count as removed. */
-  removeMemoryVolumes(podUid: string): Promise<void>;
+  /** A volume that belongs to the cluster rather than to a pod, and survives both; its path on the engine's host. Creating it again gives the same. */
+  createDataVolume(name: string): Promise<string>;
+  /** Its data goes with it. Removing what is gone is a success. */
+  removeDataVolume(name: string): Promise<void>;
 
   /** What a running container has used; undefined for one that does not run. Costs a call; cgroups are read for less. */
   readUsage(id: string): Promise<Usage | undefined>;

@@ -10,7 +10,7 @@ import Docker from 'dockerode';
 import type { Clock } from '#component/clock.ts';
 import type { Usage } from '../stats/usage.ts';
 import { createTurns } from '../turns.ts';
-import { clusterLabel, identityOf, nodeLabel, type Ownership, ownedBy, podUidLabel } from './container-labels.ts';
+import { clusterLabel, dataVolumeLabel, identityOf, type Ownership, ownedBy } from './container-labels.ts';
 import {
   type ContainerRuntime,
   type ContainerSpec,
@@ -43,6 +43,8 @@ const EVENT_OVERLAP_MS = 1_000;
 const EVENT_BYTES_MAX = 1024 * 1024;
 /** Probe output goes into an event; upstream keeps 10 kB of it. */
 const EXEC_OUTPUT_BYTES_MAX = 10 * 1024;
+/** The second part of the engine's API version, from which on it knows recursive read-only mounts: Docker 25. */
+const RECURSIVE_READ_ONLY_SINCE = 44;
 /** Docker's answer to a start that fails because the command cannot be run. */
 const START_ERROR_EXIT_CODE = 128;
 
@@ -56,6 +58,8 @@ export interface DockerRuntimeOptions extends Ownership {
 /** Of a container: where it runs and what of the engine's host is mounted into it. */
 export interface OwnContainer {
   readonly id: string;
+  /** Of its first process, as the host counts. */
+  readonly pid: number;
   readonly networkMode: string;
   /** Paths on the engine's host by mount point. */
   readonly mounts: ReadonlyMap<string, string>;
@@ -88,6 +92,12 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
     } finally {
       cancel();
     }
+  }
+
+  let engineDirectory: string | undefined;
+  async function findEngineDirectory(): Promise<string> {
+    engineDirectory ??= textOf(await call('info', () => docker.info()), 'DockerRootDir');
+    return engineDirectory;
   }
 
   async function findContainer(id: string): Promise<RuntimeContainer | undefined> {
@@ -154,6 +164,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
         cpuCount: numberOf(info, 'NCPU'),
         memoryBytes: numberOf(info, 'MemTotal'),
         machineId: textOf(info, 'ID'),
+        mountsRecursively: Number(version.ApiVersion.split('.')[1]) >= RECURSIVE_READ_ONLY_SINCE,
         cgroupDriver: textOf(info, 'CgroupDriver') === 'systemd' ? 'systemd' : 'cgroupfs',
         cgroupVersion: textOf(info, 'CgroupVersion') === '2' ? 2 : 1,
       };
@@ -208,7 +219,10 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
     },
 
     createSandbox: (spec) => createOnce(spec, sandboxCreateOptions(spec, options)),
-    createContainer: async (spec) => createOnce(spec, containerCreateOptions(spec, options, await readSeccompProfile(spec, options))),
+    createContainer: async (spec) => {
+      const facts = { engineDirectory: await findEngineDirectory(), seccomp: await readSeccompProfile(spec, options) };
+      return createOnce(spec, containerCreateOptions(spec, options, facts));
+    },
 
     startContainer: async (id) => {
       try {
@@ -240,22 +254,15 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
       }
     },
 
-    createMemoryVolume: async (name, podUid, sizeBytesMax) => {
-      const size = sizeBytesMax === undefined ? '' : `,size=${sizeBytesMax}`;
-      await call('create volume', () =>
-        docker.createVolume({
-          Name: name,
-          Driver: 'local',
-          DriverOpts: { type: 'tmpfs', device: 'tmpfs', o: `mode=1777${size}` },
-          Labels: { [clusterLabel]: options.cluster, [nodeLabel]: options.node, [podUidLabel]: podUid },
-        }),
-      );
+    createDataVolume: async (name) => {
+      const labels = { [clusterLabel]: options.cluster, [dataVolumeLabel]: name };
+      const volume = { Name: dataVolumeName(options, name), Driver: 'local', Labels: labels };
+      await call('create volume', () => docker.createVolume(volume));
+      return (await call('inspect volume', () => docker.getVolume(volume.Name).inspect())).Mountpoint;
     },
 
-    removeMemoryVolumes: async (podUid) => {
-      const filters = { label: [...ownedBy(options), `${podUidLabel}=${podUid}`] };
-      const { Volumes } = await call('list volumes', () => docker.listVolumes({ filters }));
-      await Promise.all((Volumes ?? []).map(({ Name }) => orUndefined(call('remove volume', () => docker.getVolume(Name).remove()))));
+    removeDataVolume: async (name) => {
+      await orUndefined(call('remove volume', () => docker.getVolume(dataVolumeName(options, name)).remove()));
     },
 
     readUsage: async (id) => {
@@ -305,7 +312,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
       const own = found.find((container) => container !== undefined && pids.includes(container.State.Pid));
       if (own === undefined) return undefined;
       const mounts = new Map(own.Mounts.map((mount) => [mount.Destination, mount.Source]));
-      return { id: own.Id, networkMode: own.HostConfig.NetworkMode ?? 'default', mounts };
+      return { id: own.Id, pid: own.State.Pid, networkMode: own.HostConfig.NetworkMode ?? 'default', mounts };
     },
 
     findPid: async (containerId) => {
@@ -316,6 +323,11 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
     watchContainer: (containerId, onEvent, signal) =>
       streamEvents({ type: ['container'], event: ['start', 'die'], container: [containerId] }, onEvent, onEvent, signal),
   };
+}
+
+/** Several clusters may share an engine. */
+function dataVolumeName({ cluster }: Ownership, name: string): string {
+  return `${cluster}_${name}`;
 }
 
 /** What the engine's client gives for a connection taken out of HTTP: a socket, whatever its type says. */

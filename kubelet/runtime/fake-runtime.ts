@@ -75,7 +75,6 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
   const { clock } = options;
   const held = new Map<string, Held>();
   const images = new Set(options.images ?? []);
-  const memoryVolumes = new Map<string, string>();
   const layerBytes = new Map<string, number>();
   const listeners = new Set<{ onEvent(event: RuntimeEvent): void; onBreak(): void }>();
   const calls: string[] = [];
@@ -219,6 +218,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       cpuCount: 2,
       memoryBytes: 2 ** 31,
       machineId: 'fake',
+      mountsRecursively: false,
       cgroupDriver: 'cgroupfs',
       cgroupVersion: 1,
     }),
@@ -280,12 +280,8 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       emit(id, 'removed');
     },
 
-    createMemoryVolume: async (name, podUid) => {
-      memoryVolumes.set(name, podUid);
-    },
-    removeMemoryVolumes: async (podUid) => {
-      for (const [name, owner] of memoryVolumes) if (owner === podUid) memoryVolumes.delete(name);
-    },
+    createDataVolume: async (name) => `/volumes/${name}`,
+    removeDataVolume: async () => {},
     exec: (id, command, signal) => runFakeExec(get(id), command, signal),
     startCommand: async (id, command, session) => startProgram(get(id), command, session),
     attach: async (id, session) => startProgram(get(id), [], session),

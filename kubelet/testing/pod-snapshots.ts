@@ -34,6 +34,7 @@ export function aSnapshot(shape: SnapshotShape = {}): PodSnapshot {
       ...(status === undefined ? {} : { status }),
     },
     resize: { pending: undefined, error: undefined },
+    neighbours: [],
     isGone: false,
     sandboxes: [],
     containers: [],

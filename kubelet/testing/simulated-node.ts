@@ -88,6 +88,8 @@ export function createSimulatedNode(options: SimulatedNodeOptions = {}): Simulat
       runtime: runtimeUntil(runtime, stop.signal),
       network,
       volumes: createSimulatedVolumes(files),
+      engineVolumes: undefined,
+      csi: undefined,
       cgroups: noCgroups,
       manifests: simulatedFolder,
       run: undefined,
@@ -167,6 +169,7 @@ const kubeletOptions = {
   },
   pauseImage: 'keelson/keelson:dev',
   nodeNetworkMode: 'container:node',
+  mountsRecursively: false,
   dns: { clusterDns: '10.96.0.10', clusterDomain: 'cluster.local', nodeResolvConf: '', nodeHosts: '127.0.0.1\tlocalhost\n' },
   kubernetesService: { ip: '10.96.0.1', port: 443 },
   server: undefined,
@@ -204,7 +207,8 @@ function createSimulatedVolumes(files: Set<string>): PodVolumes {
       files.add(pod.metadata.uid);
       return new Map((pod.spec.volumes ?? []).map(({ name }) => [name, { path: `/data/${name}` }]));
     },
-    memoryMounts: () => [],
+    mountSubPaths: async () => new Map(),
+    measure: async () => new Map(),
     writeEtcFile: async () => {},
     etcMounts: () => [],
     createMessageFile: async () => '/data/message',

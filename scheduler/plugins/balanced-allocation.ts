@@ -13,16 +13,17 @@ export function createBalancedAllocation({ resources }: BalancedAllocationArgs =
     hints: {},
     prepare: (pod) => ({
       prepareScore: () => {
-        const isBestEffort = names.every((name) => (pod.requests.get(name) ?? 0) === 0);
-        if (isBestEffort) return undefined;
+        const amounts = names.map((name) => ({ name, amount: pod.requests.get(name) ?? 0 }));
+        if (amounts.every(({ amount }) => amount === 0)) return undefined;
+        // Of a resource that few nodes have, only pods that ask for it care.
+        const counted = amounts.filter(({ name, amount }) => amount > 0 || !name.includes('/'));
         return {
           score: ({ allocatable, requested }) => {
-            const fractions = names.flatMap((name) => {
+            const fractions: number[] = [];
+            for (const { name, amount } of counted) {
               const total = allocatable.get(name) ?? 0;
-              const own = pod.requests.get(name) ?? 0;
-              if (total === 0 || (name.includes('/') && own === 0)) return [];
-              return [Math.min(((requested.get(name) ?? 0) + own) / total, 1)];
-            });
+              if (total > 0) fractions.push(Math.min(((requested.get(name) ?? 0) + amount) / total, 1));
+            }
             return Math.floor((1 - standardDeviation(fractions)) * SCORE_MAX);
           },
         };
@@ -33,6 +34,10 @@ export function createBalancedAllocation({ resources }: BalancedAllocationArgs =
 
 function standardDeviation(values: readonly number[]): number {
   if (values.length < 2) return 0;
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+  let sum = 0;
+  for (const value of values) sum += value;
+  const mean = sum / values.length;
+  let squares = 0;
+  for (const value of values) squares += (value - mean) ** 2;
+  return Math.sqrt(squares / values.length);
 }

@@ -1,16 +1,26 @@
 /**
- * The plugins there are, and the order in which the default profile asks them: the cheap and the final first. A plugin takes part in every
- * extension point that it has methods for, unless a configuration says otherwise.
+ * The plugins there are, in the order in which the default profile asks them: the cheap and the final first. Each says at which extension
+ * points it takes part, with what weight it scores, and how it is made of its arguments.
  */
 import type { Pod, PodDisruptionBudget } from '#api/generated/types.ts';
 import type { Client } from '#client/client.ts';
 import type { Clock } from '#component/clock.ts';
 import type { Random } from '#component/random.ts';
+import type { FieldReader } from '../configuration/field-reader.ts';
+import {
+  readBalancedAllocationArgs,
+  readInterPodAffinityArgs,
+  readNodeAffinityArgs,
+  readPreemptionArgs,
+  readResourcesFitArgs,
+  readTopologySpreadArgs,
+  readVolumeBindingArgs,
+} from '../configuration/plugin-args.ts';
 import type { SchedulerPlugin } from '../plugin.ts';
 import type { ShapeMatcher } from '../pod-likeness.ts';
 import type { NamespaceLabels } from '../pod-shape.ts';
 import { createDefaultPreemption } from '../preemption/default-preemption.ts';
-import type { EnabledPlugin, Profile } from '../profile.ts';
+import type { ExtensionPoint } from '../profile.ts';
 import type { ClaimBindingDeps } from '../volumes/bind-claims.ts';
 import type { Storage } from '../volumes/storage.ts';
 import { createBalancedAllocation } from './balanced-allocation.ts';
@@ -32,11 +42,6 @@ import { createVolumeBinding } from './volume-binding.ts';
 import { createVolumeRestrictions } from './volume-restrictions.ts';
 import { createVolumeZone } from './volume-zone.ts';
 
-/** How long volumes may take to be made and bound. */
-const BIND_TIMEOUT_MS = 600_000;
-
-export const DEFAULT_SCHEDULER_NAME = 'default-scheduler';
-
 /** What plugins look up in the cluster, and do in it. */
 export interface PluginDeps {
   readonly client: Client;
@@ -50,48 +55,71 @@ export interface PluginDeps {
   readonly onStorageChange: ClaimBindingDeps['onStorageChange'];
 }
 
-export function createDefaultPlugins(deps: PluginDeps): readonly EnabledPlugin[] {
-  const enable = (plugin: SchedulerPlugin, weight = 1): EnabledPlugin => ({ plugin, weight });
-  return [
-    enable(schedulingGates),
-    enable(prioritySort),
-    enable(nodeUnschedulable),
-    enable(nodeName),
-    enable(taintToleration, 3),
-    enable(createNodeAffinity(), 2),
-    enable(nodePorts),
-    enable(createNodeResourcesFit()),
-    enable(createVolumeRestrictions(deps.storage)),
-    enable(createNodeVolumeLimits(deps.storage)),
-    enable(createVolumeBinding({ ...deps, bindTimeoutMs: BIND_TIMEOUT_MS })),
-    enable(createVolumeZone(deps.storage)),
-    enable(createPodTopologySpread(deps.findLike), 2),
-    enable(createInterPodAffinity(deps.namespaceLabels), 2),
-    enable(dynamicResources),
-    enable(createDefaultPreemption(deps)),
-    enable(createBalancedAllocation()),
-    enable(imageLocality),
-    enable(createDefaultBinder(deps.client)),
-  ];
+/** The plugin, once there is a cluster for it. */
+export type PluginFactory = (deps: PluginDeps) => SchedulerPlugin;
+
+export interface PluginEntry {
+  readonly name: string;
+  readonly points: readonly ExtensionPoint[];
+  /** Of its score in the default profile. */
+  readonly weight: number;
+  /** Reads the arguments, which may be empty, and reports what is wrong with them. */
+  configure(args: FieldReader): PluginFactory;
 }
 
-/** Every plugin at every point: where it has nothing to say it is not asked. */
-export function profileOf(schedulerName: string, plugins: readonly EnabledPlugin[]): Profile {
+type Places = Omit<PluginEntry, 'configure'>;
+
+function plain(plugin: SchedulerPlugin, points: readonly ExtensionPoint[], weight = 1): PluginEntry {
+  return { name: plugin.name, points, weight, configure: () => () => plugin };
+}
+
+function withDeps(places: Places, create: PluginFactory): PluginEntry {
+  return { ...places, configure: () => create };
+}
+
+function withArgs<Args>(
+  places: Places,
+  readArgs: (args: FieldReader) => Args,
+  create: (deps: PluginDeps, args: Args) => SchedulerPlugin,
+): PluginEntry {
   return {
-    schedulerName,
-    points: {
-      preEnqueue: plugins,
-      queueSort: plugins,
-      preFilter: plugins,
-      filter: plugins,
-      postFilter: plugins,
-      preScore: plugins,
-      score: plugins,
-      reserve: plugins,
-      permit: plugins,
-      preBind: plugins,
-      bind: plugins,
-      postBind: plugins,
+    ...places,
+    configure: (reader) => {
+      const args = readArgs(reader);
+      return (deps) => create(deps, args);
     },
   };
 }
+
+const at = (name: string, points: readonly ExtensionPoint[], weight = 1): Places => ({ name, points, weight });
+const filters = ['preFilter', 'filter'] as const;
+const scores = ['preScore', 'score'] as const;
+const reserves = ['reserve', 'preBind'] as const;
+
+export const plugins: readonly PluginEntry[] = [
+  plain(schedulingGates, ['preEnqueue']),
+  plain(prioritySort, ['queueSort']),
+  plain(nodeUnschedulable, ['filter']),
+  plain(nodeName, ['filter']),
+  plain(taintToleration, ['filter', ...scores], 3),
+  withArgs(at('NodeAffinity', [...filters, ...scores], 2), readNodeAffinityArgs, (_deps, args) => createNodeAffinity(args)),
+  plain(nodePorts, filters),
+  withArgs(at('NodeResourcesFit', [...filters, ...scores]), readResourcesFitArgs, (_deps, args) => createNodeResourcesFit(args)),
+  withDeps(at('VolumeRestrictions', filters), ({ storage }) => createVolumeRestrictions(storage)),
+  withDeps(at('NodeVolumeLimits', filters), ({ storage }) => createNodeVolumeLimits(storage)),
+  withArgs(at('VolumeBinding', [...filters, ...reserves]), readVolumeBindingArgs, (deps, args) =>
+    createVolumeBinding({ ...deps, ...args }),
+  ),
+  withDeps(at('VolumeZone', filters), ({ storage }) => createVolumeZone(storage)),
+  withArgs(at('PodTopologySpread', [...filters, ...scores], 2), readTopologySpreadArgs, ({ findLike }, args) =>
+    createPodTopologySpread(findLike, args),
+  ),
+  withArgs(at('InterPodAffinity', [...filters, ...scores], 2), readInterPodAffinityArgs, ({ namespaceLabels }, args) =>
+    createInterPodAffinity(namespaceLabels, args),
+  ),
+  plain(dynamicResources, ['postFilter']),
+  withArgs(at('DefaultPreemption', ['postFilter']), readPreemptionArgs, createDefaultPreemption),
+  withArgs(at('NodeResourcesBalancedAllocation', scores), readBalancedAllocationArgs, (_deps, args) => createBalancedAllocation(args)),
+  plain(imageLocality, ['score']),
+  withDeps(at('DefaultBinder', ['bind']), ({ client }) => createDefaultBinder(client)),
+];

@@ -2,7 +2,7 @@
  * Honours `nodeSelector` and required node affinity, and adds up the weights of the preferred terms that a node meets. A profile may add an
  * affinity of its own to that of every pod.
  */
-import { matchesNodeTerm, matchesRequiredNodes } from '#api/core/v1/node-selector.ts';
+import { asksForNodes, matchesNodeTerm, matchesRequiredNodes } from '#api/core/v1/node-selector.ts';
 import type { Node, NodeAffinity, NodeSelectorTerm, Pod } from '#api/generated/types.ts';
 import { nodeHints } from '../cluster-event.ts';
 import { type FilterPoint, fits, neverFits, normaliseToMax, type SchedulerPlugin, type Scorer } from '../plugin.ts';
@@ -36,10 +36,6 @@ function verdictOn(pod: Pod, node: Node, meetsAdded: (node: Node) => boolean) {
 
 function requiredTerms({ spec }: Pod): readonly NodeSelectorTerm[] | undefined {
   return spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
-}
-
-function asksForNodes(pod: Pod): boolean {
-  return pod.spec.nodeSelector !== undefined || requiredTerms(pod) !== undefined;
 }
 
 /** When every term names nodes, as those of a DaemonSet's pods do, no other node needs to be asked. */

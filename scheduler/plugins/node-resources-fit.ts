@@ -57,8 +57,10 @@ type Requests = readonly (readonly [string, number])[];
 
 function verdictOn({ allocatable, requested, pods }: NodeInfo, requests: Requests): Verdict {
   const isFull = pods.length + 1 > (allocatable.get('pods') ?? 0);
-  if (!isFull && requests.every(([name, amount]) => amount <= (allocatable.get(name) ?? 0) - (requested.get(name) ?? 0))) return fits;
-  const short = requests.filter(([name, amount]) => amount > (allocatable.get(name) ?? 0) - (requested.get(name) ?? 0));
+  const isShort = ([name, amount]: readonly [string, number]): boolean =>
+    amount > (allocatable.get(name) ?? 0) - (requested.get(name) ?? 0);
+  if (!isFull && !requests.some(isShort)) return fits;
+  const short = requests.filter(isShort);
   const reasons = [...(isFull ? [FULL] : []), ...short.map(([name]) => `Insufficient ${name}`)];
   // What even the empty node does not have, no preemption brings.
   return short.some(([name, amount]) => amount > (allocatable.get(name) ?? 0)) ? neverFits(...reasons) : doesNotFit(...reasons);

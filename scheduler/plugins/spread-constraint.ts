@@ -1,5 +1,5 @@
 /** Topology spread constraints made ready to count by: whom they count, and on which nodes. */
-import { matchesRequiredNodes } from '#api/core/v1/node-selector.ts';
+import { asksForNodes, matchesRequiredNodes } from '#api/core/v1/node-selector.ts';
 import { findUntolerated } from '#api/core/v1/taint.ts';
 import type { Pod, TopologySpreadConstraint } from '#api/generated/types.ts';
 import { compileLabelSelector } from '#api/meta/label-selector.ts';
@@ -14,6 +14,7 @@ export interface SpreadConstraint {
   readonly minDomains: number;
   /** Which pods of the namespace count. */
   readonly counts: ShapeMatcher;
+  /** Only the nodes that the pod asks for count; never true for a pod that takes any. */
   readonly honoursAffinity: boolean;
   readonly honoursTaints: boolean;
 }
@@ -38,7 +39,7 @@ export function compileConstraints(
       maxSkew: constraint.maxSkew,
       minDomains: constraint.minDomains ?? 1,
       counts: likeness ?? compileSelector(constraint, pod),
-      honoursAffinity: (constraint.nodeAffinityPolicy ?? 'Honor') === 'Honor',
+      honoursAffinity: asksForNodes(pod) && (constraint.nodeAffinityPolicy ?? 'Honor') === 'Honor',
       honoursTaints: constraint.nodeTaintsPolicy === 'Honor',
     }));
 }

@@ -14,6 +14,11 @@ import type { Storage } from '../volumes/storage.ts';
 
 const UNBOUND_IMMEDIATE = neverFits('pod has unbound immediate PersistentVolumeClaims');
 
+export interface VolumeBindingArgs {
+  /** How long volumes may take to be made and bound. */
+  readonly bindTimeoutMs: number;
+}
+
 export function createVolumeBinding(deps: ClaimBindingDeps): SchedulerPlugin {
   return {
     name: 'VolumeBinding',

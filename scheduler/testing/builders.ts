@@ -4,9 +4,9 @@ import type { Draft } from '#api/meta/resource-type.ts';
 import { type NodeInfo, nodeInfoOf } from '../node-info.ts';
 import { createNominations, type Nominations } from '../nominations.ts';
 import type { SchedulerPlugin } from '../plugin.ts';
-import { profileOf } from '../plugins/index.ts';
 import { type PodCycle, preparePodCycle } from '../pod-cycle.ts';
 import { type PodInfo, podInfoOf } from '../pod-info.ts';
+import { DEFAULT_SCHEDULER_NAME, type Profile } from '../profile.ts';
 import { createShapeIndex } from '../shape-index.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { createTally } from '../tally.ts';
@@ -90,11 +90,32 @@ export function aCycle(
   plugins: readonly SchedulerPlugin[],
   nominations: Nominations = createNominations(),
 ): PodCycle {
-  const enabled = plugins.map((plugin) => ({ plugin, weight: 1 }));
-  return preparePodCycle(pod, profileOf('default-scheduler', enabled), aSnapshot(nodes), nominations);
+  return preparePodCycle(pod, aProfile(plugins), aSnapshot(nodes), nominations);
 }
 
 function completed(metadata: Partial<ObjectMeta>): ObjectMeta {
   const { name = '' } = metadata;
   return { ...metadata, name, uid: `uid-of-${name}`, resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' };
+}
+
+/** Every plugin at every point: where it has nothing to say it is not asked. */
+function aProfile(plugins: readonly SchedulerPlugin[]): Profile {
+  const all = plugins.map((plugin) => ({ plugin, weight: 1 }));
+  return {
+    schedulerName: DEFAULT_SCHEDULER_NAME,
+    points: {
+      preEnqueue: all,
+      queueSort: all,
+      preFilter: all,
+      filter: all,
+      postFilter: all,
+      preScore: all,
+      score: all,
+      reserve: all,
+      permit: all,
+      preBind: all,
+      bind: all,
+      postBind: all,
+    },
+  };
 }

@@ -13,6 +13,11 @@ export function matchesRequiredNodes({ spec }: Pick<Pod, 'spec'>, node: Node): b
   return selected && (required === undefined || required.nodeSelectorTerms.some((term) => matchesNodeTerm(term, node)));
 }
 
+/** False for a pod that takes any node, as far as these two go. */
+export function asksForNodes({ spec }: Pick<Pod, 'spec'>): boolean {
+  return spec.nodeSelector !== undefined || spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution !== undefined;
+}
+
 export function matchesNodeTerm(term: NodeSelectorTerm, { metadata }: Node): boolean {
   const { matchExpressions = [], matchFields = [] } = term;
   if (matchExpressions.length === 0 && matchFields.length === 0) return false;
