@@ -22,6 +22,10 @@ const LOG_ROUNDS = 5;
 /** What the engine keeps of a log before it is rotated away: five files of 10 MiB. */
 const LOG_BYTES = 40 * 1024 * 1024;
 
+/** What is measured is the kubelet: fifty Node processes that start would keep the machine from answering it. */
+const SMALL_SERVER = `use IO::Socket; $s = IO::Socket::INET->new(LocalPort => 8080, Listen => 9, ReuseAddr => 1) or die;
+while ($c = $s->accept) { 1 while (defined($_ = <$c>) && /\\S/); print $c "HTTP/1.0 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n"; close $c }`;
+
 const execute = promisify(execFile);
 
 export async function measureKubelet(): Promise<readonly Figure[]> {
@@ -36,7 +40,8 @@ export async function measureKubelet(): Promise<readonly Figure[]> {
 async function measureLoad(client: Client, docker: Docker): Promise<readonly Figure[]> {
   const labels = { bench: `load-${process.pid}` };
   const httpGet = { path: '/', port: 8080 };
-  const container = { readinessProbe: { httpGet, periodSeconds: 10 }, livenessProbe: { httpGet, periodSeconds: 10 } };
+  const command = ['perl', '-e', SMALL_SERVER];
+  const container = { command, readinessProbe: { httpGet, periodSeconds: 10 }, livenessProbe: { httpGet, periodSeconds: 10 } };
   const names = Array.from({ length: PODS }, (_, index) => `bench-${process.pid}-load-${index}`);
   const resource = client.resource(pods);
   try {
@@ -120,7 +125,7 @@ async function untilWritten(client: Client, name: string): Promise<string> {
     const [container] = status?.containerStatuses ?? [];
     const id = container?.containerID?.replace('docker://', '');
     if (id !== undefined && container?.state?.running !== undefined) {
-      const { stdout } = await execute('docker', ['top', id, '-o', 'comm']);
+      const { stdout } = await execute('docker', ['top', id, '-o', 'pid,comm']);
       if (stdout.includes('sleep')) return id;
     }
     await delay(500);
