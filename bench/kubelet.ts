@@ -39,9 +39,9 @@ export async function measureKubelet(): Promise<readonly Figure[]> {
 /** Of pods that serve HTTP and are asked every ten seconds whether they live and are ready, as most pods are. */
 async function measureLoad(client: Client, docker: Docker): Promise<readonly Figure[]> {
   const labels = { bench: `load-${process.pid}` };
-  const httpGet = { path: '/', port: 8080 };
+  const probe = { httpGet: { path: '/', port: 8080 }, periodSeconds: 10, timeoutSeconds: 10 };
   const command = ['perl', '-e', SMALL_SERVER];
-  const container = { command, readinessProbe: { httpGet, periodSeconds: 10 }, livenessProbe: { httpGet, periodSeconds: 10 } };
+  const container = { command, readinessProbe: probe, livenessProbe: probe };
   const names = Array.from({ length: PODS }, (_, index) => `bench-${process.pid}-load-${index}`);
   const resource = client.resource(pods);
   try {
