@@ -9,9 +9,9 @@ import { measureApiServer } from './apiserver/apiserver.ts';
 import { measureCluster } from './cluster.ts';
 import { type Figure, renderJsonLine, renderTable } from './figure.ts';
 import { measureIdle } from './idle.ts';
+import { measureKubelet } from './kubelet.ts';
 import { measureKwok } from './kwok.ts';
 import { measurePodStart } from './pod-start.ts';
-
 import { measureScheduler } from './scheduler/scheduler.ts';
 import { measureUp } from './up.ts';
 
@@ -33,6 +33,7 @@ const counts = { nodes: countOf('nodes'), pods: countOf('pods') };
 const benches: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   up: measureUp,
   'pod-start': measurePodStart,
+  kubelet: measureKubelet,
   idle: measureIdle,
   api: measureApi,
   apiserver: () => measureApiServer({ rows, kubeconfig: values.kubeconfig, pid: values.pid }),

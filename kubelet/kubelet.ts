@@ -19,7 +19,6 @@ import type { Observations } from './eviction/pressure.ts';
 import { createImageGarbageCollector, type ImagePolicy } from './images/image-garbage-collector.ts';
 import { createImageLedger } from './images/image-ledger.ts';
 import { createImagePuller } from './images/image-puller.ts';
-import { createPullQueue } from './images/pull-queue.ts';
 import type { Keyring } from './images/registry-credentials.ts';
 import type { Run } from './network/exec.ts';
 import type { OpenPodDialer } from './network/pod-dialer.ts';
@@ -60,6 +59,7 @@ import { createStaticPods } from './static-pods/static-pods.ts';
 import { createDiskStats } from './stats/disk-stats.ts';
 import { createNodeStats } from './stats/node-stats.ts';
 import { createStatsApi } from './stats/stats-api.ts';
+import { createTurns } from './turns.ts';
 import type { PodVolumes } from './volumes/pod-volumes.ts';
 
 export interface KubeletOptions {
@@ -139,7 +139,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
   const events = createEventRecorder({ component: 'kubelet', host: options.nodeName }, { client, clock, random, log });
   const { ledgerPath, pullsAtOnceMax, policy, hostKeyring } = options.images;
   const ledger = createImageLedger(ledgerPath);
-  const queue = createPullQueue(pullsAtOnceMax, { clock });
+  const queue = createTurns(pullsAtOnceMax, { clock });
   const puller = createImagePuller({ client, runtime, ledger, queue, clock, hostKeyring });
   const terminationMessages = new Map<string, string>();
   let ownNode: Node | undefined;
