@@ -31,8 +31,11 @@ import { guestbookTests } from './sig-cli/guestbook.ts';
 import { kubectlTests } from './sig-cli/kubectl.ts';
 import { replicationControllerTests } from './sig-cli/replication-controllers.ts';
 import { eventTests } from './sig-instrumentation/events.ts';
+import { dnsTests } from './sig-network/dns.ts';
 import { endpointTests } from './sig-network/endpoints.ts';
 import { networkObjectTests } from './sig-network/objects.ts';
+import { podTrafficTests } from './sig-network/pod-traffic.ts';
+import { proxyTests } from './sig-network/proxy.ts';
 import { serviceTests } from './sig-network/services.ts';
 import { configurationTests } from './sig-node/configuration.ts';
 import { containerTests } from './sig-node/containers.ts';
@@ -43,6 +46,7 @@ import { etcHostsTests } from './sig-node/etc-hosts.ts';
 import { initContainerTests } from './sig-node/init-containers.ts';
 import { lifecycleHookTests } from './sig-node/lifecycle-hooks.ts';
 import { nodeObjectTests } from './sig-node/node-objects.ts';
+import { podResizeTests } from './sig-node/pod-resize.ts';
 import { podTemplateTests } from './sig-node/pod-templates.ts';
 import { podTests } from './sig-node/pods.ts';
 import { probeTests } from './sig-node/probes.ts';
@@ -118,4 +122,8 @@ export const conformanceTests: readonly ConformanceTest[] = [
   ...endpointTests,
   ...networkObjectTests,
   ...serviceTests,
+  ...dnsTests,
+  ...podTrafficTests,
+  ...proxyTests,
+  ...podResizeTests,
 ];

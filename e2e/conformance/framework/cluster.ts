@@ -15,7 +15,7 @@ import { createResource, type Resource } from './resource.ts';
 const ANSWER_MS_MAX = 70_000;
 
 export interface ClusterRequest {
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly method?: 'GET' | 'HEAD' | 'OPTIONS' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Path and query. */
   readonly path: string;
   /** A string goes as it is, anything else as JSON. */

@@ -1,7 +1,7 @@
 /**
- * A server for tests: `node serve.ts --http 8080 --udp 8081 --unhealthy-after 10000`. Over HTTP `/hostname` tells the pod's name, `/clientip` who asks,
- * `/healthz` its health, which may end after so many milliseconds, and everything else is answered with its own path; over UDP every packet is answered with
- * the pod's name. Each request is a line of the log, each TCP connection too with `--log-connections`.
+ * A server for tests: `node serve.ts --http 8080 --udp 8081 --unhealthy-after 10000`. Over HTTP `/port` tells at which port it was asked, `/healthz` its
+ * health, which may end after so many milliseconds; everything else is answered with its method and path. Over UDP every packet is answered with the pod's name.
+ * Each request is a line of the log, each TCP connection too with `--log-connections`.
  */
 import { createSocket } from 'node:dgram';
 import { createServer, type IncomingMessage } from 'node:http';
@@ -20,12 +20,11 @@ const startedAt = performance.now();
 const healthyMs = values['unhealthy-after'] === '' ? Number.POSITIVE_INFINITY : Number(values['unhealthy-after']);
 const isHealthy = () => performance.now() - startedAt <= healthyMs;
 
-function answer({ url = '/', socket }: IncomingMessage): readonly [status: number, text: string] {
+function answer({ method = 'GET', url = '/', socket }: IncomingMessage): readonly [status: number, text: string] {
   const path = url.split('?')[0] ?? '/';
-  if (path === '/hostname') return [200, hostname()];
-  if (path === '/clientip') return [200, `${socket.remoteAddress}:${socket.remotePort}`];
+  if (path === '/port') return [200, String(socket.localPort)];
   if (path === '/healthz') return isHealthy() ? [200, 'ok'] : [500, 'unhealthy'];
-  return [200, path];
+  return [200, `${method} ${path}`];
 }
 
 for (const port of values.http) {

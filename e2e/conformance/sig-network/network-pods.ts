@@ -21,10 +21,10 @@ export const READINESS: Json = { tcpSocket: { port: NAME_PORT }, periodSeconds: 
 export type Protocol = 'http' | 'tcp' | 'udp';
 
 /** Makes servers; its pods answer with their names, which are ready when the promise resolves. */
-export async function serverPods(t: TestScope): Promise<(name: string, labels?: Json, spec?: Json) => Promise<Json>> {
+export async function serverPods(t: TestScope): Promise<(name: string, labels?: Json, spec?: Json, container?: Json) => Promise<Json>> {
   const specOf = await createProgram(t, 'web-server');
-  return async (name, labels = {}, spec = {}) => {
-    const made = { ...specOf([String(HTTP_PORT)], { readinessProbe: READINESS }), ...spec };
+  return async (name, labels = {}, spec = {}, container = {}) => {
+    const made = { ...specOf([String(HTTP_PORT)], { readinessProbe: READINESS, ...container }), ...spec };
     await t.resource('v1/pods').create({ apiVersion: 'v1', kind: 'Pod', metadata: { name, labels }, spec: made });
     return untilReady(t.resource('v1/pods'), name);
   };
