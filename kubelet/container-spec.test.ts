@@ -6,6 +6,7 @@ import { parseAmounts } from '#api/core/v1/resource-list.ts';
 import type { Container, Pod, PodSpec } from '#api/generated/types.ts';
 import { buildContainerSpec, buildSandboxSpec, type ContainerSpecContext } from './container-spec.ts';
 import { expandVariables } from './environment.ts';
+import { containerCreateOptions, sandboxCreateOptions } from './runtime/docker-create-options.ts';
 
 function aPod(spec: Partial<PodSpec> = {}, more: Partial<Container> = {}): Pod {
   return {
@@ -143,6 +144,15 @@ test('a pod of the host network joins the node', () => {
   assert.equal(buildSandboxSpec(aPod(), options).networkMode, 'none');
   assert.equal(buildSandboxSpec(aPod({ hostname: 'a'.repeat(70) }), options).hostname.length, 63);
   assert.equal(buildSandboxSpec(aPod(), options).cgroupParent, '/keelson/worker-1/podu1');
+});
+
+test('the engine is told the pod’s cgroup with the sandbox and with each container', () => {
+  const cgroupParent = '/keelson/worker-1/podu1';
+  const owner = { cluster: 'keelson', node: 'worker-1' };
+  const sandbox = sandboxCreateOptions(buildSandboxSpec(aPod(), { ...sandboxOptions, cgroupParent }), owner);
+  const facts = { engineDirectory: '/var/lib/docker', seccomp: undefined };
+  const container = containerCreateOptions(specOf(aPod(), { cgroupParent }), owner, facts);
+  assert.deepEqual([sandbox.HostConfig.CgroupParent, container.HostConfig.CgroupParent], [cgroupParent, cgroupParent]);
 });
 
 const qosCases = [
