@@ -21,7 +21,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   metrics: ['api', 'component', 'client'],
   'simulated-nodes': ['api', 'component', 'client'],
   bootstrap: ['api', 'component', 'client'],
-  cli: ['api', 'component', 'client', 'bootstrap', 'in-process'],
+  // `keelson why` asks the scheduler's own plugins.
+  cli: ['api', 'component', 'client', 'bootstrap', 'in-process', 'scheduler'],
   'in-process': ['api', 'component', 'client', 'apiserver', 'scheduler', 'controller-manager', 'simulated-nodes', 'bootstrap'],
   images: [],
   // `compare-openapi.ts` asks the server's own documents.

@@ -2,12 +2,17 @@
  * docker compose and docker as the commands need them. The project is always ours, whatever directory the user is in. What compose prints
  * is kept back: it tells of containers, our own lines tell of the cluster; when it fails, the end of it is in the error.
  */
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type RunResult, run, runOrThrow } from './process.ts';
 import { CLUSTER_IMAGE, CLUSTER_LABEL, CLUSTER_NAME, projectRoot } from './project.ts';
 
 /** The image of hello is built by two services that only exist for that. */
 const IMAGES_PROFILE = 'images';
+
+/** What the user is logged in to. The kubelets are given it when they start. */
+const dockerConfigPath = join(process.env.DOCKER_CONFIG ?? join(homedir(), '.docker'), 'config.json');
 
 /** A first build on a slow line. */
 const BUILD_MS_MAX = 30 * 60_000;
@@ -32,7 +37,11 @@ export async function buildServices(services: readonly string[], environment: Re
 
 /** Creates what is missing, replaces what has changed, starts what does not run. The images must be there. */
 export async function startServices(): Promise<void> {
-  await runOrThrow('docker', composeArguments('up', '--detach', '--no-build', '--remove-orphans', '--quiet-pull'), { cwd: projectRoot });
+  const login = existsSync(dockerConfigPath) ? { KEELSON_DOCKER_CONFIG: dockerConfigPath } : {};
+  await runOrThrow('docker', composeArguments('up', '--detach', '--no-build', '--remove-orphans', '--quiet-pull'), {
+    cwd: projectRoot,
+    environment: login,
+  });
 }
 
 export async function stopServices(services: readonly string[]): Promise<void> {

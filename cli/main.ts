@@ -46,6 +46,13 @@ function createCommands(): Command {
     .description('one line per thing that is wrong; exit code 1 if there is one')
     .action(async () => setExitCode(await (await import('./commands/status.ts')).runStatus(progress)));
   program
+    .command('why <pod>')
+    .description('why pod/NAME has no node, by node and plugin; or what it waits for on its node')
+    .option('-n, --namespace <namespace>', "the pod's namespace", 'default')
+    .action(async (pod: string, { namespace }: { namespace: string }) =>
+      (await import('./commands/why.ts')).runWhy(progress, pod, namespace),
+    );
+  program
     .command('doctor')
     .description('what this machine lacks for a cluster, and how to get it')
     .action(async () => setExitCode(await (await import('./commands/doctor.ts')).runDoctor(progress)));

@@ -25,6 +25,8 @@ import { nodeLifecycleController } from './node-lifecycle.ts';
 import { podGarbageController } from './pod-garbage-collector.ts';
 import { replicaSetController } from './replica-set.ts';
 import { replicationControllerController } from './replication-controller.ts';
+import { resourceClaimController } from './resource-claim.ts';
+import { podResourceClaimController } from './resource-claim-of-pod.ts';
 import { resourceQuotaController } from './resource-quota.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
@@ -81,6 +83,8 @@ export function listControllers(caches: SharedCaches, config: ControllersConfig)
       run: (deps, signal) => runController(endpointSliceMirroringController(caches), deps, signal),
     },
     { component: 'endpoint-controller', run: (deps, signal) => runController(endpointsController(caches), deps, signal) },
+    { component: 'resource_claim', run: (deps, signal) => runController(podResourceClaimController(caches), deps, signal) },
+    { component: 'resource_claim', run: (deps, signal) => runController(resourceClaimController(caches), deps, signal) },
     { component: 'resourcequota-controller', run: (deps, signal) => runController(resourceQuotaController(caches), deps, signal) },
     { component: 'persistentvolume-controller', run: (deps, signal) => runController(claimBinder(caches), deps, signal) },
     { component: 'persistentvolume-controller', run: (deps, signal) => runController(volumeBinder(caches), deps, signal) },

@@ -24,6 +24,8 @@ import {
   pods,
   replicasets,
   replicationcontrollers,
+  resourceclaims,
+  resourceclaimtemplates,
   resourcequotas,
   secrets,
   serviceaccounts,
@@ -54,7 +56,9 @@ import type {
   PodDisruptionBudget,
   ReplicaSet,
   ReplicationController,
+  ResourceClaimTemplate,
   ResourceQuota,
+  ResourceResourceClaim,
   Secret,
   Service,
   ServiceAccount,
@@ -73,6 +77,7 @@ import { createInformer, type Informer, type InformerDeps } from '#client/inform
 import type { Clock } from '#component/clock.ts';
 import type { Random } from '#component/random.ts';
 import { createResourceCaches, type ResourceCaches } from './resource-caches.ts';
+import { claimNamesOf } from './resource-claim/pod-claims.ts';
 
 /** Index: the uid of the controlling owner, or `orphan/<namespace>` for objects that have none. */
 export const CONTROLLER = 'controller';
@@ -84,6 +89,9 @@ export const FINISHED = 'finished';
 export const OWNER = 'owner';
 /** Index of EndpointSlices: `namespace/name` of their Service. */
 export const SERVICE = 'service';
+
+/** Index of pods: `namespace/name` of the ResourceClaims they have. */
+export const RESOURCE_CLAIM = 'resourceClaim';
 
 export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 
@@ -104,6 +112,8 @@ export interface SharedCaches {
   readonly persistentVolumes: Informer<PersistentVolume>;
   readonly storageClasses: Informer<StorageClass>;
   readonly podDisruptionBudgets: Informer<PodDisruptionBudget>;
+  readonly resourceClaims: Informer<ResourceResourceClaim>;
+  readonly resourceClaimTemplates: Informer<ResourceClaimTemplate>;
   readonly horizontalPodAutoscalers: Informer<V2HorizontalPodAutoscaler>;
   readonly services: Informer<Service>;
   readonly endpointSlices: Informer<EndpointSlice>;
@@ -127,7 +137,7 @@ export interface SharedCaches {
 export function createSharedCaches(deps: InformerDeps): SharedCaches {
   const indexes = { [OWNER]: ownerIndex };
   const controlledIndexes = { ...indexes, [CONTROLLER]: controllerIndex };
-  const podIndexes = { ...controlledIndexes, [NODE]: nodeIndex, [FINISHED]: finishedIndex };
+  const podIndexes = { ...controlledIndexes, [NODE]: nodeIndex, [FINISHED]: finishedIndex, [RESOURCE_CLAIM]: resourceClaimIndex };
   const caches = {
     deployments: createInformer({ type: deployments, indexes }, deps),
     replicaSets: createInformer({ type: replicasets, indexes: controlledIndexes }, deps),
@@ -142,6 +152,8 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     persistentVolumes: createInformer({ type: persistentvolumes, indexes }, deps),
     storageClasses: createInformer({ type: storageclasses, indexes }, deps),
     podDisruptionBudgets: createInformer({ type: poddisruptionbudgets, indexes }, deps),
+    resourceClaims: createInformer({ type: resourceclaims, indexes: controlledIndexes }, deps),
+    resourceClaimTemplates: createInformer({ type: resourceclaimtemplates, indexes }, deps),
     horizontalPodAutoscalers: createInformer({ type: horizontalpodautoscalersV2, indexes }, deps),
     services: createInformer({ type: services, indexes }, deps),
     endpointSlices: createInformer({ type: endpointslices, indexes: { ...indexes, [SERVICE]: serviceIndex } }, deps),
@@ -200,6 +212,10 @@ function nodeIndex({ spec }: Pod): readonly string[] {
 
 function finishedIndex({ status }: Pod): readonly string[] {
   return status?.phase === 'Succeeded' || status?.phase === 'Failed' ? ['true'] : [];
+}
+
+function resourceClaimIndex(pod: Pod): readonly string[] {
+  return claimNamesOf(pod).map((name) => `${pod.metadata.namespace ?? ''}/${name}`);
 }
 
 function serviceIndex({ metadata }: EndpointSlice): readonly string[] {

@@ -13,8 +13,9 @@ import type { Logger } from '#component/logger.ts';
 import { nextBackOff } from './back-off.ts';
 import { beginStop, expectPostStart, hastenStop, runPostStart, stopContainer } from './container-ends.ts';
 import { buildContainerSpec, buildSandboxSpec, subPathsOf } from './container-spec.ts';
-import { ensureImage } from './ensure-image.ts';
 import { ConfigError } from './environment.ts';
+import { ensureImage } from './images/ensure-image.ts';
+import type { ImagePuller } from './images/image-puller.ts';
 import { type DnsSettings, renderHosts, renderResolvConf } from './network/pod-files.ts';
 import type { PodNetwork } from './network/pod-network.ts';
 import type { PodAction } from './plan-pod-actions.ts';
@@ -46,6 +47,7 @@ export interface PodActionDeps {
   /** What a pod of the host network joins: `container:<id>` or `host`. */
   readonly nodeNetworkMode: string;
   readonly cgroups: NodeCgroups;
+  readonly puller: ImagePuller;
   /** Every pod of the node that is not over. */
   activePods(): readonly Pod[];
   readonly dns: DnsSettings;
@@ -225,8 +227,10 @@ function ensureImageOf(
   { pod, memory, signal, wake }: PodContext,
   deps: PodActionDeps,
 ): Promise<void> {
-  const report = reporterFor(pod, container, deps.events);
-  return ensureImage(container, attempt, memory, { runtime: deps.runtime, clock: deps.clock, report, wake, signal });
+  const { runtime, puller, clock, events } = deps;
+  const report = reporterFor(pod, container, events);
+  const reportPod = (type: 'Warning', reason: string, message: string) => events.record(pod, type, reason, message);
+  return ensureImage({ pod, container, attempt, memory }, { runtime, puller, clock, report, reportPod, wake, signal });
 }
 
 async function createContainer(

@@ -1,7 +1,7 @@
 /** A pod's whole life on a simulated node: what the API shows, what the engine was asked, and what survives a kubelet that is killed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { events, nodes, pods, serviceaccounts } from '#api/generated/resources.ts';
+import { events, nodes, pods, secrets, serviceaccounts } from '#api/generated/resources.ts';
 import type { Pod } from '#api/generated/types.ts';
 import { aContainer, createReadyNode, NODE_NAME, type SimulatedNode } from './testing/simulated-node.ts';
 
@@ -177,6 +177,67 @@ test('an image that cannot be pulled is reported, then waited for', async () => 
     await node.settle(2_000);
     assert.equal(await reason(), 'ImagePullBackOff');
     assert.ok((await eventsOf(node)).includes('BackOff: Back-off pulling image "nowhere:v1"'));
+  });
+});
+
+test('an image behind a password is pulled with the pod’s secret, and is then only for pods that have it', async () => {
+  const image = 'registry.example.com/web:v1';
+  await withNode({ registry: [image], passwords: { [image]: 'right' } }, async (node) => {
+    const auths = { 'registry.example.com': { username: 'me', password: 'right' } };
+    const data = { '.dockerconfigjson': Buffer.from(JSON.stringify({ auths })).toString('base64') };
+    const metadata = { name: 'login', namespace: 'default' };
+    await node.client
+      .resource(secrets)
+      .create({ apiVersion: 'v1', kind: 'Secret', metadata, type: 'kubernetes.io/dockerconfigjson', data });
+    const containers = [aContainer('web', { image })];
+    const waitingOf = async (name: string) => (await node.findPod(name))?.status?.containerStatuses?.[0]?.state?.waiting;
+    await node.createPod('stranger', { containers });
+    await node.settle();
+    assert.deepEqual(await waitingOf('stranger'), { reason: 'ErrImagePull', message: 'no basic auth credentials' });
+    await node.createPod('friend', { containers, imagePullSecrets: [{ name: 'login' }] });
+    await node.settle();
+    assert.equal((await node.findPod('friend'))?.status?.phase, 'Running');
+    await node.createPod('late', { containers });
+    await node.settle();
+    assert.equal((await waitingOf('late'))?.reason, 'ErrImagePull');
+    await node.createPod('other-friend', { containers, imagePullSecrets: [{ name: 'login' }, { name: 'none' }] });
+    await node.settle();
+    assert.equal((await node.findPod('other-friend'))?.status?.phase, 'Running');
+    const texts = await eventsOf(node);
+    const missing = 'Unable to retrieve some image pull secrets (none); attempting to pull the image may not succeed.';
+    assert.ok(texts.includes(`FailedToRetrieveImagePullSecret: ${missing}`));
+    assert.ok(texts.includes(`Pulled: Successfully pulled image "${image}" in 0s (0s including waiting). Image size: 1 bytes.`));
+  });
+});
+
+test('a name that no image can have is refused before anything is asked', async () => {
+  await withNode({}, async (node) => {
+    await node.createPod('web', { containers: [aContainer('web', { image: 'Shop/Web' })] });
+    await node.settle();
+    const waiting = (await node.findPod('web'))?.status?.containerStatuses?.[0]?.state?.waiting;
+    assert.equal(waiting?.reason, 'InvalidImageName');
+    const message = 'Failed to apply default image tag "Shop/Web": couldn\'t parse image name "Shop/Web": ';
+    assert.equal(waiting?.message?.startsWith(message), true);
+    assert.ok((await eventsOf(node)).includes('Failed: Error: InvalidImageName'));
+  });
+});
+
+test('a pod over its limit of storage is evicted within its second of grace, and stays where it failed', async () => {
+  await withNode({ behave: () => ({ ignoresStop: true }) }, async (node) => {
+    const resources = { limits: { 'ephemeral-storage': '1Mi' } };
+    await node.createPod('web', { containers: [aContainer('web', { resources })] });
+    await node.settle();
+    const container = node.runtime.all().find(({ identity }) => identity.containerName === 'web');
+    assert.ok(container !== undefined);
+    node.runtime.setLayerBytes(container.id, 2 ** 21);
+    await node.settle(70_000);
+    await node.settle(5_000);
+    const status = (await node.findPod('web'))?.status;
+    assert.deepEqual([status?.phase, status?.reason], ['Failed', 'Evicted']);
+    assert.equal(status?.message, 'Pod ephemeral local storage usage exceeds the total limit of containers 1Mi. ');
+    assert.equal(status?.containerStatuses?.[0]?.state?.terminated?.exitCode, 137);
+    const events = (await eventsOf(node)).filter((text) => text.startsWith('Evicted'));
+    assert.deepEqual(events, [`Evicted: ${status?.message}`]);
   });
 });
 

@@ -13,13 +13,21 @@ import { Gauge, type Registry } from '#component/metrics.ts';
 import type { Random } from '#component/random.ts';
 import { runTogether } from '#component/shutdown.ts';
 import { type CsiServices, hasDriver } from './csi/csi-services.ts';
+import { createEvictionManager, type EvictionOptions } from './eviction/eviction-manager.ts';
+import { observationsOf, readMachineAvailable, readProcessCount } from './eviction/observe-node.ts';
+import type { Observations } from './eviction/pressure.ts';
+import { createImageGarbageCollector, type ImagePolicy } from './images/image-garbage-collector.ts';
+import { createImageLedger } from './images/image-ledger.ts';
+import { createImagePuller } from './images/image-puller.ts';
+import { createPullQueue } from './images/pull-queue.ts';
+import type { Keyring } from './images/registry-credentials.ts';
 import type { Run } from './network/exec.ts';
 import type { OpenPodDialer } from './network/pod-dialer.ts';
 import type { DnsSettings } from './network/pod-files.ts';
 import type { PodNetwork } from './network/pod-network.ts';
 import { readProcessesMax } from './node/node-host.ts';
 import { runNodeLease } from './node/node-lease.ts';
-import type { NodeHealth } from './node/node-object.ts';
+import { type NodeHealth, pressureEvents } from './node/node-object.ts';
 import { createNodeRegistration } from './node/node-registration.ts';
 import { runNodeRoutes } from './node/node-routes.ts';
 import { allContainersOf } from './pod-snapshot.ts';
@@ -32,9 +40,16 @@ import { ENGINE_LABEL } from './provisioner/engine-backend.ts';
 import { createProvisioner } from './provisioner/provisioner.ts';
 import type { VolumeBackend } from './provisioner/volume-backend.ts';
 import { createReferences } from './references.ts';
-import { allocatableOf, type NodeShape } from './resources/node-allocatable.ts';
+import { unitsOf } from './resource-amounts.ts';
+import { allocatableOf, type NodeShape, podsLimitOf } from './resources/node-allocatable.ts';
 import type { NodeCgroups } from './resources/node-cgroups.ts';
-import { type ContainerRuntime, isSandbox, type RuntimeContainer, type RuntimeInfo } from './runtime/container-runtime.ts';
+import {
+  type ContainerIdentity,
+  type ContainerRuntime,
+  isSandbox,
+  type RuntimeContainer,
+  type RuntimeInfo,
+} from './runtime/container-runtime.ts';
 import { joinLogFrames, readTail } from './runtime/log-frames.ts';
 import { type KubeletServerOptions, runKubeletServer } from './server.ts';
 import { createKubeletAccess } from './server-access.ts';
@@ -58,6 +73,8 @@ export interface KubeletOptions {
   readonly kubeletPort: number;
   /** Of pods' files. */
   readonly dataDirectory: string;
+  readonly images: ImageOptions;
+  readonly eviction: EvictionOptions;
   readonly pauseImage: string;
   readonly nodeNetworkMode: string;
   /** Whether the engine can make mounts below a read-only mount read-only too. */
@@ -67,6 +84,15 @@ export interface KubeletOptions {
   readonly kubernetesService: KubernetesService;
   /** Without it there is no HTTPS API. `trustedNames`: what the API server is called by its certificate. */
   readonly server: (Omit<KubeletServerOptions, 'port'> & { readonly trustedNames: readonly string[] }) | undefined;
+}
+
+export interface ImageOptions {
+  /** The file that remembers what was pulled; undefined: nothing is remembered. */
+  readonly ledgerPath: string | undefined;
+  readonly pullsAtOnceMax: number;
+  readonly policy: ImagePolicy;
+  /** Of the engine's user, as they are now. */
+  readonly hostKeyring: () => Keyring;
 }
 
 export interface KubeletDeps {
@@ -111,6 +137,10 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
   const nodeInformer = createInformer({ type: nodes }, informerDeps);
   const serviceInformer = createInformer({ type: services }, informerDeps);
   const events = createEventRecorder({ component: 'kubelet', host: options.nodeName }, { client, clock, random, log });
+  const { ledgerPath, pullsAtOnceMax, policy, hostKeyring } = options.images;
+  const ledger = createImageLedger(ledgerPath);
+  const queue = createPullQueue(pullsAtOnceMax, { clock });
+  const puller = createImagePuller({ client, runtime, ledger, queue, clock, hostKeyring });
   const terminationMessages = new Map<string, string>();
   let ownNode: Node | undefined;
 
@@ -151,7 +181,9 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     pauseImage: options.pauseImage,
     nodeNetworkMode: options.nodeNetworkMode,
     cgroups,
+    puller,
     activePods,
+    nodePressures: () => evictions.pressures(),
     dns: options.dns,
     mountsRecursively: options.mountsRecursively,
     whenServicesKnown: serviceInformer.whenSynced,
@@ -181,7 +213,36 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     measureLayers: runtime.measureLayers,
     measureVolumes: volumes.measure,
   });
+  const imageGarbage = createImageGarbageCollector({
+    policy,
+    ledger,
+    runtime,
+    readDisk: diskStats.readNode,
+    imagesInUse: () => new Set(states.all().map(({ imageId }) => imageId)),
+    report: reportNode,
+    clock,
+    log,
+  });
   const { nodeName, shape } = options;
+  const evictions = createEvictionManager(options.eviction, {
+    activePods,
+    states,
+    nodeStats,
+    diskStats,
+    observe: observeNode,
+    evict: ({ metadata }, eviction) => workers.evict(metadata.uid, eviction),
+    reclaimDisk: async () => {
+      await Promise.all(replacedContainers(states.all()).map(({ id }) => runtime.removeContainer(id)));
+      await imageGarbage.removeUnused();
+    },
+    onPressureChange: (before, after) => {
+      for (const reason of pressureEvents(before, after)) reportNode('Normal', reason, `Node ${nodeName} status is now: ${reason}`);
+      registration.wake();
+    },
+    report: reportNode,
+    clock,
+    log,
+  });
   const stats = createStatsApi({ nodeName, memoryBytes: shape.memoryBytes, nodeStats, diskStats, processesMax: readProcessesMax });
 
   const registration = createNodeRegistration({
@@ -213,8 +274,25 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     },
     { ...informerDeps, events },
   );
+  function reportNode(type: 'Normal' | 'Warning', reason: string, message: string): void {
+    if (ownNode !== undefined) events.record(ownNode, type, reason, message);
+  }
+
   function activePods(): readonly Pod[] {
     return workers.pods().filter((pod) => !isOver(pod));
+  }
+
+  async function observeNode(): Promise<Observations> {
+    const [pods, machineAvailableBytes, disk, count, max] = await Promise.all([
+      nodeStats.readPodsMemory(),
+      readMachineAvailable(),
+      diskStats.readNode(),
+      readProcessCount(),
+      readProcessesMax(),
+    ]);
+    const podsMemoryBytes = unitsOf(podsLimitOf(options.shape).get('memory'));
+    const bounds = { memoryBytes: options.shape.memoryBytes, podsMemoryBytes };
+    return observationsOf({ pods, machineAvailableBytes, disk, processes: { count, max } }, bounds);
   }
 
   async function checkHealth(): Promise<NodeHealth> {
@@ -225,6 +303,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     ];
     return {
       problems,
+      pressures: evictions.pressures(),
       runtimeVersion: info?.version ?? 'Unknown',
       kernelVersion: info?.kernelVersion ?? '',
       osImage: info?.osImage ?? '',
@@ -292,6 +371,8 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
         (inner) => nodeInformer.run(inner),
         (inner) => serviceInformer.run(inner),
         (inner) => events.run(inner),
+        (inner) => imageGarbage.run(inner),
+        (inner) => evictions.run(inner),
         (inner) => registration.run(inner),
         (inner) => runNodeLease({ client, clock, log, nodeName: options.nodeName, node: () => ownNode }, inner),
         (inner) => staticPods.run(inner),
@@ -338,6 +419,15 @@ function countRunning(metrics: Registry, states: PodStates): void {
       for (const container of states.all()) if (!isSandbox(container)) this.inc({ container_state: container.state.phase });
     },
   });
+}
+
+/** Containers that have ended and whose successors are there: what remains of them is only for `kubectl logs --previous`. */
+function replacedContainers(containers: readonly RuntimeContainer[]): readonly RuntimeContainer[] {
+  const isNewer = (left: ContainerIdentity, right: ContainerIdentity) =>
+    left.podUid === right.podUid && left.containerName === right.containerName && left.attempt > right.attempt;
+  return containers.filter(
+    ({ state, identity }) => state.phase === 'exited' && containers.some((other) => isNewer(other.identity, identity)),
+  );
 }
 
 function isOver({ status }: Pod): boolean {

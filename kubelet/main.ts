@@ -14,7 +14,8 @@ import { findNodeAddress } from '#component/node-address.ts';
 import { systemRandom } from '#component/random.ts';
 import { runProcess, runTogether } from '#component/shutdown.ts';
 import { createCsiServices } from './csi/csi-services.ts';
-import { EVICTION_HARD_DEFAULT, keptFree, parseThresholds } from './eviction/thresholds.ts';
+import { EVICTION_HARD_DEFAULT, keptFree, parseDuration, parseThresholds } from './eviction/thresholds.ts';
+import { type Keyring, parseDockerConfig } from './images/registry-credentials.ts';
 import { createKubelet, KUBELET_VERSION } from './kubelet.ts';
 import { createCni } from './network/cni.ts';
 import { createRun, createStartHelper } from './network/exec.ts';
@@ -37,6 +38,8 @@ import { createPodVolumes } from './volumes/pod-volumes.ts';
 
 const OWN_CONTAINER_RETRY_MS = 100;
 const OWN_CONTAINER_TRIES_MAX = 100;
+/** Upstream's `imageMinimumGCAge`. */
+const IMAGE_AGE_MS_MIN = 120_000;
 const PROGRAM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 const config = readConfig(process.env);
@@ -51,9 +54,15 @@ const settings = {
   kubeReserved: config.text('KUBE_RESERVED', ''),
   podPidsMax: config.integer('POD_PIDS_LIMIT', { fallback: -1, min: -1, max: 4_194_304 }),
   cgroupMount: config.text('KUBELET_CGROUPS', ''),
+  pullsAtOnceMax: config.integer('MAX_PARALLEL_IMAGE_PULLS', { fallback: 1, min: 1, max: 100 }),
+  imageHighPercent: config.integer('IMAGE_GC_HIGH_THRESHOLD', { fallback: 85, min: 0, max: 100 }),
+  imageLowPercent: config.integer('IMAGE_GC_LOW_THRESHOLD', { fallback: 80, min: 0, max: 100 }),
+  dockerConfig: config.text('KUBELET_DOCKER_CONFIG', '/run/secrets/docker-config'),
   evictionHard: config.text('EVICTION_HARD', EVICTION_HARD_DEFAULT),
   evictionSoft: config.text('EVICTION_SOFT', ''),
   evictionSoftGracePeriod: config.text('EVICTION_SOFT_GRACE_PERIOD', ''),
+  evictionTransition: config.text('EVICTION_PRESSURE_TRANSITION_PERIOD', '5m'),
+  evictionGraceSeconds: config.integer('EVICTION_MAX_POD_GRACE_PERIOD', { fallback: 0, min: 0, max: 86_400 }),
   evictionMinimumReclaim: config.text('EVICTION_MINIMUM_RECLAIM', ''),
   nodeContainer: config.text('NODE_CONTAINER', ''),
   nodeIp: config.text('NODE_IP', ''),
@@ -157,6 +166,11 @@ const thresholds = parseThresholds({
   minimumReclaims: settings.evictionMinimumReclaim,
 });
 
+/** The user may log in to a registry at any time. */
+function readHostKeyring(): Keyring {
+  return existsSync(settings.dockerConfig) ? parseDockerConfig(readFileSync(settings.dockerConfig, 'utf8')) : [];
+}
+
 /** What the node declares: as configured, else all that the engine has. */
 function readShape(info: RuntimeInfo): NodeShape {
   const declared = (text: string, name: string, present: number) => (text === '' ? present : amountOf({ [name]: text }, name));
@@ -237,6 +251,17 @@ await runProcess(log, async (signal) => {
       bootId: readBootId(),
       kubeletPort: settings.kubeletPort,
       dataDirectory: settings.dataDirectory,
+      eviction: {
+        thresholds,
+        transitionMs: parseDuration(settings.evictionTransition),
+        softGracePeriodSecondsMax: settings.evictionGraceSeconds,
+      },
+      images: {
+        ledgerPath: join(settings.dataDirectory, 'images.json'),
+        pullsAtOnceMax: settings.pullsAtOnceMax,
+        policy: { highPercent: settings.imageHighPercent, lowPercent: settings.imageLowPercent, ageMsMin: IMAGE_AGE_MS_MIN },
+        hostKeyring: readHostKeyring,
+      },
       pauseImage: settings.pauseImage,
       nodeNetworkMode: surroundings.nodeNetworkMode,
       mountsRecursively: info.mountsRecursively,

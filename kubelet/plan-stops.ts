@@ -54,7 +54,7 @@ export function planStop(snapshot: PodSnapshot, container: RuntimeContainer, rea
 /** The next steps for all of a pod that ends. */
 export function planStops(snapshot: PodSnapshot, running: readonly RuntimeContainer[]): readonly StopAction[] {
   const { pod, monotonicMs, endingSinceMs = monotonicMs } = snapshot;
-  const deadlineMs = endingSinceMs + gracePeriodOf(pod) * 1000;
+  const deadlineMs = endingSinceMs + (snapshot.eviction?.gracePeriodSeconds ?? gracePeriodOf(pod)) * 1000;
   // Whoever still waits for its turn when the time is up has it now.
   const isOver = monotonicMs >= deadlineMs;
   const turn = isOver ? running : firstToStop(pod, running);

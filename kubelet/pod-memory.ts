@@ -2,6 +2,7 @@
  * What the kubelet remembers about one pod between two looks at it: what was tried, what came of it, what is under way. Only the pod's worker
  * and its actions write here. Everything in it can be learnt again, so nothing is lost with a kubelet that dies.
  */
+import type { Eviction } from './eviction/eviction-manager.ts';
 import type { BackOff, Failure, ImageState, StopView, VolumesState } from './pod-snapshot.ts';
 import type { VolumeSource } from './volumes/volume-kind.ts';
 
@@ -34,6 +35,7 @@ export interface PodMemory {
   readonly postStarts: Map<string, PostStart>;
   /** When containers ended, by their id, on the clock that never jumps. */
   readonly endedMs: Map<string, number>;
+  eviction: Eviction | undefined;
   /** When the kubelet began to end the pod, on the clock that never jumps. */
   endingSinceMs: number | undefined;
   readonly busy: Set<string>;
@@ -56,6 +58,7 @@ export function createPodMemory(): PodMemory {
     stops: new Map(),
     postStarts: new Map(),
     endedMs: new Map(),
+    eviction: undefined,
     endingSinceMs: undefined,
     busy: new Set(),
     cancelTokenRefresh: () => {},

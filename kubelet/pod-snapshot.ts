@@ -3,6 +3,8 @@
  * takes it, `planPodActions` and `buildPodStatus` decide from it alone. Nothing here is ever changed; the next moment has its own snapshot.
  */
 import type { Container, ContainerStatus, EphemeralContainer, Pod } from '#api/generated/types.ts';
+import type { Eviction } from './eviction/eviction-manager.ts';
+import type { NodePressure } from './eviction/thresholds.ts';
 import type { ResizePending } from './resize/pod-resize.ts';
 import type { ContainerState, ImageInfo, RuntimeContainer } from './runtime/container-runtime.ts';
 
@@ -62,6 +64,8 @@ export interface PodSnapshot {
     /** What came of the last try to give containers what was granted. */
     readonly error: string | undefined;
   };
+  /** The node's other pods that have not ended: of interest until this one has begun. */
+  readonly neighbours: readonly Pod[];
   /** The API no longer has the pod (or has another one of its name): whatever runs of it must go, and there is nobody to tell. */
   readonly isGone: boolean;
   /** Newest attempt last. */
@@ -86,6 +90,10 @@ export interface PodSnapshot {
   readonly postStarts: ReadonlyMap<string, { readonly phase: 'running' | 'failed' }>;
   /** When the kubelet began to end the pod, on the clock that never jumps; undefined while it should run. */
   readonly endingSinceMs: number | undefined;
+  /** Why the node puts an end to it. */
+  readonly eviction: Eviction | undefined;
+  /** What the node is short of. */
+  readonly nodePressures: ReadonlySet<NodePressure>;
   /** Keys of the actions under way (`actionKey`). */
   readonly busy: ReadonlySet<string>;
   /** Whether the API has the status that this snapshot leads to. */

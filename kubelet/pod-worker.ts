@@ -10,6 +10,8 @@ import { keyOf } from '#api/meta/object-key.ts';
 import { isReason } from '#api/meta/status.ts';
 import type { Client } from '#client/client.ts';
 import { applyPodAction, type PodActionDeps, reporterFor } from './apply-pod-action.ts';
+import type { Eviction } from './eviction/eviction-manager.ts';
+import type { NodePressure } from './eviction/thresholds.ts';
 import { actionKey, type PodAction, planPodActions } from './plan-pod-actions.ts';
 import { createPodMemory } from './pod-memory.ts';
 import { isPodOver } from './pod-phase.ts';
@@ -21,6 +23,7 @@ import { judgeResize, type ResizeVerdict, resizeEvents } from './resize/pod-resi
 
 export interface PodWorkerDeps extends PodActionDeps {
   readonly probes: ProbeWorkers;
+  nodePressures(): ReadonlySet<NodePressure>;
   /** Termination messages by container id. */
   readonly terminationMessages: ReadonlyMap<string, string>;
 }
@@ -47,6 +50,8 @@ export interface PodWorker {
   /** The API no longer has it. */
   markGone(): void;
   wake(): void;
+  /** Ends it for the node's sake, or for its own greed; what was told first holds. */
+  evict(eviction: Eviction): void;
   /** Lets go of it, leaving its containers as they are. */
   stop(): void;
 }
@@ -77,6 +82,7 @@ export function createPodWorker(
     return {
       pod: granted,
       resize: { pending, error: memory.failures.get(resizeFailure)?.message },
+      neighbours: pod.status?.startTime === undefined ? neighbours() : [],
       isGone,
       sandboxes,
       containers: deps.states.containersOf(uid),
@@ -91,6 +97,8 @@ export function createPodWorker(
       postStarts: memory.postStarts,
       endingSinceMs: memory.endingSinceMs,
       endedMs: memory.endedMs,
+      eviction: memory.eviction,
+      nodePressures: deps.nodePressures(),
       terminationMessages: deps.terminationMessages,
       busy: memory.busy,
       isStatusWritten,
@@ -101,9 +109,12 @@ export function createPodWorker(
     };
   }
 
+  function neighbours(): readonly Pod[] {
+    return deps.activePods().filter(({ metadata }) => metadata.uid !== uid);
+  }
+
   function judge(): ResizeVerdict {
-    const others = () => deps.activePods().filter(({ metadata }) => metadata.uid !== uid);
-    return judgeResize(pod, others, deps.node.allocatable);
+    return judgeResize(pod, neighbours, deps.node.allocatable);
   }
 
   function wake(): void {
@@ -241,7 +252,7 @@ export function createPodWorker(
 
   /** Why the kubelet itself put an end to the pod, once. */
   function reportEnd({ phase, reason, message = '' }: PodStatus): void {
-    if (phase !== 'Failed' || reason === undefined || reason === pod.status?.reason) return;
+    if (phase !== 'Failed' || reason === undefined || reason === pod.status?.reason || memory.eviction !== undefined) return;
     const type = reason === 'DeadlineExceeded' ? 'Normal' : 'Warning';
     deps.events.record(pod, type, reason, message.replace(/^Pod was rejected: /, ''));
   }
@@ -295,6 +306,12 @@ export function createPodWorker(
       wake();
     },
     wake,
+    evict: (eviction) => {
+      if (memory.eviction !== undefined || isGone) return;
+      memory.eviction = eviction;
+      deps.events.record(pod, 'Warning', 'Evicted', eviction.message);
+      wake();
+    },
     stop,
   };
 }

@@ -7,6 +7,7 @@ import { isMirrorPod } from '#api/core/v1/mirror-pod.ts';
 import type { Pod } from '#api/generated/types.ts';
 import type { Informer } from '#client/informer.ts';
 import { aborted } from '#component/shutdown.ts';
+import type { Eviction } from './eviction/eviction-manager.ts';
 import { createApiPublisher, createPodWorker, type PodPublisher, type PodWorker, type PodWorkerDeps } from './pod-worker.ts';
 import type { ContainerIdentity } from './runtime/container-runtime.ts';
 
@@ -20,6 +21,7 @@ export interface PodWorkers {
   update(pod: Pod): void;
   wake(podUids: ReadonlySet<string>): void;
   wakeAll(): void;
+  evict(podUid: string, eviction: Eviction): void;
   pods(): readonly Pod[];
   findPod(namespace: string, name: string): Pod | undefined;
 }
@@ -97,6 +99,7 @@ export function createPodWorkers(informer: Informer<Pod>, deps: PodWorkerDeps, o
     wakeAll: () => {
       for (const worker of workers.values()) worker.wake();
     },
+    evict: (podUid, eviction) => workers.get(podUid)?.evict(eviction),
     pods: () => [...workers.values()].map((worker) => worker.pod()),
     findPod: (namespace, name) =>
       [...workers.values()]

@@ -8,9 +8,10 @@ import { findCondition } from '#api/meta/condition.ts';
 import { formatKey, keyOf } from '#api/meta/object-key.ts';
 import { isReason } from '#api/meta/status.ts';
 import { formatTime } from '#component/clock.ts';
+import { askPostFilters } from './ask-post-filters.ts';
 import type { Diagnosis } from './choose-node.ts';
 import { failureMessage } from './failure-message.ts';
-import type { Nomination, PostFilterOutcome, Rejection } from './plugin.ts';
+import type { Nomination, Rejection } from './plugin.ts';
 import type { PodCycle } from './pod-cycle.ts';
 import { evictVictims, withdrawNominations } from './preemption/evict-victims.ts';
 import type { Profile } from './profile.ts';
@@ -47,22 +48,6 @@ export async function reportRejected({ pod, profile, snapshot }: PodCycle, { ver
 export async function reportError(pod: Pod, profile: Profile, message: string, deps: CycleDeps): Promise<void> {
   deps.queue.retryAfterError(pod.metadata.uid);
   await writeReport(pod, profile, { reason: 'SchedulerError', message, nominatedNodeName: undefined }, deps);
-}
-
-/** The first plugin that can do something decides; what the others say is put together. */
-function askPostFilters(cycle: PodCycle, { nodeCount, rejections, others }: Diagnosis): PostFilterOutcome {
-  if (nodeCount === 0) return { message: '' };
-  const { pod, profile, snapshot } = cycle;
-  const messages: string[] = [];
-  let keepsNomination = true;
-  for (const { plugin } of profile.points.postFilter) {
-    const outcome = plugin.postFilter?.({ pod, snapshot, rejections, ...(others === undefined ? {} : { others }), whatIf: cycle });
-    if (outcome?.nomination !== undefined) return outcome;
-    if (outcome === undefined) continue;
-    messages.push(outcome.message);
-    keepsNomination &&= outcome.keepsNomination === true;
-  }
-  return { message: messages.join(', '), keepsNomination };
 }
 
 /** Whether room is being made. The pod stays in flight until then, so that no event about the victims is missed. */

@@ -28,6 +28,8 @@ export interface PodCycle extends WhatIf {
   readonly preFilter: PreFilterOutcome;
   /** Undefined when the node will do; `node` as for `verdictOn`. */
   rejectionOf(node: NodeInfo): Rejection | undefined;
+  /** All plugins that have something against the node as it is, not only the first. */
+  rejectionsOf(node: NodeInfo): readonly Rejection[];
   /** The scorers that have an opinion, with their weights. */
   prepareScorers(feasible: readonly NodeInfo[]): readonly WeightedScorer[];
   /** The plugins of a point that have it for this pod, in order. */
@@ -97,6 +99,11 @@ export function preparePodCycle(pod: PodInfo, profile: Profile, snapshot: Snapsh
     addPod,
     removePod,
     rejectionOf,
+    rejectionsOf: (node) =>
+      filters.flatMap(({ name, filter }) => {
+        const verdict = filter(node);
+        return verdict.fits ? [] : [{ verdict, by: name }];
+      }),
     verdictOn: (node): Verdict => rejectionOf(node)?.verdict ?? fits,
     prepareScorers: (feasible) =>
       at('score', ({ prepareScore }, _name, weight) => {

@@ -141,6 +141,12 @@ export interface ImageInfo {
   readonly user: string;
 }
 
+export interface RegistryCredential {
+  readonly username: string;
+  readonly password: string;
+  readonly serverAddress: string;
+}
+
 export interface RuntimeInfo {
   readonly version: string;
   readonly kernelVersion: string;
@@ -223,7 +229,10 @@ export interface ContainerRuntime {
   watchEvents(onOpen: () => void, onEvent: (event: RuntimeEvent) => void, signal: AbortSignal): Promise<void>;
 
   findImage(image: string): Promise<ImageInfo | undefined>;
-  pullImage(image: string, signal: AbortSignal): Promise<void>;
+  /** As nobody without a credential. Rejects with the registry's own words. */
+  pullImage(image: string, credential: RegistryCredential | undefined, signal: AbortSignal): Promise<void>;
+  /** Takes its name away, and removes it when that was the last one. Removing what is gone is a success. */
+  removeImage(image: string): Promise<'removed' | 'in-use'>;
 
   /** Gives the id; if a container of that identity exists already, its id. */
   createSandbox(spec: SandboxSpec): Promise<string>;

@@ -69,6 +69,7 @@ export function containerCreateOptions(spec: ContainerSpec, owner: Ownership, { 
       SecurityOpt: securityOptions(spec, seccomp),
       ...(spec.seesAllOfProc ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
       GroupAdd: spec.supplementalGroups.map(String),
+      ...(spec.cgroupParent === undefined ? {} : { CgroupParent: spec.cgroupParent }),
       ...updateOptions(spec),
       OomScoreAdj: spec.oomScoreAdjustment,
       LogConfig: logConfig,

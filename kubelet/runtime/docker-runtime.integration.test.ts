@@ -84,7 +84,7 @@ test('a log is read whole, by its tail, and as it grows', async () => {
 });
 
 test('an image that no registry has is refused with the registry’s words', async () => {
-  await assert.rejects(openRuntime().pullImage('127.0.0.1:1/nothing:v1', never), /connection refused/);
+  await assert.rejects(openRuntime().pullImage('127.0.0.1:1/nothing:v1', undefined, never), /connection refused/);
 });
 
 test('a command on a terminal has the size it was given at once', async () => {

@@ -188,8 +188,12 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
       return found === undefined ? undefined : decodeImage(found);
     },
 
-    pullImage: async (image, signal) => {
-      const stream = await call('pull', () => docker.pull(withTag(image), { abortSignal: signal }));
+    pullImage: async (image, credential, signal) => {
+      const authconfig =
+        credential === undefined
+          ? {}
+          : { authconfig: { username: credential.username, password: credential.password, serveraddress: credential.serverAddress } };
+      const stream = await call('pull', () => docker.pull(withTag(image), { abortSignal: signal, ...authconfig }));
       // The engine answers 200 and reports failure as the last line.
       let last = '';
       for await (const chunk of readBytes(stream)) last = (last + Buffer.from(chunk).toString('utf8')).slice(-EVENT_BYTES_MAX);
@@ -198,6 +202,16 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
         .map(pullErrorOf)
         .find((message) => message !== undefined);
       if (failure !== undefined) throw new RuntimeError('Refused', failure);
+    },
+
+    removeImage: async (image) => {
+      try {
+        await call('remove image', () => docker.getImage(image).remove());
+      } catch (error) {
+        if (isRuntimeReason(error, 'Conflict')) return 'in-use';
+        if (!isRuntimeReason(error, 'NotFound')) throw error;
+      }
+      return 'removed';
     },
 
     createSandbox: (spec) => createOnce(spec, sandboxCreateOptions(spec, options)),

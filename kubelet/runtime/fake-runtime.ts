@@ -40,6 +40,8 @@ export interface FakeRuntimeOptions {
   readonly images?: readonly string[];
   /** Images that a pull brings. */
   readonly registry?: readonly string[];
+  /** Of images that the registry does not give to everybody. */
+  readonly passwords?: Readonly<Record<string, string>>;
   readonly behave?: (spec: ContainerSpec) => Behaviour;
   /** Called before each call has any effect: what it throws is the answer. */
   readonly onCall?: (call: string, detail: string) => void;
@@ -238,9 +240,17 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       }),
 
     findImage,
-    pullImage: async (image) => {
+    pullImage: async (image, credential) => {
+      const password = options.passwords?.[image];
+      if (password !== undefined && credential?.password !== password) throw new RuntimeError('Refused', 'no basic auth credentials');
       if (!(options.registry ?? []).includes(image)) throw new RuntimeError('Refused', `pull access denied for ${image}`);
       images.add(image);
+    },
+
+    removeImage: async (image) => {
+      if ([...held.values()].some(({ container }) => container.image === image)) return 'in-use';
+      images.delete(image);
+      return 'removed';
     },
 
     createSandbox: async (spec: SandboxSpec) => create(spec.identity, spec.image, undefined),

@@ -42,6 +42,7 @@ export interface SimulatedNode {
 export interface SimulatedNodeOptions {
   readonly behave?: (spec: ContainerSpec) => Behaviour;
   readonly registry?: readonly string[];
+  readonly passwords?: Readonly<Record<string, string>>;
   /** Called before each effect on the engine, the network, the files or the pod in the API; what it throws is what the kubelet gets. */
   readonly onCall?: (call: string, detail: string) => void;
 }
@@ -62,6 +63,7 @@ export function createSimulatedNode(options: SimulatedNodeOptions = {}): Simulat
     clock,
     images: ['keelson/keelson:dev', 'web:v1', 'web:v2'],
     ...(options.registry === undefined ? {} : { registry: options.registry }),
+    ...(options.passwords === undefined ? {} : { passwords: options.passwords }),
     ...(options.behave === undefined ? {} : { behave: options.behave }),
     ...(options.onCall === undefined ? {} : { onCall: options.onCall }),
   });
@@ -166,6 +168,13 @@ const kubeletOptions = {
   bootId: 'boot',
   kubeletPort: 10250,
   dataDirectory: '/tmp',
+  eviction: { thresholds: [], transitionMs: 300_000, softGracePeriodSecondsMax: 0 },
+  images: {
+    ledgerPath: undefined,
+    pullsAtOnceMax: 1,
+    policy: { highPercent: 85, lowPercent: 80, ageMsMin: 120_000 },
+    hostKeyring: () => [],
+  },
   pauseImage: 'keelson/keelson:dev',
   nodeNetworkMode: 'container:node',
   mountsRecursively: false,
