@@ -37,7 +37,6 @@ const benches: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   idle: measureIdle,
   api: measureApi,
   apiserver: () => measureApiServer({ rows, kubeconfig: values.kubeconfig, pid: values.pid }),
-
   scheduler: () => measureScheduler({ workloads: rows, ...counts }),
   cluster: measureCluster,
   kwok: () => measureKwok(counts),

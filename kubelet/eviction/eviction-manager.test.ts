@@ -31,6 +31,7 @@ function containerOf(pod: Pod): RuntimeContainer {
     state,
     hasTerminal: false,
     closesStdinOnce: false,
+    sandboxId: undefined,
     resources: { cpuShares: 2 },
   };
 }
