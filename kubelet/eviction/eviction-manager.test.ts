@@ -31,7 +31,6 @@ function containerOf(pod: Pod): RuntimeContainer {
     state,
     hasTerminal: false,
     closesStdinOnce: false,
-    sandboxId: undefined,
     resources: { cpuShares: 2 },
   };
 }
