@@ -11,9 +11,9 @@ import {
   type VolumeBackend,
   type VolumeRequest,
 } from '../provisioner/volume-backend.ts';
+import { callStatus, isCallError } from './call-error.ts';
 import type { CsiDriver } from './csi-drivers.ts';
 import { accessModeOf, capabilityOf } from './csi-volume.ts';
-import { callStatus, isCallError } from './grpc-client.ts';
 import { capabilities, controller, type Texts, type Topology, type TopologyRequirement } from './messages.ts';
 import { readSecret } from './read-secret.ts';
 
@@ -56,7 +56,7 @@ export function createCsiBackend(driver: CsiDriver, client: Client): VolumeBacke
       const spec = { csi: { ...csi, driver: driver.name }, ...affinity };
       return { spec, sizeBytes: volume?.capacityBytes || sizeBytes, annotations: deletionSecret(secretFor('provisioner', request)) };
     } catch (error) {
-      if (isCallError(error, callStatus.RESOURCE_EXHAUSTED)) throw new NoRoomError(error.message, { cause: error });
+      if (isCallError(error, callStatus.resourceExhausted)) throw new NoRoomError(error.message, { cause: error });
       throw error;
     }
   }

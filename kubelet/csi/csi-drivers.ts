@@ -7,7 +7,7 @@ import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
-import { createGrpcClient, type GrpcClient } from './grpc-client.ts';
+import type { GrpcClient } from './grpc-client.ts';
 import { capabilities, controller, identity, type NodeGetInfoResponse, node, registration } from './messages.ts';
 
 export interface CsiDriver {
@@ -103,6 +103,7 @@ export function createCsiDrivers(directory: string, { clock, log }: { readonly c
 }
 
 async function register(socketPath: string, clock: Clock): Promise<CsiDriver> {
+  const { createGrpcClient } = await import('./grpc-client.ts');
   const registrar = createGrpcClient(socketPath, clock);
   try {
     const plugin = await registrar.call(registration.getInfo, {});
@@ -125,6 +126,7 @@ async function register(socketPath: string, clock: Clock): Promise<CsiDriver> {
 }
 
 async function getToKnow(name: string, endpoint: string, clock: Clock): Promise<CsiDriver> {
+  const { createGrpcClient } = await import('./grpc-client.ts');
   const client = createGrpcClient(endpoint, clock);
   try {
     const [info, plugin, ofNode] = await Promise.all([

@@ -1,9 +1,11 @@
 /**
  * Calls over gRPC to a program on this node that listens on a socket: a storage driver, or its registration. Each call has a deadline, and a failure leaves as
- * `CallError` with gRPC's status, worded as upstream's events show it. The one home of gRPC in the kubelet.
+ * `CallError` with gRPC's status, worded as upstream's events show it. Loaded with the first driver: most
+ * nodes have none.
  */
-import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import type { Clock } from '#component/clock.ts';
+import { CallError } from './call-error.ts';
 import type { Method } from './messages.ts';
 
 /** Upstream's timeout for a driver's answer. */
@@ -14,16 +16,6 @@ const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 export interface GrpcClient {
   call<Request, Response>(method: Method<Request, Response>, request: Request): Promise<Response>;
   close(): void;
-}
-
-export class CallError extends Error {
-  readonly code: number;
-
-  constructor({ code, details }: ServiceError) {
-    super(`rpc error: code = ${nameOf(code)} desc = ${details}`);
-    this.name = 'CallError';
-    this.code = code;
-  }
 }
 
 /** Connects when it is first used, and again when the program was restarted. */
@@ -42,7 +34,7 @@ export function createGrpcClient(socketPath: string, clock: Clock): GrpcClient {
           new Metadata(),
           deadline,
           (error, response) => {
-            if (error !== null) reject(new CallError(error));
+            if (error !== null) reject(new CallError(error.code, nameOf(error.code), error.details));
             else if (response === undefined) reject(new Error(`${method.path}: no answer`));
             else resolve(response);
           },
@@ -51,12 +43,6 @@ export function createGrpcClient(socketPath: string, clock: Clock): GrpcClient {
     close: () => client.close(),
   };
 }
-
-export function isCallError(error: unknown, ...codes: readonly number[]): error is CallError {
-  return error instanceof CallError && codes.includes(error.code);
-}
-
-export { status as callStatus };
 
 /** As Go prints it: `ResourceExhausted`. */
 function nameOf(code: number): string {
