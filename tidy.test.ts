@@ -39,7 +39,8 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   'node:http2': ['apiserver/storage/grpc-channel.ts'],
   undici: ['client/transport.ts', 'apiserver/kubelet-client.ts', 'apiserver/webhooks/call-webhook.ts'],
   dockerode: ['kubelet/runtime/docker-runtime.ts'],
-  protobufjs: ['apiserver/encoding/protobuf/wire.ts', 'kubelet/probes/grpc-probe.ts'],
+  protobufjs: ['apiserver/encoding/protobuf/wire.ts', 'kubelet/csi/messages.ts', 'kubelet/probes/grpc-probe.ts'],
+  '@grpc/grpc-js': ['kubelet/csi/grpc-client.ts', 'kubelet/probes/grpc-probe.ts'],
   'node:child_process': ['kube-proxy/nft.ts', 'kubelet/network/exec.ts', 'cli/process.ts', 'tools/run-tests.ts'],
 };
 

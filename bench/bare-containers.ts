@@ -8,7 +8,7 @@ export const SLEEP = ['sleep', 'infinity'];
 export async function startBareContainer(docker: Docker): Promise<Docker.Container> {
   const container = await docker.createContainer({
     Image: IMAGE,
-    Cmd: SLEEP,
+    Entrypoint: SLEEP,
     HostConfig: { NetworkMode: 'none', IpcMode: 'shareable', Init: true },
   });
   await container.start();
@@ -18,7 +18,7 @@ export async function startBareContainer(docker: Docker): Promise<Docker.Contain
 /** Creates and starts one container in the namespaces of another, as an app container joins its sandbox. */
 export async function startJoinedContainer(docker: Docker, first: Docker.Container): Promise<Docker.Container> {
   const joined = { NetworkMode: `container:${first.id}`, IpcMode: `container:${first.id}` };
-  const container = await docker.createContainer({ Image: IMAGE, Cmd: SLEEP, HostConfig: joined });
+  const container = await docker.createContainer({ Image: IMAGE, Entrypoint: SLEEP, HostConfig: joined });
   await container.start();
   return container;
 }

@@ -47,6 +47,7 @@ async function applyAddons(log: Logger, signal: AbortSignal): Promise<void> {
     key: config.file('DNS_KEY', '/etc/keelson/dns.key'),
   };
   const manifest = config.file('DNS_MANIFEST', fileURLToPath(new URL('../dns/dns.yaml', import.meta.url)));
+  const storage = config.file('STORAGE_MANIFEST', fileURLToPath(new URL('../kubelet/provisioner/storage-class.yaml', import.meta.url)));
   config.finish();
   const { createClient } = await import('#client/client.ts');
   const { applyManifests, dnsIdentitySecret, waitUntilReady } = await import('./apply-manifests.ts');
@@ -59,7 +60,7 @@ async function applyAddons(log: Logger, signal: AbortSignal): Promise<void> {
       onApplied: ({ kind, metadata }, outcome) => log.info({ kind, name: metadata.name, outcome }, 'applied'),
     };
     await waitUntilReady(deps, signal);
-    await applyManifests([dnsIdentitySecret(dnsIdentity), ...parseManifests(manifest)], deps);
+    await applyManifests([dnsIdentitySecret(dnsIdentity), ...parseManifests(manifest), ...parseManifests(storage)], deps);
   } finally {
     await client.close();
   }

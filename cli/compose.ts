@@ -2,12 +2,20 @@
  * docker compose and docker as the commands need them. The project is always ours, whatever directory the user is in. What compose prints
  * is kept back: it tells of containers, our own lines tell of the cluster; when it fails, the end of it is in the error.
  */
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type RunResult, run, runOrThrow } from './process.ts';
 import { CLUSTER_IMAGE, CLUSTER_LABEL, CLUSTER_NAME, projectRoot } from './project.ts';
 
 /** The image of hello is built by two services that only exist for that. */
 const IMAGES_PROFILE = 'images';
+
+/** What `keelson nodes` starts, of which most clusters have no need. */
+const SIMULATED_NODES = 'simulated-nodes';
+
+/** What the user is logged in to. The kubelets are given it when they start. */
+const dockerConfigPath = join(process.env.DOCKER_CONFIG ?? join(homedir(), '.docker'), 'config.json');
 
 /** A first build on a slow line. */
 const BUILD_MS_MAX = 30 * 60_000;
@@ -32,7 +40,17 @@ export async function buildServices(services: readonly string[], environment: Re
 
 /** Creates what is missing, replaces what has changed, starts what does not run. The images must be there. */
 export async function startServices(): Promise<void> {
-  await runOrThrow('docker', composeArguments('up', '--detach', '--no-build', '--remove-orphans', '--quiet-pull'), { cwd: projectRoot });
+  const login = existsSync(dockerConfigPath) ? { KEELSON_DOCKER_CONFIG: dockerConfigPath } : {};
+  await runOrThrow('docker', composeArguments('up', '--detach', '--no-build', '--remove-orphans', '--quiet-pull'), {
+    cwd: projectRoot,
+    environment: login,
+  });
+}
+
+/** Starts the process that keeps simulated nodes; nothing happens when it runs already. */
+export async function startSimulatedNodes(): Promise<void> {
+  const args = composeArguments('--profile', SIMULATED_NODES, 'up', '--detach', '--no-build', '--no-deps', SIMULATED_NODES);
+  await runOrThrow('docker', args, { cwd: projectRoot });
 }
 
 export async function stopServices(services: readonly string[]): Promise<void> {
@@ -42,7 +60,9 @@ export async function stopServices(services: readonly string[]): Promise<void> {
 /** Removes the services' containers and the network, and unless `keepData` the volumes. */
 export async function removeServices(options: { readonly keepData: boolean }): Promise<void> {
   const volumes = options.keepData ? [] : ['--volumes'];
-  await runOrThrow('docker', composeArguments('down', '--remove-orphans', '--timeout', '3', ...volumes), { cwd: projectRoot });
+  await runOrThrow('docker', composeArguments('--profile', SIMULATED_NODES, 'down', '--remove-orphans', '--timeout', '3', ...volumes), {
+    cwd: projectRoot,
+  });
 }
 
 export async function listServices(): Promise<readonly ServiceState[]> {
@@ -63,6 +83,35 @@ export async function listPodContainers(): Promise<readonly string[]> {
 /** Removes them in one call. One that another program removed first is no failure. */
 export async function removeContainers(ids: readonly string[]): Promise<void> {
   if (ids.length > 0) throwUnlessGone(await run('docker', ['rm', '--force', '--volumes', ...ids]));
+}
+
+/** The nodes' own directories, in which kubelets mount what pods use. */
+const NODE_VOLUMES = ['kubelet-control-plane', 'kubelet-1', 'kubelet-2'].map((name) => `${CLUSTER_NAME}_${name}`);
+
+/**
+ * Unmounts below the directories given, on the engine's host: what started our container lives there. Lazily, so that it may happen while the containers that
+ * use the mounts are removed. The words of the kernel's list are: id, parent, device, root, mount point.
+ */
+const UNMOUNT = `
+host=$(cut -d ' ' -f 4 /proc/$$/stat)
+for directory; do
+  cut -d ' ' -f 5 "/proc/$host/mountinfo" | grep "^$directory/" | sort --reverse
+done | xargs --no-run-if-empty nsenter "--mount=/proc/$host/ns/mnt" -- umount --lazy`;
+
+/** Takes away what kubelets have mounted for pods: it would keep their directories from being removed. Only after the kubelets have stopped. */
+export async function unmountPodVolumes(): Promise<void> {
+  const { stdout } = await run('docker', ['volume', 'inspect', '--format', '{{.Mountpoint}}', ...NODE_VOLUMES]);
+  const directories = lines(stdout);
+  if (directories.length === 0) return;
+  const mayMount = [
+    '--pid',
+    'host',
+    '--cap-drop',
+    'ALL',
+    ...['SYS_ADMIN', 'SYS_CHROOT', 'SYS_PTRACE'].flatMap((name) => ['--cap-add', name]),
+  ];
+  const isolated = ['--rm', '--network', 'none', '--security-opt', 'apparmor=unconfined'];
+  await runOrThrow('docker', ['run', ...isolated, ...mayMount, CLUSTER_IMAGE, 'sh', '-c', UNMOUNT, 'sh', ...directories]);
 }
 
 export async function removePodVolumes(): Promise<void> {

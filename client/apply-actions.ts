@@ -46,6 +46,8 @@ export type Action =
       readonly subresource?: string;
       /** Needs no patch before it and none after it to be done: may go out together with those like it. */
       readonly isIndependent?: boolean;
+      /** The patch names a version of the object: when there is another, or none any more, it counts as done. */
+      readonly isOfVersion?: boolean;
     }
   | {
       readonly verb: 'delete';
@@ -168,10 +170,8 @@ async function applyAction(action: Action, deps: ActionDeps): Promise<Write | un
     }
     case 'updateStatus':
       return written(action.type, await deps.client.resource(action.type).updateStatus(action.object));
-    case 'patch': {
-      const { type, key, patchType, patch, subresource } = action;
-      return written(type, await deps.client.resource(type).patch(key, patchType, patch, subresource));
-    }
+    case 'patch':
+      return applyPatch(action, deps);
     case 'delete':
       return applyDelete(action, deps);
     case 'event':
@@ -192,6 +192,15 @@ async function applyCreate({ type, object, announce }: ActionOf<'create'>, { cli
     return written(type, created);
   } catch (error) {
     if (isReason(error, 'AlreadyExists') && object.metadata.name !== undefined) return undefined;
+    throw error;
+  }
+}
+
+async function applyPatch({ type, key, patchType, patch, subresource, isOfVersion }: ActionOf<'patch'>, { client }: ActionDeps) {
+  try {
+    return written(type, await client.resource(type).patch(key, patchType, patch, subresource));
+  } catch (error) {
+    if (isOfVersion === true && isReason(error, 'Conflict', 'NotFound')) return undefined;
     throw error;
   }
 }

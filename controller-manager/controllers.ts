@@ -4,6 +4,9 @@ import { certificateApprovingController } from './certificate-approving.ts';
 import { certificateCleaningController } from './certificate-cleaning.ts';
 import type { SigningAuthority } from './certificate-requests/certificate-request.ts';
 import { certificateSigningController } from './certificate-signing.ts';
+import { claimBinder } from './claim-binder.ts';
+import { claimExpansionController } from './claim-expansion.ts';
+import { ephemeralVolumeController } from './claim-of-ephemeral-volume.ts';
 import { clusterRoleAggregationController } from './cluster-role-aggregation.ts';
 import { cronJobController } from './cron-job.ts';
 import { daemonSetController } from './daemon-set.ts';
@@ -19,19 +22,25 @@ import { jobTrackingController } from './job-tracking.ts';
 import { namespaceController } from './namespace.ts';
 import { nodeIpamController } from './node-ipam.ts';
 import { nodeLifecycleController } from './node-lifecycle.ts';
+import { attachmentController } from './persistent-volume-attachment.ts';
 import { podGarbageController } from './pod-garbage-collector.ts';
 import { replicaSetController } from './replica-set.ts';
 import { replicationControllerController } from './replication-controller.ts';
+import { resourceClaimController } from './resource-claim.ts';
+import { podResourceClaimController } from './resource-claim-of-pod.ts';
 import { resourceQuotaController } from './resource-quota.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
 import { serviceAccountTokenController } from './service-account-token.ts';
 import type { SharedCaches } from './shared-caches.ts';
+import { staleDisruptionController } from './stale-disruption.ts';
 import { statefulSetController } from './stateful-set.ts';
 import { claimProtectionController, volumeProtectionController } from './storage-protection.ts';
+import { storageVersionMigrationController } from './storage-version-migration.ts';
 import { taintEvictionController } from './taint-eviction.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 import { validatingPolicyStatusController } from './validating-admission-policy.ts';
+import { volumeBinder } from './volume-binder.ts';
 
 export interface ControllersConfig {
   /** What the nodes' pod ranges are taken from: `10.244.0.0/16`. */
@@ -68,13 +77,21 @@ export function listControllers(caches: SharedCaches, config: ControllersConfig)
       component: 'horizontal-pod-autoscaler',
       run: (deps, signal) => runController(horizontalPodAutoscalerController(caches), deps, signal),
     },
+    { component: 'controllermanager', run: (deps, signal) => runController(staleDisruptionController(caches), deps, signal) },
     { component: 'endpoint-slice-controller', run: (deps, signal) => runController(endpointSliceController(caches), deps, signal) },
     {
       component: 'endpoint-slice-mirroring-controller',
       run: (deps, signal) => runController(endpointSliceMirroringController(caches), deps, signal),
     },
     { component: 'endpoint-controller', run: (deps, signal) => runController(endpointsController(caches), deps, signal) },
+    { component: 'resource_claim', run: (deps, signal) => runController(podResourceClaimController(caches), deps, signal) },
+    { component: 'resource_claim', run: (deps, signal) => runController(resourceClaimController(caches), deps, signal) },
     { component: 'resourcequota-controller', run: (deps, signal) => runController(resourceQuotaController(caches), deps, signal) },
+    { component: 'persistentvolume-controller', run: (deps, signal) => runController(claimBinder(caches), deps, signal) },
+    { component: 'persistentvolume-controller', run: (deps, signal) => runController(volumeBinder(caches), deps, signal) },
+    { component: 'attachdetach-controller', run: (deps, signal) => runController(attachmentController(caches), deps, signal) },
+    { component: 'volume_expand', run: (deps, signal) => runController(claimExpansionController(caches), deps, signal) },
+    { component: 'ephemeral_volume', run: (deps, signal) => runController(ephemeralVolumeController(caches), deps, signal) },
     { component: 'pvc-protection-controller', run: (deps, signal) => runController(claimProtectionController(caches), deps, signal) },
     { component: 'pv-protection-controller', run: (deps, signal) => runController(volumeProtectionController(caches), deps, signal) },
     { component: 'namespace-controller', run: (deps, signal) => runController(namespaceController(caches), deps, signal) },
@@ -94,6 +111,10 @@ export function listControllers(caches: SharedCaches, config: ControllersConfig)
     {
       component: 'validatingadmissionpolicy-status-controller',
       run: (deps, signal) => runController(validatingPolicyStatusController(caches), deps, signal),
+    },
+    {
+      component: 'storage-version-migrator-controller',
+      run: (deps, signal) => runController(storageVersionMigrationController(caches), deps, signal),
     },
     { component: 'garbage-collector-controller', run: (deps, signal) => runController(collector, deps, signal) },
   ];

@@ -283,3 +283,44 @@ test('a Deployment that is being deleted is left alone', () => {
   const actions = describeActions(reconcileDeployment(snapshotOf(deployment, [aReplicaSet('one', { owner: deployment })])));
   assert.deepEqual(actions, ['updateStatus deployments web']);
 });
+
+const fromRevision = (name: string, revision: number, image: string): ReplicaSet => {
+  const made = aReplicaSet(name, { owner: aDeployment(), replicas: revision === 2 ? 3 : 0 });
+  return {
+    ...made,
+    metadata: { ...made.metadata, annotations: { [REVISION]: String(revision), 'example.com/why': image } },
+    spec: { ...made.spec, template: aTemplate(image) },
+  };
+};
+const revisions = [fromRevision('web-1', 1, 'v0'), fromRevision('web-2', 2, 'v1')];
+const askedToGoBack = (revision: string): Deployment => {
+  const { metadata, ...deployment } = aDeployment();
+  return { ...deployment, metadata: { ...metadata, annotations: { 'deprecated.deployment.rollback.to': revision, [REVISION]: '2' } } };
+};
+
+test('a Deployment that names a revision gets its template and annotations, and no longer names it', () => {
+  for (const revision of ['1', '0']) {
+    const actions = reconcileDeployment(snapshotOf(askedToGoBack(revision), revisions));
+    assert.deepEqual(announcements(actions), ['Rolled back deployment "web" to revision 1']);
+    const [action] = actions;
+    assert.ok(action?.verb === 'update' && action.object.kind === 'Deployment');
+    assert.match(JSON.stringify(action.object), /"image":"web:v0"/);
+    assert.deepEqual(action.object.metadata.annotations, { [REVISION]: '2', 'example.com/why': 'v0' });
+  }
+});
+
+const fruitless = [
+  { revision: '7', reason: 'DeploymentRollbackRevisionNotFound', message: 'Unable to find the revision to rollback to.' },
+  {
+    revision: '2',
+    reason: 'DeploymentRollbackTemplateUnchanged',
+    message: 'The rollback revision contains the same template as current deployment "web"',
+  },
+];
+for (const { revision, reason, message } of fruitless) {
+  test(`a Deployment that cannot go back to revision ${revision} says why`, () => {
+    const [event, update] = reconcileDeployment(snapshotOf(askedToGoBack(revision), revisions));
+    assert.deepEqual(event?.verb === 'event' && [event.reason, event.message], [reason, message]);
+    assert.deepEqual(update?.verb === 'update' && update.object.metadata.annotations, { [REVISION]: '2' });
+  });
+}

@@ -16,6 +16,7 @@ import { byRevision, REVISION, revisionOf } from './deployment/deployment-annota
 import { deadlineCheckAfterMs, describeRollout, isComplete, notePause, summarizeRollout } from './deployment/deployment-status.ts';
 import { isRollingUpdate } from './deployment/fence-posts.ts';
 import { currentReplicas, growCurrent, hasOldPodsRunning, removeOld, rollForward } from './deployment/roll.ts';
+import { rollBack, rollbackTarget } from './deployment/rollback.ts';
 import {
   activeReplicaSets,
   createReplicaSet,
@@ -105,7 +106,10 @@ export function reconcileDeployment(snapshot: DeploymentSnapshot): readonly Acti
   if (actions.length > 0) return actions;
   const observed = observeRollout(deployment, claimed);
   if (deployment.metadata.deletionTimestamp !== undefined) return statusActions(snapshot, summarize(snapshot, observed));
-  if (deployment.spec.paused === true || isScalingEvent(observed)) return scale(snapshot, observed, claimed);
+  if (deployment.spec.paused === true) return scale(snapshot, observed, claimed);
+  const target = rollbackTarget(deployment);
+  if (target !== undefined) return rollBack(observed, target);
+  if (isScalingEvent(observed)) return scale(snapshot, observed, claimed);
   return isRollingUpdate(deployment) ? roll(snapshot, observed, claimed) : recreate(snapshot, observed, claimed);
 }
 

@@ -5,7 +5,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { poddisruptionbudgets } from '#api/generated/resources.ts';
-import type { Pod, PodDisruptionBudget, PodDisruptionBudgetStatus } from '#api/generated/types.ts';
+import type { OwnerReference, Pod, PodDisruptionBudget, PodDisruptionBudgetStatus } from '#api/generated/types.ts';
 import { withCondition } from '#api/meta/condition.ts';
 import { compileLabelSelector, formatLabelSelector } from '#api/meta/label-selector.ts';
 import { keyOf, type ObjectKey } from '#api/meta/object-key.ts';
@@ -15,7 +15,9 @@ import { parseTime } from '#api/meta/time.ts';
 import { type Action, updateStatus } from '#client/apply-actions.ts';
 import { type ControllerDefinition, onChange, onRelatedChange } from '#client/controller.ts';
 import { formatTime } from '#component/clock.ts';
+import { resourceId } from './discovery.ts';
 import { isReady } from './pod-readiness.ts';
+import { findScale, scaleTypeOf } from './scale-subresource.ts';
 import type { SharedCaches } from './shared-caches.ts';
 
 /** An evicted pod that is not being deleted by then was not evicted after all. */
@@ -51,12 +53,12 @@ export function disruptionController(caches: SharedCaches): ControllerDefinition
   };
 }
 
-export function snapshotDisruption(key: ObjectKey, caches: SharedCaches): DisruptionSnapshot | undefined {
+async function snapshotDisruption(key: ObjectKey, caches: SharedCaches): Promise<DisruptionSnapshot | undefined> {
   const budget = caches.podDisruptionBudgets.store.find(key);
   if (budget === undefined) return undefined;
   const matches = matcherOf(budget);
   const pods = caches.pods.store.list(key.namespace).filter(({ metadata }) => matches(metadata.labels));
-  return { budget, pods, scale: expectedScale(pods, caches), nowMs: caches.clock.now() };
+  return { budget, pods, scale: await expectedScale(pods, caches), nowMs: caches.clock.now() };
 }
 
 export function reconcileDisruption(snapshot: DisruptionSnapshot): readonly Action[] {
@@ -168,46 +170,87 @@ function tellOf({ budget, pods, scale }: DisruptionSnapshot): readonly Action[] 
   return [event(budget, 'Warning', 'UnmanagedPods', message)];
 }
 
-type ScaledCaches = Pick<SharedCaches, 'replicaSets' | 'deployments' | 'statefulSets' | 'replicationControllers'>;
+type ScaledCaches = Pick<SharedCaches, 'replicaSets' | 'deployments' | 'statefulSets' | 'replicationControllers' | 'client' | 'all'>;
 
 /** The sum of what the pods' controllers are to have, each controller once. */
-export function expectedScale(pods: readonly Pod[], caches: ScaledCaches): ExpectedScale {
+export async function expectedScale(pods: readonly Pod[], caches: ScaledCaches): Promise<ExpectedScale> {
   const scales = new Map<string, number>();
-  for (const pod of pods) {
-    const owner = controllerOf(pod);
-    if (owner === undefined || scales.has(owner.uid)) continue;
-    const key = { namespace: pod.metadata.namespace ?? '', name: owner.name };
-    const scale = scaleOf(owner, key, caches);
-    if (typeof scale === 'string') return { isKnown: false, problem: scale };
-    if (scale !== undefined) scales.set(scale.uid, scale.replicas);
+  for (const [uid, { owner, key }] of controllersOf(pods)) {
+    const found = findOwnScale(owner, key, caches) ?? (await findOtherScale(owner, key, caches));
+    if (found.answer === 'problem') return { isKnown: false, problem: found.problem };
+    if (found.answer === 'scale' && found.ownUid === uid) scales.set(found.uid, found.replicas);
   }
   const count = [...scales.values()].reduce((sum, replicas) => sum + replicas, 0);
   return { isKnown: true, count, hasUnmanaged: pods.some((pod) => controllerOf(pod) === undefined) };
 }
 
-/** A ReplicaSet of a Deployment stands for the Deployment. Undefined for a controller that is gone; text says why there is no scale. */
-function scaleOf(
-  { apiVersion, kind, uid }: { readonly apiVersion: string; readonly kind: string; readonly uid: string },
+function controllersOf(pods: readonly Pod[]) {
+  return new Map(
+    pods.flatMap((pod) => {
+      const owner = controllerOf(pod);
+      return owner === undefined
+        ? []
+        : [[owner.uid, { owner, key: { namespace: pod.metadata.namespace ?? '', name: owner.name } }] as const];
+    }),
+  );
+}
+
+type OwnerScale =
+  | {
+      readonly answer: 'scale';
+      /** Of the pods' controller itself. */
+      readonly ownUid: string;
+      /** Of what stands for it. */
+      readonly uid: string;
+      readonly replicas: number;
+    }
+  | { readonly answer: 'gone' }
+  | { readonly answer: 'problem'; readonly problem: string };
+
+/** Of a kind that our caches hold. A ReplicaSet of a Deployment stands for the Deployment. */
+function findOwnScale(
+  { apiVersion, kind }: OwnerReference,
   key: ObjectKey,
   { replicaSets, deployments, statefulSets, replicationControllers }: ScaledCaches,
-): { readonly uid: string; readonly replicas: number } | string | undefined {
-  switch (`${apiVersion} ${kind}`) {
-    case 'apps/v1 StatefulSet':
-    case 'apps/v1 ReplicaSet': {
-      const found = kind === 'StatefulSet' ? statefulSets.store.find(key) : replicaSets.store.find(key);
-      if (found === undefined || found.metadata.uid !== uid) return undefined;
-      const owner = controllerOf(found);
-      const deployment = owner?.kind === 'Deployment' ? deployments.store.find({ ...key, name: owner.name }) : undefined;
-      const { metadata, spec } = deployment ?? found;
-      return { uid: metadata.uid, replicas: spec.replicas ?? 1 };
-    }
-    case 'v1 ReplicationController': {
-      const found = replicationControllers.store.find(key);
-      return found?.metadata.uid === uid ? { uid, replicas: found.spec.replicas ?? 1 } : undefined;
-    }
-    default:
-      return `${kind.toLowerCase()}s.${apiVersion.includes('/') ? apiVersion.split('/')[0] : ''} does not implement the scale subresource`;
+): OwnerScale | undefined {
+  const kinds = {
+    'apps/v1 StatefulSet': statefulSets,
+    'apps/v1 ReplicaSet': replicaSets,
+    'v1 ReplicationController': replicationControllers,
+  };
+  const id = `${apiVersion} ${kind}`;
+  if (!isKeyOf(kinds, id)) return undefined;
+  const found = kinds[id].store.find(key);
+  if (found === undefined) return { answer: 'gone' };
+  const owner = controllerOf(found);
+  const deployment = owner?.kind === 'Deployment' ? deployments.store.find({ ...key, name: owner.name }) : undefined;
+  const { metadata, spec } = deployment ?? found;
+  return { answer: 'scale', ownUid: found.metadata.uid, uid: metadata.uid, replicas: spec.replicas ?? 1 };
+}
+
+/** Of any other kind the server is asked. */
+async function findOtherScale(owner: OwnerReference, key: ObjectKey, caches: ScaledCaches): Promise<OwnerScale> {
+  const found = await findScale(owner, key, caches);
+  if (found.isFound) {
+    const { uid } = found.scale.metadata;
+    return { answer: 'scale', ownUid: uid, uid, replicas: found.scale.spec.replicas ?? 0 };
   }
+  switch (found.why) {
+    case 'gone':
+      return { answer: 'gone' };
+    case 'unknown':
+      return { answer: 'problem', problem: `no matches for kind "${owner.kind}" in version "${owner.apiVersion}"` };
+    case 'unscaled': {
+      const id = resourceId(scaleTypeOf(owner, caches.all) ?? { plural: owner.kind, group: '' });
+      return { answer: 'problem', problem: `${id} does not implement the scale subresource` };
+    }
+    case 'refused':
+      return { answer: 'problem', problem: found.problem };
+  }
+}
+
+function isKeyOf<T extends object>(object: T, key: PropertyKey): key is keyof T {
+  return Object.hasOwn(object, key);
 }
 
 /** An absent selector matches nothing, an empty one everything. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { endpointslices, endpoints as endpointsType, services } from '#api/generated/resources.ts';
 import type { EndpointSlice, EndpointSubset, Endpoints, Service } from '#api/generated/types.ts';
 import { createCluster } from '../in-process/create-cluster.ts';
@@ -108,12 +109,11 @@ test('Endpoints of a Service without a selector are mirrored as they come, chang
     const { items } = await client.resource(endpointslices).list({ namespace: 'default', labelSelector: 'kubernetes.io/service-name=web' });
     return items.flatMap(({ endpoints = [] }) => endpoints.flatMap((endpoint) => endpoint.addresses)).sort();
   };
-  await cluster.settle();
-  assert.deepEqual(await addresses(), ['10.1.2.3', '10.1.2.4']);
+  const become = (wanted: readonly string[]) =>
+    cluster.clock.advanceUntil(async () => isDeepStrictEqual(await addresses(), wanted), { virtualMsMax: 30_000 });
+  await become(['10.1.2.3', '10.1.2.4']);
   await client.resource(endpointsType).update({ ...written, subsets: [{ ...subset, addresses: [{ ip: '10.1.2.9' }] }] });
-  await cluster.settle();
-  assert.deepEqual(await addresses(), ['10.1.2.4', '10.1.2.9']);
+  await become(['10.1.2.4', '10.1.2.9']);
   await client.resource(endpointsType).delete(key);
-  await cluster.settle();
-  assert.deepEqual(await addresses(), []);
+  await become([]);
 });

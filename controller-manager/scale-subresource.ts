@@ -17,7 +17,12 @@ export interface KindReference {
 
 export type FoundScale =
   | { readonly isFound: true; readonly scale: Scale; readonly type: ResourceType<Scale> }
-  | { readonly isFound: false; readonly problem: string; readonly isGone: boolean };
+  | {
+      readonly isFound: false;
+      readonly problem: string;
+      /** `unknown`: nothing serves the kind; `unscaled`: it has no scale; `gone`: there is no such object. */
+      readonly why: 'unknown' | 'unscaled' | 'gone' | 'refused';
+    };
 
 /** The resource of a kind, seen through its scale. Undefined for a kind that nothing serves. */
 export function scaleTypeOf(
@@ -36,13 +41,19 @@ export async function findScale(
 ): Promise<FoundScale> {
   const type = scaleTypeOf(reference, all);
   if (type === undefined) {
-    return { isFound: false, problem: `no matches for kind "${reference.kind}" in group "${groupOf(reference)}"`, isGone: false };
+    return { isFound: false, problem: `no matches for kind "${reference.kind}" in group "${groupOf(reference)}"`, why: 'unknown' };
   }
   try {
     return { isFound: true, scale: await client.resource(type).get(key, 'scale'), type };
   } catch (error) {
-    return { isFound: false, problem: error instanceof Error ? error.message : String(error), isGone: isReason(error, 'NotFound') };
+    return { isFound: false, problem: error instanceof Error ? error.message : String(error), why: whyNot(error) };
   }
+}
+
+/** An object that is not there is named in the answer; a path that is not there has no name. */
+function whyNot(error: unknown): 'unscaled' | 'gone' | 'refused' {
+  if (!isReason(error, 'NotFound')) return 'refused';
+  return error.details?.name === undefined ? 'unscaled' : 'gone';
 }
 
 export function groupOf({ apiVersion = '' }: KindReference): string {

@@ -8,6 +8,7 @@ import {
   configmaps,
   controllerrevisions,
   cronjobs,
+  csidrivers,
   customresourcedefinitions,
   daemonsets,
   deployments,
@@ -24,12 +25,17 @@ import {
   pods,
   replicasets,
   replicationcontrollers,
+  resourceclaims,
+  resourceclaimtemplates,
   resourcequotas,
   secrets,
   serviceaccounts,
   services,
   statefulsets,
+  storageclasses,
+  storageversionmigrations,
   validatingadmissionpolicies,
+  volumeattachments,
 } from '#api/generated/resources.ts';
 import type {
   CertificateSigningRequest,
@@ -37,6 +43,7 @@ import type {
   ConfigMap,
   ControllerRevision,
   CronJob,
+  CSIDriver,
   CustomResourceDefinition,
   DaemonSet,
   Deployment,
@@ -52,13 +59,18 @@ import type {
   PodDisruptionBudget,
   ReplicaSet,
   ReplicationController,
+  ResourceClaimTemplate,
   ResourceQuota,
+  ResourceResourceClaim,
   Secret,
   Service,
   ServiceAccount,
   StatefulSet,
+  StorageClass,
+  StorageVersionMigration,
   V2HorizontalPodAutoscaler,
   ValidatingAdmissionPolicy,
+  VolumeAttachment,
 } from '#api/generated/types.ts';
 import { keyOf } from '#api/meta/object-key.ts';
 import { controllerOf } from '#api/meta/owner-reference.ts';
@@ -69,6 +81,7 @@ import { createInformer, type Informer, type InformerDeps } from '#client/inform
 import type { Clock } from '#component/clock.ts';
 import type { Random } from '#component/random.ts';
 import { createResourceCaches, type ResourceCaches } from './resource-caches.ts';
+import { claimNamesOf } from './resource-claim/pod-claims.ts';
 
 /** Index: the uid of the controlling owner, or `orphan/<namespace>` for objects that have none. */
 export const CONTROLLER = 'controller';
@@ -80,6 +93,9 @@ export const FINISHED = 'finished';
 export const OWNER = 'owner';
 /** Index of EndpointSlices: `namespace/name` of their Service. */
 export const SERVICE = 'service';
+
+/** Index of pods: `namespace/name` of the ResourceClaims they have. */
+export const RESOURCE_CLAIM = 'resourceClaim';
 
 export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 
@@ -98,7 +114,12 @@ export interface SharedCaches {
   readonly pods: Informer<Pod>;
   readonly persistentVolumeClaims: Informer<PersistentVolumeClaim>;
   readonly persistentVolumes: Informer<PersistentVolume>;
+  readonly storageClasses: Informer<StorageClass>;
+  readonly csiDrivers: Informer<CSIDriver>;
+  readonly volumeAttachments: Informer<VolumeAttachment>;
   readonly podDisruptionBudgets: Informer<PodDisruptionBudget>;
+  readonly resourceClaims: Informer<ResourceResourceClaim>;
+  readonly resourceClaimTemplates: Informer<ResourceClaimTemplate>;
   readonly horizontalPodAutoscalers: Informer<V2HorizontalPodAutoscaler>;
   readonly services: Informer<Service>;
   readonly endpointSlices: Informer<EndpointSlice>;
@@ -113,6 +134,7 @@ export interface SharedCaches {
   readonly certificateSigningRequests: Informer<CertificateSigningRequest>;
   readonly clusterRoles: Informer<ClusterRole>;
   readonly customResourceDefinitions: Informer<CustomResourceDefinition>;
+  readonly storageVersionMigrations: Informer<StorageVersionMigration>;
   readonly validatingAdmissionPolicies: Informer<ValidatingAdmissionPolicy>;
   /** Every resource that may own or be owned, the ones above included; running it keeps all copies current. */
   readonly all: ResourceCaches;
@@ -121,7 +143,7 @@ export interface SharedCaches {
 export function createSharedCaches(deps: InformerDeps): SharedCaches {
   const indexes = { [OWNER]: ownerIndex };
   const controlledIndexes = { ...indexes, [CONTROLLER]: controllerIndex };
-  const podIndexes = { ...controlledIndexes, [NODE]: nodeIndex, [FINISHED]: finishedIndex };
+  const podIndexes = { ...controlledIndexes, [NODE]: nodeIndex, [FINISHED]: finishedIndex, [RESOURCE_CLAIM]: resourceClaimIndex };
   const caches = {
     deployments: createInformer({ type: deployments, indexes }, deps),
     replicaSets: createInformer({ type: replicasets, indexes: controlledIndexes }, deps),
@@ -134,7 +156,12 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     pods: createInformer({ type: pods, indexes: podIndexes }, deps),
     persistentVolumeClaims: createInformer({ type: persistentvolumeclaims, indexes }, deps),
     persistentVolumes: createInformer({ type: persistentvolumes, indexes }, deps),
+    storageClasses: createInformer({ type: storageclasses, indexes }, deps),
+    csiDrivers: createInformer({ type: csidrivers, indexes }, deps),
+    volumeAttachments: createInformer({ type: volumeattachments, indexes }, deps),
     podDisruptionBudgets: createInformer({ type: poddisruptionbudgets, indexes }, deps),
+    resourceClaims: createInformer({ type: resourceclaims, indexes: controlledIndexes }, deps),
+    resourceClaimTemplates: createInformer({ type: resourceclaimtemplates, indexes }, deps),
     horizontalPodAutoscalers: createInformer({ type: horizontalpodautoscalersV2, indexes }, deps),
     services: createInformer({ type: services, indexes }, deps),
     endpointSlices: createInformer({ type: endpointslices, indexes: { ...indexes, [SERVICE]: serviceIndex } }, deps),
@@ -149,6 +176,7 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     certificateSigningRequests: createInformer({ type: certificatesigningrequests, indexes }, deps),
     resourceQuotas: createInformer({ type: resourcequotas, indexes }, deps),
     customResourceDefinitions: createInformer({ type: customresourcedefinitions, indexes }, deps),
+    storageVersionMigrations: createInformer({ type: storageversionmigrations, indexes }, deps),
     validatingAdmissionPolicies: createInformer({ type: validatingadmissionpolicies, indexes }, deps),
   };
   const all = createResourceCaches(Object.values(caches), (type) => createInformer({ type, indexes }, deps), deps);
@@ -192,6 +220,10 @@ function nodeIndex({ spec }: Pod): readonly string[] {
 
 function finishedIndex({ status }: Pod): readonly string[] {
   return status?.phase === 'Succeeded' || status?.phase === 'Failed' ? ['true'] : [];
+}
+
+function resourceClaimIndex(pod: Pod): readonly string[] {
+  return claimNamesOf(pod).map((name) => `${pod.metadata.namespace ?? ''}/${name}`);
 }
 
 function serviceIndex({ metadata }: EndpointSlice): readonly string[] {

@@ -108,7 +108,7 @@ const cases: readonly { it: string; given: StatefulSetSnapshot; actions: readonl
   {
     it: 'deletes a pod that ended, whatever its end',
     given: snapshotOf(web, [aMember(0, { phase: 'Succeeded', isUnready: true })]),
-    actions: ['delete web-0'],
+    actions: ['StatefulSet default/web is recreating terminated Pod web-0', 'delete web-0'],
   },
   { it: 'shrinks from the end, one by one', given: snapshotOf(aStatefulSet({ replicas: 1 }), all), actions: ['delete web-2'] },
   {

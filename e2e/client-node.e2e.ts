@@ -237,9 +237,10 @@ function connectionsOf(informer: Informer): EventTarget {
   return target;
 }
 
-test('it asks whether the server is well, which it is, and for metrics, which are not there', async () => {
+test('it asks whether the server is well, which it is, and what its nodes use', async () => {
   const health = new Health(kubeConfig);
   assert.deepEqual([await health.readyz({}), await health.livez({})], [true, true]);
   assert.equal((await kubeConfig.makeApiClient(VersionApi).getCode()).major, '1');
-  await assert.rejects(new Metrics(kubeConfig).getNodeMetrics(), (error) => error instanceof ApiException && error.code === 404);
+  const { items } = await new Metrics(kubeConfig).getNodeMetrics();
+  assert.deepEqual(items.map(({ metadata }) => metadata.name).sort(), ['control-plane', 'worker-1', 'worker-2']);
 });

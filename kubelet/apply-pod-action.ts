@@ -12,9 +12,10 @@ import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
 import { nextBackOff } from './back-off.ts';
 import { beginStop, expectPostStart, hastenStop, runPostStart, stopContainer } from './container-ends.ts';
-import { buildContainerSpec, buildSandboxSpec } from './container-spec.ts';
-import { ensureImage } from './ensure-image.ts';
+import { buildContainerSpec, buildSandboxSpec, subPathsOf } from './container-spec.ts';
 import { ConfigError } from './environment.ts';
+import { ensureImage } from './images/ensure-image.ts';
+import type { ImagePuller } from './images/image-puller.ts';
 import { type DnsSettings, renderHosts, renderResolvConf } from './network/pod-files.ts';
 import type { PodNetwork } from './network/pod-network.ts';
 import type { PodAction } from './plan-pod-actions.ts';
@@ -23,10 +24,12 @@ import { failVolumes, type PodMemory, readyVolumes } from './pod-memory.ts';
 import { ephemeralContainersOf, initContainersOf, isEphemeral, sandboxFailure } from './pod-snapshot.ts';
 import type { PodStates } from './pod-states.ts';
 import type { References } from './references.ts';
+import { resizeContainers } from './resize/resize-containers.ts';
 import type { NodeCgroups } from './resources/node-cgroups.ts';
 import { type ContainerRuntime, RuntimeError } from './runtime/container-runtime.ts';
 import type { ServiceAccountTokens } from './service-account-tokens.ts';
-import type { PodVolumes } from './volumes/pod-volumes.ts';
+import { isStaticPod } from './static-pods/manifest.ts';
+import { type PodVolumes, VolumeErrors } from './volumes/pod-volumes.ts';
 
 export interface PodActionDeps {
   readonly client: Client;
@@ -44,9 +47,12 @@ export interface PodActionDeps {
   /** What a pod of the host network joins: `container:<id>` or `host`. */
   readonly nodeNetworkMode: string;
   readonly cgroups: NodeCgroups;
+  readonly puller: ImagePuller;
   /** Every pod of the node that is not over. */
   activePods(): readonly Pod[];
   readonly dns: DnsSettings;
+  /** Whether the engine can make mounts below a read-only mount read-only too. */
+  readonly mountsRecursively: boolean;
   /** Environment variables about Services, once these are known. */
   serviceVariables(pod: Pod): ReadonlyMap<string, string>;
   whenServicesKnown(signal: AbortSignal): Promise<void>;
@@ -85,6 +91,8 @@ export async function applyPodAction(action: PodAction, context: PodContext, dep
       return hastenStop(action, context, deps);
     case 'stop-container':
       return stopContainer(action, context, deps);
+    case 'resize-containers':
+      return resizeContainers(action.resizes, context, deps);
     case 'remove-container':
       await deps.runtime.removeContainer(action.id);
       return deps.states.refresh(action.id);
@@ -107,7 +115,8 @@ async function prepareVolumes({ pod, memory, signal, wake }: PodContext, deps: P
       for (const [name, { reason }] of memory.failures) if (reason === 'CreateContainerConfigError') memory.failures.delete(name);
       wake();
     });
-    await deps.whenServicesKnown(signal);
+    // A static pod may be what the API server itself waits for.
+    if (!isStaticPod(pod)) await deps.whenServicesKnown(signal);
     const { byKey, refreshAtMs } = await deps.tokens.get(pod);
     const facts = factsOf(pod, deps);
     const context = { pod, facts, lookup: deps.references.lookupFor(namespace), tokens: byKey };
@@ -120,8 +129,10 @@ async function prepareVolumes({ pod, memory, signal, wake }: PodContext, deps: P
     refreshTokensAt(refreshAtMs, memory, wake, deps.clock);
   } catch (error) {
     throwIfEngineIsAway(error);
-    failVolumes(memory, messageOf(error), deps.clock.now());
-    deps.events.record(pod, 'Warning', 'FailedMount', messageOf(error));
+    failVolumes(memory, messageOf(error), deps.clock.monotonic());
+    for (const problem of error instanceof VolumeErrors ? error.errors : [error]) {
+      deps.events.record(pod, 'Warning', 'FailedMount', messageOf(problem));
+    }
   }
 }
 
@@ -153,17 +164,16 @@ async function applySandboxAction(action: SandboxAction, { pod, memory }: PodCon
   } catch (error) {
     throwIfEngineIsAway(error);
     const message = `Failed to create pod sandbox: ${messageOf(error)}`;
-    memory.failures.set(sandboxFailure, { reason: 'FailedCreatePodSandBox', message, retryAtMs: deps.clock.now() + RETRY_MS });
+    memory.failures.set(sandboxFailure, { reason: 'FailedCreatePodSandBox', message, retryAtMs: deps.clock.monotonic() + RETRY_MS });
     deps.events.record(pod, 'Warning', 'FailedCreatePodSandBox', message);
   }
 }
 
 async function createSandbox(pod: Pod, attempt: number, deps: PodActionDeps): Promise<void> {
   const runtimeHandler = await findRuntimeHandler(pod, deps.client);
-  const mounts = deps.volumes.memoryMounts(pod);
   const { pauseImage: image, nodeNetworkMode, dns } = deps;
   const cgroupParent = deps.cgroups.parentOf(pod);
-  const options = { attempt, image, nodeNetworkMode, clusterDomain: dns.clusterDomain, runtimeHandler, mounts, cgroupParent };
+  const options = { attempt, image, nodeNetworkMode, clusterDomain: dns.clusterDomain, runtimeHandler, cgroupParent };
   const spec = buildSandboxSpec(pod, options);
   await deps.states.refresh(await deps.runtime.createSandbox(spec));
 }
@@ -217,8 +227,10 @@ function ensureImageOf(
   { pod, memory, signal, wake }: PodContext,
   deps: PodActionDeps,
 ): Promise<void> {
-  const report = reporterFor(pod, container, deps.events);
-  return ensureImage(container, attempt, memory, { runtime: deps.runtime, clock: deps.clock, report, wake, signal });
+  const { runtime, puller, clock, events } = deps;
+  const report = reporterFor(pod, container, events);
+  const reportPod = (type: 'Warning', reason: string, message: string) => events.record(pod, type, reason, message);
+  return ensureImage({ pod, container, attempt, memory }, { runtime, puller, clock, report, reportPod, wake, signal });
 }
 
 async function createContainer(
@@ -231,16 +243,22 @@ async function createContainer(
   const image = memory.images.get(container.name);
   if (image?.phase !== 'present') return;
   try {
-    const spec = buildContainerSpec({
+    const environment = {
       pod,
       container,
-      attempt,
-      sandboxId,
-      image: image.image,
       facts: factsOf(pod, deps),
       lookup: deps.references.lookupFor(pod.metadata.namespace ?? ''),
       serviceVariables: deps.serviceVariables(pod),
-      volumeSources: memory.volumeSources,
+    };
+    const { volumeSources } = memory;
+    const spec = buildContainerSpec({
+      ...environment,
+      attempt,
+      sandboxId,
+      image: image.image,
+      volumeSources,
+      subPaths: await deps.volumes.mountSubPaths(pod, container, subPathsOf(environment), volumeSources),
+      mountsRecursively: deps.mountsRecursively,
       runtimeHandler: await findRuntimeHandler(pod, deps.client),
       targetId: findTargetId(pod, container, deps.states),
       extraMounts: await extraMounts(pod, container, attempt, deps),
@@ -253,7 +271,7 @@ async function createContainer(
   } catch (error) {
     throwIfEngineIsAway(error);
     const reason = error instanceof ConfigError ? 'CreateContainerConfigError' : 'CreateContainerError';
-    memory.failures.set(container.name, { reason, message: messageOf(error), retryAtMs: deps.clock.now() + RETRY_MS });
+    memory.failures.set(container.name, { reason, message: messageOf(error), retryAtMs: deps.clock.monotonic() + RETRY_MS });
     // A failure to make the container asks for the image again, as upstream does.
     memory.images.delete(container.name);
     report('Warning', 'Failed', `Error: ${messageOf(error)}`);
@@ -273,7 +291,7 @@ async function extraMounts(pod: Pod, container: Container, attempt: number, deps
   const { uid } = pod.metadata;
   const message = await deps.volumes.createMessageFile(uid, container.name, attempt);
   const target = container.terminationMessagePath ?? '/dev/termination-log';
-  return [...deps.volumes.etcMounts(uid), { source: message, target, isReadOnly: false, mustExist: true }];
+  return [...deps.volumes.etcMounts(uid), { source: message, target, isReadOnly: false }];
 }
 
 async function startContainer(
@@ -307,7 +325,8 @@ function rememberBackOff(pod: Pod, { name }: Container, memory: PodMemory, deps:
     .filter(({ identity }) => identity.containerName === name)
     .at(-2);
   if (before?.state.phase !== 'exited') return;
-  memory.backOffs.set(name, nextBackOff(memory.backOffs.get(name), before.state.finishedAtMs, deps.clock.now()));
+  const nowMs = deps.clock.monotonic();
+  memory.backOffs.set(name, nextBackOff(memory.backOffs.get(name), memory.endedMs.get(before.id) ?? nowMs, nowMs));
 }
 
 async function removeVolumes({ pod, memory }: PodContext, deps: PodActionDeps): Promise<void> {

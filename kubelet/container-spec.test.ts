@@ -6,6 +6,7 @@ import { parseAmounts } from '#api/core/v1/resource-list.ts';
 import type { Container, Pod, PodSpec } from '#api/generated/types.ts';
 import { buildContainerSpec, buildSandboxSpec, type ContainerSpecContext } from './container-spec.ts';
 import { expandVariables } from './environment.ts';
+import { containerCreateOptions, sandboxCreateOptions } from './runtime/docker-create-options.ts';
 
 function aPod(spec: Partial<PodSpec> = {}, more: Partial<Container> = {}): Pod {
   return {
@@ -35,6 +36,8 @@ function specOf(pod: Pod, more: Partial<ContainerSpecContext> = {}) {
     lookup: { configMap: () => undefined, secret: () => undefined },
     serviceVariables: new Map(),
     volumeSources: new Map(),
+    subPaths: new Map(),
+    mountsRecursively: false,
     extraMounts: [],
     cgroupParent: undefined,
     ...more,
@@ -126,19 +129,30 @@ test('a mount of a volume over one of the kubelet’s files wins', () => {
   assert.deepEqual(mounts, [{ source: '/data/v', target: '/etc/hosts', isReadOnly: true }]);
 });
 
+const sandboxOptions = {
+  attempt: 0,
+  image: 'pause',
+  nodeNetworkMode: 'host',
+  clusterDomain: 'cluster.local',
+  mounts: [],
+  cgroupParent: undefined,
+};
+
 test('a pod of the host network joins the node', () => {
-  const options = {
-    attempt: 0,
-    image: 'pause',
-    nodeNetworkMode: 'container:node',
-    clusterDomain: 'cluster.local',
-    mounts: [],
-    cgroupParent: '/keelson/worker-1/podu1',
-  };
+  const options = { ...sandboxOptions, nodeNetworkMode: 'container:node', cgroupParent: '/keelson/worker-1/podu1' };
   assert.equal(buildSandboxSpec(aPod({ hostNetwork: true }), options).networkMode, 'container:node');
   assert.equal(buildSandboxSpec(aPod(), options).networkMode, 'none');
   assert.equal(buildSandboxSpec(aPod({ hostname: 'a'.repeat(70) }), options).hostname.length, 63);
   assert.equal(buildSandboxSpec(aPod(), options).cgroupParent, '/keelson/worker-1/podu1');
+});
+
+test('the engine is told the pod’s cgroup with the sandbox and with each container', () => {
+  const cgroupParent = '/keelson/worker-1/podu1';
+  const owner = { cluster: 'keelson', node: 'worker-1' };
+  const sandbox = sandboxCreateOptions(buildSandboxSpec(aPod(), { ...sandboxOptions, cgroupParent }), owner);
+  const facts = { engineDirectory: '/var/lib/docker', seccomp: undefined };
+  const container = containerCreateOptions(specOf(aPod(), { cgroupParent }), owner, facts);
+  assert.deepEqual([sandbox.HostConfig.CgroupParent, container.HostConfig.CgroupParent], [cgroupParent, cgroupParent]);
 });
 
 const qosCases = [
@@ -165,30 +179,14 @@ const hostnameCases = [
 ];
 for (const { it, spec, hostname } of hostnameCases) {
   test(`the kernel calls a pod by ${it}`, () => {
-    const options = {
-      attempt: 0,
-      image: 'pause',
-      nodeNetworkMode: 'host',
-      clusterDomain: 'cluster.local',
-      mounts: [],
-      cgroupParent: undefined,
-    };
-    assert.equal(buildSandboxSpec(aPod(spec), options).hostname, hostname);
+    assert.equal(buildSandboxSpec(aPod(spec), sandboxOptions).hostname, hostname);
   });
 }
 
 test('a name in full that the kernel cannot hold is refused', () => {
-  const options = {
-    attempt: 0,
-    image: 'pause',
-    nodeNetworkMode: 'host',
-    clusterDomain: 'cluster.local',
-    mounts: [],
-    cgroupParent: undefined,
-  };
   const pod = aPod({ hostname: 'h'.repeat(40), subdomain: 'db', setHostnameAsFQDN: true });
   assert.throws(
-    () => buildSandboxSpec(pod, options),
+    () => buildSandboxSpec(pod, sandboxOptions),
     /FQDN h{40}\.db\.shop\.svc\.cluster\.local is too long \(64 characters is the max, 66 characters requested\)/,
   );
 });

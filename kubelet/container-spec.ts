@@ -2,14 +2,13 @@
  * From a pod and one of its containers to what the runtime is asked to make: command, environment, resources, security, mounts. Pure, so
  * that what a field of the pod turns into can be read, and tested, in one place. Throws `ConfigError` where the pod asks for the impossible.
  */
-import type { Container, Pod, VolumeMount } from '#api/generated/types.ts';
+import type { Container, Pod, VolumeDevice, VolumeMount } from '#api/generated/types.ts';
 import { containerSecurity } from './container-security.ts';
 import { buildEnvironment, ConfigError, type EnvironmentContext, expandVariables } from './environment.ts';
-import type { NodeFacts } from './pod-fields.ts';
-import { amountOf } from './resource-amounts.ts';
-import { cpuQuotaOf, cpuSharesOf } from './resources/cgroup-limits.ts';
+import { engineResourcesOf } from './resize/engine-resources.ts';
 import { oomScoreAdjustmentOf } from './resources/oom-score.ts';
-import type { ContainerSpec, ImageInfo, Mount, SandboxSpec } from './runtime/container-runtime.ts';
+import type { ContainerSpec, Device, ImageInfo, Mount, SandboxSpec } from './runtime/container-runtime.ts';
+import type { VolumeSource } from './volumes/volume-kind.ts';
 
 /** Linux refuses longer host names; upstream cuts them too. */
 const HOSTNAME_CHARS_MAX = 63;
@@ -22,6 +21,10 @@ export interface ContainerSpecContext extends EnvironmentContext {
   readonly image: ImageInfo;
   /** Where each volume of the pod is on the engine's host. */
   readonly volumeSources: ReadonlyMap<string, VolumeSource>;
+  /** Where the parts of volumes that this container mounts are on the engine's host, by the index of the mount. */
+  readonly subPaths: ReadonlyMap<number, string>;
+  /** Whether the engine can make mounts below a read-only mount read-only too. */
+  readonly mountsRecursively: boolean;
   /** As the sandbox's. */
   readonly runtimeHandler?: string;
   /** The container whose processes an ephemeral one is to see. */
@@ -32,12 +35,13 @@ export interface ContainerSpecContext extends EnvironmentContext {
   readonly cgroupParent: string | undefined;
 }
 
-/** A volume on the engine's host: a directory or file, or the name of one of the engine's own volumes. */
-export interface VolumeSource {
+/** Part of a volume that a container mounts. */
+export interface SubPath {
+  /** Of the container's mount. */
+  readonly index: number;
+  readonly volumeName: string;
+  /** Relative, without `..`. */
   readonly path: string;
-  readonly mustExist?: boolean;
-  /** Gives the checked path below the volume for a `subPath`; throws when there can be none. */
-  readonly subPath?: (path: string) => string;
 }
 
 export function buildContainerSpec(context: ContainerSpecContext): ContainerSpec {
@@ -57,10 +61,12 @@ export function buildContainerSpec(context: ContainerSpecContext): ContainerSpec
     ...(container.workingDir ? { workingDir: container.workingDir } : {}),
     mounts: [
       ...withoutShadowed(context.extraMounts, container),
-      ...(container.volumeMounts ?? []).map((mount) => toMount(mount, context, environment)),
+      ...(container.volumeMounts ?? []).map((mount, index) => toMount(mount, index, context)),
     ],
+    devices: (container.volumeDevices ?? []).map((device) => toDevice(device, context)),
     ...containerSecurity(pod, container, context.image),
-    ...resourcesOf(pod, container, context.facts),
+    ...engineResourcesOf(container, context.facts.cpuCount),
+    oomScoreAdjustment: oomScoreAdjustmentOf(pod, container, context.facts.memoryBytes),
     ...(context.cgroupParent === undefined ? {} : { cgroupParent: context.cgroupParent }),
     pidMode: pidModeOf(pod, context.targetId),
     sharesHostIpc: pod.spec.hostIPC === true,
@@ -85,7 +91,6 @@ export interface SandboxOptions {
   readonly clusterDomain: string;
   /** What the pod's RuntimeClass names; empty: the engine's default. */
   readonly runtimeHandler?: string;
-  readonly mounts: readonly Mount[];
   readonly cgroupParent: string | undefined;
 }
 
@@ -101,7 +106,6 @@ export function buildSandboxSpec(pod: Pod, options: SandboxOptions): SandboxSpec
     sharesHostIpc: pod.spec.hostIPC === true,
     sharesHostPid: pod.spec.hostPID === true,
     sysctls: Object.fromEntries((pod.spec.securityContext?.sysctls ?? []).map(({ name, value }) => [name, value])),
-    mounts: options.mounts,
     ...(options.cgroupParent === undefined ? {} : { cgroupParent: options.cgroupParent }),
   };
 }
@@ -137,36 +141,56 @@ function withoutShadowed(mounts: readonly Mount[], container: Container): readon
   return mounts.filter(({ target }) => !taken.has(target));
 }
 
-function toMount(mount: VolumeMount, context: ContainerSpecContext, environment: ReadonlyMap<string, string>): Mount {
-  const source = context.volumeSources.get(mount.name);
-  if (source === undefined) throw new ConfigError(`volumeMount "${mount.name}": no volume of that name is mounted`);
-  const subPath = mount.subPathExpr === undefined ? mount.subPath : expandVariables(mount.subPathExpr, environment);
+function toMount(
+  mount: VolumeMount,
+  index: number,
+  { container, volumeSources, subPaths, mountsRecursively }: ContainerSpecContext,
+): Mount {
+  const source = volumeSources.get(mount.name);
+  if (source === undefined) throw new ConfigError(`cannot find volume "${mount.name}" to mount into container "${container.name}"`);
   const propagation = propagations[mount.mountPropagation ?? 'None'];
+  const isReadOnly = mount.readOnly === true || source.isReadOnly === true;
+  if (mount.recursiveReadOnly === 'Enabled' && !mountsRecursively) {
+    throw new ConfigError(`volume "${mount.name}" requested recursive read-only mode, but it is not supported by the runtime`);
+  }
+  const isRecursive = isReadOnly && mountsRecursively && ['Enabled', 'IfPossible'].includes(mount.recursiveReadOnly ?? '');
   return {
-    source: subPath === undefined || subPath === '' ? source.path : pathBelow(source, mount.name, subPath),
+    source: subPaths.get(index) ?? source.path,
     target: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
-    isReadOnly: mount.readOnly === true,
+    isReadOnly,
     ...(propagation === undefined ? {} : { propagation }),
-    ...(source.mustExist === true ? { mustExist: true } : {}),
+    ...(isRecursive ? { isReadOnlyBelow: true } : {}),
   };
 }
 
-function pathBelow(source: VolumeSource, volumeName: string, subPath: string): string {
-  if (source.subPath === undefined) throw new ConfigError(`volume "${volumeName}" does not support subPath`);
-  return source.subPath(subPath);
+function toDevice({ name, devicePath }: VolumeDevice, { container, volumeSources }: ContainerSpecContext): Device {
+  const source = volumeSources.get(name);
+  if (source?.isDevice !== true) throw new ConfigError(`cannot find volume "${name}" to pass into container "${container.name}"`);
+  return { source: source.path, target: devicePath, isReadOnly: source.isReadOnly === true };
+}
+
+/** The parts of volumes that a container mounts, with their variables filled in; whether they can be had is found out when they are bound. */
+export function subPathsOf(context: EnvironmentContext): readonly SubPath[] {
+  const { container } = context;
+  const mounts = container.volumeMounts ?? [];
+  if (mounts.every(({ subPath, subPathExpr }) => !subPath && !subPathExpr)) return [];
+  const environment = buildEnvironment(context);
+  return mounts.flatMap(({ name, subPath, subPathExpr }, index) => {
+    const path = subPathExpr ? expandStrictly(subPathExpr, environment) : (subPath ?? '');
+    if (path === '') return [];
+    if (path.startsWith('/')) throw new ConfigError(`error SubPath \`${path}\` must not be an absolute path`);
+    if (path.split('/').includes('..')) throw new ConfigError(`unable to provision SubPath \`${path}\`: must not contain '..'`);
+    return [{ index, volumeName: name, path }];
+  });
+}
+
+/** A variable that is not there would make another path. */
+function expandStrictly(text: string, environment: ReadonlyMap<string, string>): string {
+  const missing = [...text.matchAll(/\$(\$|\(([^()]*)\))/g)]
+    .map(([, , name]) => name)
+    .find((name) => name !== undefined && !environment.has(name));
+  if (missing !== undefined) throw new ConfigError(`missing value for "${missing}"`);
+  return expandVariables(text, environment);
 }
 
 const propagations: Readonly<Record<string, 'rslave' | 'rshared'>> = { HostToContainer: 'rslave', Bidirectional: 'rshared' };
-
-function resourcesOf(pod: Pod, container: Container, node: NodeFacts) {
-  const { limits, requests } = container.resources ?? {};
-  const cpuLimit = amountOf(limits, 'cpu');
-  const cpuRequest = requests?.cpu === undefined ? cpuLimit : amountOf(requests, 'cpu');
-  const memoryLimit = amountOf(limits, 'memory');
-  return {
-    cpuShares: cpuSharesOf(Math.ceil(cpuRequest * 1000)),
-    ...(cpuLimit === 0 ? {} : { cpuQuotaMicros: cpuQuotaOf(Math.ceil(cpuLimit * 1000), node.cpuCount) }),
-    ...(memoryLimit === 0 ? {} : { memoryBytesMax: Math.ceil(memoryLimit) }),
-    oomScoreAdjustment: oomScoreAdjustmentOf(pod, container, node.memoryBytes),
-  };
-}

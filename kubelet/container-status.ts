@@ -10,6 +10,7 @@ import {
   allContainersOf,
   attemptsOf,
   type ContainerView,
+  endOf,
   initContainersOf,
   isEphemeral,
   isSidecar,
@@ -20,6 +21,7 @@ import {
   viewContainer,
   viewOf,
 } from './pod-snapshot.ts';
+import { findResize } from './resize/engine-resources.ts';
 import type { ContainerState } from './runtime/container-runtime.ts';
 
 /** All of a pod's termination messages together: an object of the API must stay small. */
@@ -41,8 +43,19 @@ export function buildContainerStatus(snapshot: PodSnapshot, container: Container
     restartCount: view?.attempt ?? previous?.restartCount ?? 0,
     ready: !isEphemeral(pod, container) && isContainerReady(container, state, started, results, initContainersOf(pod).includes(container)),
     ...(isEphemeral(pod, container) ? {} : { started: isRunning && started }),
+    ...resourcesOf(snapshot, container, previous),
     state,
     lastState: lastStateOf(snapshot, container, view, state),
+  };
+}
+
+/** What was granted, and what the container has: the same but while it is being resized. */
+function resourcesOf(snapshot: PodSnapshot, container: Container, previous: ContainerStatus | undefined) {
+  const granted = container.resources ?? {};
+  const isResizing = findResize(snapshot, container) !== undefined;
+  return {
+    ...(granted.requests === undefined ? {} : { allocatedResources: granted.requests }),
+    resources: isResizing ? (previous?.resources ?? granted) : granted,
   };
 }
 
@@ -88,9 +101,10 @@ function willRestart(snapshot: PodSnapshot, container: Container, exitCode: numb
 function waitsForBackOff(snapshot: PodSnapshot, container: Container, view: ContainerView): ApiContainerState | undefined {
   const backOff = snapshot.backOffs.get(container.name);
   if (backOff === undefined || view.state.phase !== 'exited') return undefined;
-  if (beganAtOnce(backOff, view.state.finishedAtMs)) return undefined;
+  const endedMs = endOf(snapshot, view);
+  if (beganAtOnce(backOff, endedMs)) return undefined;
   // Also in the moment between the end of the wait and the restart. A back-off that is forgotten asks for no wait.
-  if (retryTimeMs(backOff, view.state.finishedAtMs) <= view.state.finishedAtMs) return undefined;
+  if (retryTimeMs(backOff, endedMs) <= endedMs) return undefined;
   return { waiting: { reason: 'CrashLoopBackOff', message: crashLoopMessage(snapshot, container, backOff.delayMs) } };
 }
 

@@ -1,7 +1,7 @@
 /** A pod's whole life on a simulated node: what the API shows, what the engine was asked, and what survives a kubelet that is killed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { events, nodes, pods, serviceaccounts } from '#api/generated/resources.ts';
+import { events, nodes, pods, secrets, serviceaccounts } from '#api/generated/resources.ts';
 import type { Pod } from '#api/generated/types.ts';
 import { aContainer, createReadyNode, NODE_NAME, type SimulatedNode } from './testing/simulated-node.ts';
 
@@ -180,6 +180,67 @@ test('an image that cannot be pulled is reported, then waited for', async () => 
   });
 });
 
+test('an image behind a password is pulled with the pod’s secret, and is then only for pods that have it', async () => {
+  const image = 'registry.example.com/web:v1';
+  await withNode({ registry: [image], passwords: { [image]: 'right' } }, async (node) => {
+    const auths = { 'registry.example.com': { username: 'me', password: 'right' } };
+    const data = { '.dockerconfigjson': Buffer.from(JSON.stringify({ auths })).toString('base64') };
+    const metadata = { name: 'login', namespace: 'default' };
+    await node.client
+      .resource(secrets)
+      .create({ apiVersion: 'v1', kind: 'Secret', metadata, type: 'kubernetes.io/dockerconfigjson', data });
+    const containers = [aContainer('web', { image })];
+    const waitingOf = async (name: string) => (await node.findPod(name))?.status?.containerStatuses?.[0]?.state?.waiting;
+    await node.createPod('stranger', { containers });
+    await node.settle();
+    assert.deepEqual(await waitingOf('stranger'), { reason: 'ErrImagePull', message: 'no basic auth credentials' });
+    await node.createPod('friend', { containers, imagePullSecrets: [{ name: 'login' }] });
+    await node.settle();
+    assert.equal((await node.findPod('friend'))?.status?.phase, 'Running');
+    await node.createPod('late', { containers });
+    await node.settle();
+    assert.equal((await waitingOf('late'))?.reason, 'ErrImagePull');
+    await node.createPod('other-friend', { containers, imagePullSecrets: [{ name: 'login' }, { name: 'none' }] });
+    await node.settle();
+    assert.equal((await node.findPod('other-friend'))?.status?.phase, 'Running');
+    const texts = await eventsOf(node);
+    const missing = 'Unable to retrieve some image pull secrets (none); attempting to pull the image may not succeed.';
+    assert.ok(texts.includes(`FailedToRetrieveImagePullSecret: ${missing}`));
+    assert.ok(texts.includes(`Pulled: Successfully pulled image "${image}" in 0s (0s including waiting). Image size: 1 bytes.`));
+  });
+});
+
+test('a name that no image can have is refused before anything is asked', async () => {
+  await withNode({}, async (node) => {
+    await node.createPod('web', { containers: [aContainer('web', { image: 'Shop/Web' })] });
+    await node.settle();
+    const waiting = (await node.findPod('web'))?.status?.containerStatuses?.[0]?.state?.waiting;
+    assert.equal(waiting?.reason, 'InvalidImageName');
+    const message = 'Failed to apply default image tag "Shop/Web": couldn\'t parse image name "Shop/Web": ';
+    assert.equal(waiting?.message?.startsWith(message), true);
+    assert.ok((await eventsOf(node)).includes('Failed: Error: InvalidImageName'));
+  });
+});
+
+test('a pod over its limit of storage is evicted within its second of grace, and stays where it failed', async () => {
+  await withNode({ behave: () => ({ ignoresStop: true }) }, async (node) => {
+    const resources = { limits: { 'ephemeral-storage': '1Mi' } };
+    await node.createPod('web', { containers: [aContainer('web', { resources })] });
+    await node.settle();
+    const container = node.runtime.all().find(({ identity }) => identity.containerName === 'web');
+    assert.ok(container !== undefined);
+    node.runtime.setLayerBytes(container.id, 2 ** 21);
+    await node.settle(70_000);
+    await node.settle(5_000);
+    const status = (await node.findPod('web'))?.status;
+    assert.deepEqual([status?.phase, status?.reason], ['Failed', 'Evicted']);
+    assert.equal(status?.message, 'Pod ephemeral local storage usage exceeds the total limit of containers 1Mi. ');
+    assert.equal(status?.containerStatuses?.[0]?.state?.terminated?.exitCode, 137);
+    const events = (await eventsOf(node)).filter((text) => text.startsWith('Evicted'));
+    assert.deepEqual(events, [`Evicted: ${status?.message}`]);
+  });
+});
+
 test('a missing ConfigMap holds the container up until it is there', async () => {
   await withNode({}, async (node) => {
     const env = [{ name: 'COLOUR', valueFrom: { configMapKeyRef: { name: 'settings', key: 'colour' } } }];
@@ -283,56 +344,6 @@ test('the node is registered, kept alive by its lease, and reports itself ready'
     const renewals = node.client.writes().filter((write) => write.includes('leases')).length;
     assert.ok(renewals >= 3 && renewals <= 5, `${renewals} renewals in 30 s`);
   });
-});
-
-/** Kills the kubelet at the n-th effect on the engine, before or after it took place, for every n there is. */
-test('wherever the kubelet is killed, its successor brings the pod to the same end, without a twin', async () => {
-  for (const moment of ['starting', 'deleting'] as const) {
-    for (let step = 1; step <= 12; step++) {
-      let effects = 0;
-      let isArmed = moment === 'starting';
-      let crash = (): void => {};
-      const onCall = (): void => {
-        if (!isArmed) return;
-        effects += 1;
-        if (effects === step) crash();
-      };
-      await withNode({ onCall }, async (node) => {
-        crash = () => {
-          isArmed = false;
-          node.crash();
-        };
-        await node.createPod('web', {
-          initContainers: [aContainer('proxy', { restartPolicy: 'Always' })],
-          containers: [aContainer('a'), aContainer('b')],
-        });
-        await node.settle(1_000);
-        if (moment === 'deleting') {
-          isArmed = true;
-          await node.client.resource(pods).delete({ namespace: 'default', name: 'web' });
-          await node.settle(1_000);
-        }
-        if (!isArmed) await node.boot();
-        await node.settle(20_000);
-        const pod = await node.findPod('web');
-        const where = `${moment}, effect ${step}`;
-        assert.deepEqual(node.runtime.twins, [], where);
-        if (moment === 'deleting') {
-          assert.equal(pod, undefined, where);
-          assert.deepEqual(node.runtime.all(), [], where);
-          assert.equal(node.addresses.size, 0, where);
-        } else {
-          assert.equal(pod?.status?.phase, 'Running', where);
-          assert.deepEqual(
-            pod?.status?.containerStatuses?.map(({ restartCount }) => restartCount),
-            [0, 0],
-            where,
-          );
-          assert.equal(node.runtime.all().length, 4, where);
-        }
-      });
-    }
-  }
 });
 
 test('a token is asked for before the pod runs, again at four fifths of its life, and never after the pod', async () => {

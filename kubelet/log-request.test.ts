@@ -50,6 +50,8 @@ function anAttempt(attempt: number, phase: 'created' | 'running' | 'exited'): Ru
     state: states[phase],
     hasTerminal: false,
     closesStdinOnce: false,
+    resources: { cpuShares: 2 },
+    sandboxId: undefined,
   };
 }
 

@@ -13,7 +13,9 @@ import { createRegistry } from '#component/metrics.ts';
 import { findNodeAddress } from '#component/node-address.ts';
 import { systemRandom } from '#component/random.ts';
 import { runProcess, runTogether } from '#component/shutdown.ts';
-import { EVICTION_HARD_DEFAULT, keptFree, parseThresholds } from './eviction/thresholds.ts';
+import { createCsiServices } from './csi/csi-services.ts';
+import { EVICTION_HARD_DEFAULT, keptFree, parseDuration, parseThresholds } from './eviction/thresholds.ts';
+import { type Keyring, parseDockerConfig } from './images/registry-credentials.ts';
 import { createKubelet, KUBELET_VERSION } from './kubelet.ts';
 import { createCni } from './network/cni.ts';
 import { createRun, createStartHelper } from './network/exec.ts';
@@ -21,6 +23,7 @@ import { createPodDialers } from './network/pod-dialer.ts';
 import { createPodNetwork } from './network/pod-network.ts';
 import { readAncestors, readBootId, readDiskBytes, readNetworkNamespace, readStartTime } from './node/node-host.ts';
 import { parseLabels, parseTaints } from './node/node-object.ts';
+import { createEngineBackend, ENGINE_LABEL, engineLabelValue } from './provisioner/engine-backend.ts';
 import { amountOf } from './resource-amounts.ts';
 import { nodeCgroupLimits } from './resources/cgroup-limits.ts';
 import { nodeCgroup } from './resources/cgroup-paths.ts';
@@ -28,10 +31,15 @@ import { type NodeShape, parseReserved, podsLimitOf } from './resources/node-all
 import { createNodeCgroups, hasCgroups, type NodeCgroups, noCgroups } from './resources/node-cgroups.ts';
 import type { RuntimeInfo } from './runtime/container-runtime.ts';
 import { createDockerRuntime, type DockerRuntime, type OwnContainer } from './runtime/docker-runtime.ts';
+import { createManifestFolder } from './static-pods/manifest-folder.ts';
+import { createClaimedVolumes } from './volumes/claimed-volumes.ts';
+import { createEngineHost } from './volumes/engine-host.ts';
 import { createPodVolumes } from './volumes/pod-volumes.ts';
 
 const OWN_CONTAINER_RETRY_MS = 100;
 const OWN_CONTAINER_TRIES_MAX = 100;
+/** Upstream's `imageMinimumGCAge`. */
+const IMAGE_AGE_MS_MIN = 120_000;
 const PROGRAM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 const config = readConfig(process.env);
@@ -46,9 +54,15 @@ const settings = {
   kubeReserved: config.text('KUBE_RESERVED', ''),
   podPidsMax: config.integer('POD_PIDS_LIMIT', { fallback: -1, min: -1, max: 4_194_304 }),
   cgroupMount: config.text('KUBELET_CGROUPS', ''),
+  pullsAtOnceMax: config.integer('MAX_PARALLEL_IMAGE_PULLS', { fallback: 1, min: 1, max: 100 }),
+  imageHighPercent: config.integer('IMAGE_GC_HIGH_THRESHOLD', { fallback: 85, min: 0, max: 100 }),
+  imageLowPercent: config.integer('IMAGE_GC_LOW_THRESHOLD', { fallback: 80, min: 0, max: 100 }),
+  dockerConfig: config.text('KUBELET_DOCKER_CONFIG', '/run/secrets/docker-config'),
   evictionHard: config.text('EVICTION_HARD', EVICTION_HARD_DEFAULT),
   evictionSoft: config.text('EVICTION_SOFT', ''),
   evictionSoftGracePeriod: config.text('EVICTION_SOFT_GRACE_PERIOD', ''),
+  evictionTransition: config.text('EVICTION_PRESSURE_TRANSITION_PERIOD', '5m'),
+  evictionGraceSeconds: config.integer('EVICTION_MAX_POD_GRACE_PERIOD', { fallback: 0, min: 0, max: 86_400 }),
   evictionMinimumReclaim: config.text('EVICTION_MINIMUM_RECLAIM', ''),
   nodeContainer: config.text('NODE_CONTAINER', ''),
   nodeIp: config.text('NODE_IP', ''),
@@ -57,6 +71,7 @@ const settings = {
   servingKey: config.file('SERVING_KEY', '/etc/keelson/server.key'),
   trustedNames: config.text('KUBELET_TRUSTED_NAMES', 'kube-apiserver-kubelet-client'),
   dataDirectory: config.text('KUBELET_DATA', '/var/lib/kubelet'),
+  manifestDirectory: config.text('STATIC_POD_MANIFESTS', ''),
   dockerSocket: config.text('DOCKER_SOCKET', '/var/run/docker.sock'),
   pluginDirectory: config.text('CNI_PLUGINS', '/usr/lib/cni'),
   pauseImage: config.text('PAUSE_IMAGE', 'keelson/keelson:dev'),
@@ -89,6 +104,8 @@ interface Surroundings {
   readonly nodeContainer: string | undefined;
   /** The data directory as the engine's host sees it. */
   readonly dataOnHost: string;
+  /** A process that sees the host's mounts: what started our container. Undefined when we see them ourselves. */
+  readonly hostProcess: number | undefined;
 }
 
 /** The engine says that a container runs a moment after its process does. */
@@ -107,12 +124,14 @@ async function findOwnContainer(docker: DockerRuntime): Promise<OwnContainer | u
 /** In a container: the node is whatever holds its network. On a bare host: the host itself. */
 async function findSurroundings(docker: DockerRuntime): Promise<Surroundings> {
   const own = await findOwnContainer(docker);
+  const ancestors = readAncestors(process.pid);
   const joined = own?.networkMode.startsWith('container:') === true ? own.networkMode.slice('container:'.length) : own?.id;
   const nodeContainer = settings.nodeContainer || joined;
   return {
     nodeNetworkMode: nodeContainer === undefined || own?.networkMode === 'host' ? 'host' : `container:${nodeContainer}`,
     nodeContainer,
     dataOnHost: own?.mounts.get(settings.dataDirectory) ?? settings.dataDirectory,
+    hostProcess: own === undefined ? undefined : ancestors[ancestors.indexOf(own.pid) + 1],
   };
 }
 
@@ -146,6 +165,11 @@ const thresholds = parseThresholds({
   softGracePeriods: settings.evictionSoftGracePeriod,
   minimumReclaims: settings.evictionMinimumReclaim,
 });
+
+/** The user may log in to a registry at any time. */
+function readHostKeyring(): Keyring {
+  return existsSync(settings.dockerConfig) ? parseDockerConfig(readFileSync(settings.dockerConfig, 'utf8')) : [];
+}
 
 /** What the node declares: as configured, else all that the engine has. */
 function readShape(info: RuntimeInfo): NodeShape {
@@ -201,21 +225,46 @@ await runProcess(log, async (signal) => {
   );
   const openDialer = createPodDialers(createStartHelper(PROGRAM_PATH), { clock: systemClock });
   const shape = readShape(info);
+  const metrics = createRegistry();
+  const manifests = createManifestFolder(settings.manifestDirectory || join(settings.dataDirectory, 'manifests'));
   const cgroups = openCgroups(info, shape, surroundings.nodeContainer);
-  const volumes = createPodVolumes({ local: settings.dataDirectory, onHost: surroundings.dataOnHost }, runtime);
+  const host = createEngineHost(surroundings.hostProcess, run);
+  const data = { local: settings.dataDirectory, onHost: (await host.resolve(surroundings.dataOnHost)) ?? surroundings.dataOnHost };
+  const informerDeps = { client, clock: systemClock, random: systemRandom, log };
+  const csi = createCsiServices({ ...informerDeps, host, data, nodeName: settings.nodeName });
+  const volumes = createPodVolumes(data, {
+    kinds: [csi.kind],
+    host,
+    claimed: createClaimedVolumes(client),
+    ownProcess: process.pid,
+    wellKnownDirectory: settings.dataDirectory,
+  });
+  const engine = engineLabelValue(info.machineId);
   const kubelet = createKubelet(
     {
       nodeName: settings.nodeName,
       nodeIp,
-      labels: parseLabels(settings.labels),
+      labels: { ...parseLabels(settings.labels), [ENGINE_LABEL]: engine },
       taints: parseTaints(settings.taints),
       shape,
       architecture: process.arch === 'x64' ? 'amd64' : process.arch,
       bootId: readBootId(),
       kubeletPort: settings.kubeletPort,
       dataDirectory: settings.dataDirectory,
+      eviction: {
+        thresholds,
+        transitionMs: parseDuration(settings.evictionTransition),
+        softGracePeriodSecondsMax: settings.evictionGraceSeconds,
+      },
+      images: {
+        ledgerPath: join(settings.dataDirectory, 'images.json'),
+        pullsAtOnceMax: settings.pullsAtOnceMax,
+        policy: { highPercent: settings.imageHighPercent, lowPercent: settings.imageLowPercent, ageMsMin: IMAGE_AGE_MS_MIN },
+        hostKeyring: readHostKeyring,
+      },
       pauseImage: settings.pauseImage,
       nodeNetworkMode: surroundings.nodeNetworkMode,
+      mountsRecursively: info.mountsRecursively,
       dns: {
         clusterDns: settings.clusterDns,
         clusterDomain: settings.clusterDomain,
@@ -231,11 +280,26 @@ await runProcess(log, async (signal) => {
         trustedNames: settings.trustedNames.split(','),
       },
     },
-    { client, runtime, network, volumes, cgroups, run, openDialer, clock: systemClock, random: systemRandom, log },
+    {
+      client,
+      runtime,
+      network,
+      volumes,
+      engineVolumes: createEngineBackend({ engine }, { runtime, host }),
+      csi,
+      cgroups,
+      manifests,
+      run,
+      openDialer,
+      metrics,
+      clock: systemClock,
+      random: systemRandom,
+      log,
+    },
   );
   log.info({ node: settings.nodeName, version: KUBELET_VERSION }, 'starting');
   const { nodeContainer } = surroundings;
-  const health = { address: '127.0.0.1', port: settings.healthPort, registry: createRegistry(), unready: kubelet.unready };
+  const health = { address: '127.0.0.1', port: settings.healthPort, registry: metrics, unready: kubelet.unready };
   await runTogether(signal, [
     (inner) => kubelet.run(inner),
     (inner) => runHealthServer(health, inner),

@@ -53,15 +53,15 @@ export function planStop(snapshot: PodSnapshot, container: RuntimeContainer, rea
 
 /** The next steps for all of a pod that ends. */
 export function planStops(snapshot: PodSnapshot, running: readonly RuntimeContainer[]): readonly StopAction[] {
-  const { pod, monotonicMs, nowMs, endingSinceMs = monotonicMs } = snapshot;
-  const deadlineMs = endingSinceMs + gracePeriodOf(pod) * 1000;
+  const { pod, monotonicMs, endingSinceMs = monotonicMs } = snapshot;
+  const deadlineMs = endingSinceMs + (snapshot.eviction?.gracePeriodSeconds ?? gracePeriodOf(pod)) * 1000;
   // Whoever still waits for its turn when the time is up has it now.
   const isOver = monotonicMs >= deadlineMs;
   const turn = isOver ? running : firstToStop(pod, running);
   const steps = running.flatMap((container) =>
     nextStep(snapshot, container, { deadlineMs, why: undefined, isItsTurn: turn.includes(container) }),
   );
-  return turn.length === running.length ? steps : [...steps, { verb: 'wake', atMs: nowMs + deadlineMs - monotonicMs }];
+  return turn.length === running.length ? steps : [...steps, { verb: 'wake', atMs: deadlineMs }];
 }
 
 interface Stop {

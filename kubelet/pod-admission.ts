@@ -3,7 +3,14 @@
  * say why, in upstream's words. Pure. Further checks are lines in `checks`. Source: the kubelet's admit handlers (pkg/kubelet/lifecycle,
  * pkg/kubelet/sysctl).
  */
+import { qosClass } from '#api/core/v1/pod-requests.ts';
+import { tolerates } from '#api/core/v1/taint.ts';
 import type { Pod } from '#api/generated/types.ts';
+import { refusalMessage } from './eviction/eviction-message.ts';
+import { isCritical } from './eviction/eviction-order.ts';
+import type { NodePressure } from './eviction/thresholds.ts';
+import type { HostPort } from './network/node-rules.ts';
+import { hostPortsOf } from './network/pod-network.ts';
 import type { PodSnapshot } from './pod-snapshot.ts';
 
 export interface Rejection {
@@ -11,18 +18,55 @@ export interface Rejection {
   readonly message: string;
 }
 
-type AdmissionCheck = (pod: Pod) => Rejection | undefined;
+type AdmissionCheck = (pod: Pod, neighbours: readonly Pod[]) => Rejection | undefined;
 
-const checks: readonly AdmissionCheck[] = [checkSysctls, checkGroupsPolicy];
+const checks: readonly AdmissionCheck[] = [checkHostPorts, checkSysctls, checkGroupsPolicy];
 
 /** Asked once in a pod's life: one that has begun, under this kubelet or the one before it, was admitted. */
-export function findRejection({ pod, isGone, sandboxes, containers }: PodSnapshot): Rejection | undefined {
+export function findRejection({ pod, isGone, sandboxes, containers, nodePressures, neighbours }: PodSnapshot): Rejection | undefined {
   if (isGone || pod.status?.startTime !== undefined || sandboxes.length > 0 || containers.length > 0) return undefined;
+  const pressed = checkPressure(pod, nodePressures);
+  if (pressed !== undefined) return pressed;
   for (const check of checks) {
-    const rejection = check(pod);
+    const rejection = check(pod, neighbours);
     if (rejection !== undefined) return rejection;
   }
   return undefined;
+}
+
+/**
+ * A node that is short of something takes only critical pods; short of memory alone, also those that have asked for some, or tolerate the taint.
+ * Source: `Admit` in pkg/kubelet/eviction/eviction_manager.go
+ */
+function checkPressure(pod: Pod, pressures: ReadonlySet<NodePressure>): Rejection | undefined {
+  if (pressures.size === 0 || isCritical(pod)) return undefined;
+  const isMemoryAlone = pressures.size === 1 && pressures.has('MemoryPressure');
+  const isTolerant = (pod.spec.tolerations ?? []).some((toleration) => tolerates(toleration, memoryPressureTaint));
+  if (isMemoryAlone && (isTolerant || qosClass(pod.spec) !== 'BestEffort')) return undefined;
+  return { reason: 'Evicted', message: refusalMessage(pressures) };
+}
+
+const memoryPressureTaint = { key: 'node.kubernetes.io/memory-pressure', effect: 'NoSchedule' };
+/** The scheduler sees to it, but not for a pod that came with its node's name. Source: `GeneralPredicates` of pkg/kubelet/lifecycle/predicate.go */
+function checkHostPorts(pod: Pod, neighbours: readonly Pod[]): Rejection | undefined {
+  const wanted = hostPortsOf(pod, '');
+  const taken = wanted.length === 0 ? [] : neighbours.filter((other) => isBefore(other, pod)).flatMap((other) => hostPortsOf(other, ''));
+  if (!wanted.some((port) => taken.some((other) => isSamePort(port, other)))) return undefined;
+  const why = "node(s) didn't have free ports for the requested pod ports";
+  return { reason: 'NodePorts', message: `Predicate NodePorts failed: ${why}` };
+}
+
+/** Of two that come at once, the older is asked first. */
+function isBefore({ metadata, status }: Pod, pod: Pod): boolean {
+  if (status?.startTime !== undefined) return true;
+  const [older = '', younger = ''] = [metadata.creationTimestamp, pod.metadata.creationTimestamp];
+  return older < younger || (older === younger && metadata.uid < pod.metadata.uid);
+}
+
+/** A port of no address in particular is one of every address. */
+function isSamePort(left: HostPort, right: HostPort): boolean {
+  if (left.hostPort !== right.hostPort || left.protocol !== right.protocol) return false;
+  return left.hostIp === right.hostIp || left.hostIp === undefined || right.hostIp === undefined;
 }
 
 /** Namespaced, and harmless to whoever else is on the node. Source: pkg/kubelet/sysctl/safe_sysctls.go */

@@ -7,13 +7,15 @@ import type { Container, Pod, PodCondition, PodStatus } from '#api/generated/typ
 import { formatTime } from '#component/clock.ts';
 import { isInitialized } from './pod-phase.ts';
 import { initContainersOf, isSidecar, newestSandbox, type PodSnapshot } from './pod-snapshot.ts';
+import { findResizes } from './resize/engine-resources.ts';
 
 /** The conditions the kubelet answers for. */
-const ownConditions = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady'];
+const ownConditions = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodResizePending', 'PodResizeInProgress'];
 
 /** `status` is complete but for its own conditions; those in it are the others'. */
 export function buildPodConditions(snapshot: PodSnapshot, status: PodStatus): readonly PodCondition[] {
-  return mergeConditions(snapshot, ownConditionStates(snapshot, status));
+  const disruption = disruptionState(snapshot);
+  return mergeConditions(snapshot, [...ownConditionStates(snapshot, status), ...(disruption === undefined ? [] : [disruption])]);
 }
 
 /** Of a pod that the node has refused: what others say, and nothing about containers that will never be. */
@@ -35,7 +37,25 @@ function ownConditionStates(snapshot: PodSnapshot, status: PodStatus): readonly 
     initializedState(snapshot, status),
     readyState(snapshot.pod, status, containersReady),
     { ...containersReady, type: 'ContainersReady' },
+    ...resizeStates(snapshot),
   ];
+}
+
+/** Only of a pod whose resources are changing. */
+function resizeStates(snapshot: PodSnapshot): readonly ConditionState[] {
+  const { pending, error } = snapshot.resize;
+  const isInProgress = findResizes(snapshot).length > 0;
+  const failure = error === undefined ? {} : { reason: 'Error', message: error };
+  return [
+    ...(pending === undefined ? [] : [{ type: 'PodResizePending', isTrue: true, ...pending }]),
+    ...(isInProgress ? [{ type: 'PodResizeInProgress', isTrue: true, ...failure }] : []),
+  ];
+}
+
+/** Whoever counts failures (a Job) can tell that this one was the node's. */
+function disruptionState({ eviction }: PodSnapshot): ConditionState | undefined {
+  if (eviction?.isForNode !== true) return undefined;
+  return { type: 'DisruptionTarget', isTrue: true, reason: 'TerminationByKubelet', message: eviction.message };
 }
 
 function initializedState(snapshot: PodSnapshot, status: PodStatus): ConditionState {
@@ -89,7 +109,7 @@ function gateProblem(gate: string, conditions: readonly PodCondition[]): readonl
 
 function mergeConditions(snapshot: PodSnapshot, states: readonly ConditionState[]): readonly PodCondition[] {
   const previous = snapshot.pod.status?.conditions ?? [];
-  const foreign = previous.filter(({ type }) => !ownConditions.includes(type));
+  const foreign = previous.filter(({ type }) => !ownConditions.includes(type) && !states.some((state) => state.type === type));
   const hasScheduled = foreign.some(({ type }) => type === 'PodScheduled');
   // A pod that was bound by hand, without a scheduler to say so.
   const scheduled: readonly ConditionState[] = hasScheduled ? [] : [{ type: 'PodScheduled', isTrue: true }];

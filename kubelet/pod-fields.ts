@@ -5,8 +5,8 @@
  */
 import type { Amounts } from '#api/core/v1/resource-list.ts';
 import type { Container, ObjectFieldSelector, Pod, ResourceFieldSelector } from '#api/generated/types.ts';
+import { parseQuantity } from '#api/meta/quantity.ts';
 import { allContainersOf } from './pod-snapshot.ts';
-import { amountOf, unitsOf } from './resource-amounts.ts';
 
 export interface NodeFacts {
   readonly nodeIp: string;
@@ -62,7 +62,14 @@ export function resourceFieldValue(pod: Pod, selector: ResourceFieldSelector, ow
   const name = rest.join('.');
   const { limits, requests } = container.resources ?? {};
   if (kind !== 'limits' && kind !== 'requests') throw new Error(`unsupported container resource : ${resource}`);
-  const asked = kind === 'limits' ? amountOf(limits, name) || unitsOf(node.allocatable.get(name)) : amountOf(requests, name);
-  const unit = divisor === undefined || divisor === '0' ? 1 : amountOf({ divisor }, 'divisor');
-  return String(Math.ceil(asked / unit));
+  const asked = kind === 'limits' ? nanosOf(limits?.[name]) || (node.allocatable.get(name)?.nanos ?? 0n) : nanosOf(requests?.[name]);
+  const unit = nanosOf(divisor) || NANOS_PER_UNIT;
+  return String((asked + unit - 1n) / unit);
+}
+
+const NANOS_PER_UNIT = 1_000_000_000n;
+
+/** Whole numbers: 70m by 1m is 70, not a little more. */
+function nanosOf(text: string | undefined): bigint {
+  return text === undefined ? 0n : parseQuantity(text).nanos;
 }

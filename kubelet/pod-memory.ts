@@ -2,8 +2,9 @@
  * What the kubelet remembers about one pod between two looks at it: what was tried, what came of it, what is under way. Only the pod's worker
  * and its actions write here. Everything in it can be learnt again, so nothing is lost with a kubelet that dies.
  */
-import type { VolumeSource } from './container-spec.ts';
+import type { Eviction } from './eviction/eviction-manager.ts';
 import type { BackOff, Failure, ImageState, StopView, VolumesState } from './pod-snapshot.ts';
+import type { VolumeSource } from './volumes/volume-kind.ts';
 
 /** A container that is being stopped. */
 export interface StopProgress extends StopView {
@@ -32,6 +33,9 @@ export interface PodMemory {
   readonly stops: Map<string, StopProgress>;
   /** `postStart` hooks by container id: under way, or failed; one that succeeded is forgotten. */
   readonly postStarts: Map<string, PostStart>;
+  eviction: Eviction | undefined;
+  /** When containers ended, by their id, on the clock that never jumps. */
+  readonly endedMs: Map<string, number>;
   /** When the kubelet began to end the pod, on the clock that never jumps. */
   endingSinceMs: number | undefined;
   readonly busy: Set<string>;
@@ -53,6 +57,8 @@ export function createPodMemory(): PodMemory {
     backOffs: new Map(),
     stops: new Map(),
     postStarts: new Map(),
+    eviction: undefined,
+    endedMs: new Map(),
     endingSinceMs: undefined,
     busy: new Set(),
     cancelTokenRefresh: () => {},

@@ -8,6 +8,7 @@ import {
   type ContainerView,
   initContainersOf,
   isEphemeral,
+  isOfSandbox,
   isSidecar,
   isStarted,
   newestSandbox,
@@ -24,9 +25,9 @@ export interface PodEnd {
   readonly message?: string;
 }
 
-/** Whether a container that ended with this code runs again in this pod. */
+/** Whether a container that ended with this code runs again in this pod: never in one that is being deleted. */
 export function mayRestart(pod: Pod, container: Container, exitCode: number): boolean {
-  if (isEphemeral(pod, container)) return false;
+  if (pod.metadata.deletionTimestamp !== undefined || isEphemeral(pod, container)) return false;
   if (container.restartPolicyRules?.some((rule) => rule.action === 'Restart' && matchesExitCode(rule, exitCode)) === true) return true;
   const policy = container.restartPolicy ?? pod.spec.restartPolicy ?? 'Always';
   return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
@@ -46,6 +47,7 @@ export function findPodEnd(snapshot: PodSnapshot): PodEnd | undefined {
   if (rejection !== undefined) {
     return { phase: 'Failed', isRejection: true, reason: rejection.reason, message: `Pod was rejected: ${rejection.message}` };
   }
+  if (snapshot.eviction !== undefined) return { phase: 'Failed', reason: 'Evicted', message: snapshot.eviction.message };
   if (isPastDeadline(snapshot)) {
     return { phase: 'Failed', reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' };
   }
@@ -97,7 +99,7 @@ export function isInitialized(snapshot: PodSnapshot): boolean {
 function isOfPresentSandbox(snapshot: PodSnapshot, view: ContainerView): boolean {
   const sandbox = newestSandbox(snapshot);
   // A pod that is over has no sandbox any more.
-  return sandbox === undefined || view.createdAtMs >= sandbox.createdAtMs;
+  return sandbox === undefined || isOfSandbox(sandbox, view);
 }
 
 /** `Running` once any container has run and the init containers are done. */

@@ -3,12 +3,16 @@
  * takes it, `planPodActions` and `buildPodStatus` decide from it alone. Nothing here is ever changed; the next moment has its own snapshot.
  */
 import type { Container, ContainerStatus, EphemeralContainer, Pod } from '#api/generated/types.ts';
+import type { Eviction } from './eviction/eviction-manager.ts';
+import type { NodePressure } from './eviction/thresholds.ts';
+import type { ResizePending } from './resize/pod-resize.ts';
 import type { ContainerState, ImageInfo, RuntimeContainer } from './runtime/container-runtime.ts';
 
 /** Something did not work: why, in upstream's words, and when to try again. */
 export interface Failure {
   readonly reason: string;
   readonly message: string;
+  /** On the clock that never jumps, as every time that is waited for here. */
   readonly retryAtMs: number;
 }
 
@@ -52,7 +56,16 @@ export interface StopView {
 }
 
 export interface PodSnapshot {
+  /** With the resources that the node has granted it, which may be less or more than what its spec asks for now. */
   readonly pod: Pod;
+  readonly resize: {
+    /** Why it has not got what it asks for. */
+    readonly pending: ResizePending | undefined;
+    /** What came of the last try to give containers what was granted. */
+    readonly error: string | undefined;
+  };
+  /** The node's other pods that have not ended: of interest until this one has begun. */
+  readonly neighbours: readonly Pod[];
   /** The API no longer has the pod (or has another one of its name): whatever runs of it must go, and there is nobody to tell. */
   readonly isGone: boolean;
   /** Newest attempt last. */
@@ -77,18 +90,26 @@ export interface PodSnapshot {
   readonly postStarts: ReadonlyMap<string, { readonly phase: 'running' | 'failed' }>;
   /** When the kubelet began to end the pod, on the clock that never jumps; undefined while it should run. */
   readonly endingSinceMs: number | undefined;
+  /** Why the node puts an end to it. */
+  readonly eviction: Eviction | undefined;
+  /** What the node is short of. */
+  readonly nodePressures: ReadonlySet<NodePressure>;
   /** Keys of the actions under way (`actionKey`). */
   readonly busy: ReadonlySet<string>;
   /** Whether the API has the status that this snapshot leads to. */
   readonly isStatusWritten: boolean;
   readonly nodeIp: string;
+  readonly cpuCount: number;
   readonly nowMs: number;
   /** Now, on the clock that never jumps. */
   readonly monotonicMs: number;
+  /** When containers ended, by their id, on that clock: what the engine says is the wall's. */
+  readonly endedMs: ReadonlyMap<string, number>;
 }
 
-/** The key under which `failures` holds what is wrong with the sandbox; no container can have this name. */
+/** The keys under which `failures` holds what is wrong with the sandbox and with a resize; no container can have these names. */
 export const sandboxFailure = 'POD';
+export const resizeFailure = 'RESIZE';
 
 /** The newest attempt of one container: on the engine, or as the API remembers it when the engine does not. */
 export interface ContainerView {
@@ -97,6 +118,8 @@ export interface ContainerView {
   readonly image: string;
   readonly imageId: string;
   readonly createdAtMs: number;
+  /** Undefined for one that the engine has lost. */
+  readonly sandboxId: string | undefined;
   readonly state: ContainerState;
 }
 
@@ -105,6 +128,21 @@ const LOST_EXIT_CODE = 137;
 
 export function newestSandbox(snapshot: PodSnapshot): RuntimeContainer | undefined {
   return snapshot.sandboxes.at(-1);
+}
+
+/** Whether it was made for this sandbox. Of one that the engine has lost only the times can tell. */
+export function isOfSandbox(
+  sandbox: RuntimeContainer,
+  { sandboxId, createdAtMs }: Pick<ContainerView, 'sandboxId' | 'createdAtMs'>,
+): boolean {
+  return sandboxId === undefined ? createdAtMs >= sandbox.createdAtMs : sandboxId === sandbox.id;
+}
+
+/** When a container ended, on the clock that never jumps. */
+export function endOf({ endedMs, monotonicMs, nowMs }: PodSnapshot, { id, state }: ContainerView): number {
+  const noted = endedMs.get(id ?? '');
+  if (noted !== undefined || state.phase !== 'exited') return noted ?? monotonicMs;
+  return monotonicMs - Math.max(0, nowMs - state.finishedAtMs);
 }
 
 /** All attempts of one container on the engine, newest last. */
@@ -147,7 +185,15 @@ function rememberedView(status: ContainerStatus | undefined): ContainerView | un
     finishedAtMs: parseTime(terminated?.finishedAt) || startedAtMs,
   };
   const id = (terminated?.containerID ?? status.containerID)?.replace(/^[a-z]+:\/\//, '');
-  return { id, attempt: status.restartCount, image: status.image, imageId: status.imageID, createdAtMs: startedAtMs, state };
+  return {
+    id,
+    attempt: status.restartCount,
+    image: status.image,
+    imageId: status.imageID,
+    createdAtMs: startedAtMs,
+    sandboxId: undefined,
+    state,
+  };
 }
 
 /** 0 for no time. */

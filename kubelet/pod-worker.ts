@@ -8,19 +8,38 @@ import { pods } from '#api/generated/resources.ts';
 import type { Pod, PodStatus } from '#api/generated/types.ts';
 import { keyOf } from '#api/meta/object-key.ts';
 import { isReason } from '#api/meta/status.ts';
+import type { Client } from '#client/client.ts';
 import { applyPodAction, type PodActionDeps, reporterFor } from './apply-pod-action.ts';
+import type { Eviction } from './eviction/eviction-manager.ts';
+import type { NodePressure } from './eviction/thresholds.ts';
 import { actionKey, type PodAction, planPodActions } from './plan-pod-actions.ts';
 import { createPodMemory } from './pod-memory.ts';
 import { isPodOver } from './pod-phase.ts';
-import { allContainersOf, ephemeralContainersOf, newestSandbox, type PodSnapshot, statusOf } from './pod-snapshot.ts';
+import { allContainersOf, ephemeralContainersOf, newestSandbox, type PodSnapshot, resizeFailure, statusOf } from './pod-snapshot.ts';
 import { buildPodStatus } from './pod-status.ts';
 import { probeEvent } from './probes/probe-state.ts';
 import type { ProbeWorkers } from './probes/probe-workers.ts';
+import { judgeResize, type ResizeVerdict, resizeEvents } from './resize/pod-resize.ts';
 
 export interface PodWorkerDeps extends PodActionDeps {
   readonly probes: ProbeWorkers;
+  nodePressures(): ReadonlySet<NodePressure>;
   /** Termination messages by container id. */
   readonly terminationMessages: ReadonlyMap<string, string>;
+}
+
+/** Where a pod's status goes. Both reject as the API does. */
+export interface PodPublisher {
+  /** The pod as it is after the write. */
+  publish(pod: Pod, status: PodStatus): Promise<Pod>;
+  reread(pod: Pod): Promise<Pod>;
+}
+
+export function createApiPublisher(client: Client): PodPublisher {
+  return {
+    publish: (pod, status) => client.resource(pods).updateStatus({ ...pod, status }),
+    reread: (pod) => client.resource(pods).get(keyOf(pod)),
+  };
 }
 
 export interface PodWorker {
@@ -31,6 +50,8 @@ export interface PodWorker {
   /** The API no longer has it. */
   markGone(): void;
   wake(): void;
+  /** Ends it for the node's sake, or for its own greed; what was told first holds. */
+  evict(eviction: Eviction): void;
   /** Lets go of it, leaving its containers as they are. */
   stop(): void;
 }
@@ -40,7 +61,7 @@ const RETRY_MS = 1_000;
 
 export function createPodWorker(
   first: Pod,
-  options: { readonly isGone: boolean; readonly onEnd: () => void },
+  options: { readonly isGone: boolean; readonly publisher: PodPublisher; readonly onEnd: () => void },
   deps: PodWorkerDeps,
 ): PodWorker {
   const { uid } = first.metadata;
@@ -57,8 +78,11 @@ export function createPodWorker(
 
   function takeSnapshot(isStatusWritten: boolean): PodSnapshot {
     const sandboxes = deps.states.sandboxesOf(uid);
+    const { granted, pending } = judge();
     return {
-      pod,
+      pod: granted,
+      resize: { pending, error: memory.failures.get(resizeFailure)?.message },
+      neighbours: pod.status?.startTime === undefined ? neighbours() : [],
       isGone,
       sandboxes,
       containers: deps.states.containersOf(uid),
@@ -72,13 +96,25 @@ export function createPodWorker(
       stops: memory.stops,
       postStarts: memory.postStarts,
       endingSinceMs: memory.endingSinceMs,
+      eviction: memory.eviction,
+      nodePressures: deps.nodePressures(),
+      endedMs: memory.endedMs,
       terminationMessages: deps.terminationMessages,
       busy: memory.busy,
       isStatusWritten,
       nodeIp: deps.node.nodeIp,
+      cpuCount: deps.node.cpuCount,
       nowMs: deps.clock.now(),
       monotonicMs: deps.clock.monotonic(),
     };
+  }
+
+  function neighbours(): readonly Pod[] {
+    return deps.activePods().filter(({ metadata }) => metadata.uid !== uid);
+  }
+
+  function judge(): ResizeVerdict {
+    return judgeResize(pod, neighbours, deps.node.allocatable);
   }
 
   function wake(): void {
@@ -94,6 +130,7 @@ export function createPodWorker(
   function look(): void {
     if (!deps.states.isConnected()) return;
     forgetEnded();
+    noteEnds();
     noteEnding();
     const snapshot = takeSnapshot(false);
     followProbes(snapshot);
@@ -110,6 +147,18 @@ export function createPodWorker(
   function forgetEnded(): void {
     const running = new Set(deps.states.containersOf(uid).flatMap(({ id, state }) => (state.phase === 'exited' ? [] : [id])));
     for (const notes of [memory.stops, memory.postStarts]) for (const id of notes.keys()) if (!running.has(id)) notes.delete(id);
+  }
+
+  /** Waits are counted from here, so that a wall clock that is set cannot lengthen them. */
+  function noteEnds(): void {
+    const [nowMs, monotonicMs] = [deps.clock.now(), deps.clock.monotonic()];
+    const containers = deps.states.containersOf(uid);
+    for (const { id, state } of containers) {
+      if (state.phase !== 'exited' || memory.endedMs.has(id)) continue;
+      memory.endedMs.set(id, monotonicMs - Math.max(0, nowMs - state.finishedAtMs));
+    }
+    const present = new Set(containers.map(({ id }) => id));
+    for (const id of memory.endedMs.keys()) if (!present.has(id)) memory.endedMs.delete(id);
   }
 
   /** From now on its grace period runs, once. */
@@ -138,7 +187,7 @@ export function createPodWorker(
     memory.busy.add(key);
     log.debug({ action: action.verb, key }, 'acting');
     try {
-      await applyPodAction(action, { pod, memory, signal: stopped.signal, wake }, deps);
+      await applyPodAction(action, { pod: judge().granted, memory, signal: stopped.signal, wake }, deps);
       // Once the API agreed to forget it, asking again would help nobody: what remains waits for its finalizers.
       if (action.verb !== 'delete-pod') memory.busy.delete(key);
       wake();
@@ -157,8 +206,9 @@ export function createPodWorker(
     isWriting = true;
     reportBackOffs(status);
     reportEnd(status);
+    for (const { type, reason, message } of resizeEvents(pod, status)) deps.events.record(pod, type, reason, message);
     try {
-      const written = await deps.client.resource(pods).updateStatus({ ...pod, status });
+      const written = await options.publisher.publish(pod, status);
       lastWrite = { status, resourceVersion: written.metadata.resourceVersion };
       accept(written);
     } catch (error) {
@@ -172,7 +222,7 @@ export function createPodWorker(
   async function recoverFrom(error: unknown): Promise<void> {
     try {
       if (!isReason(error, 'Conflict')) throw error;
-      accept(await deps.client.resource(pods).get(keyOf(pod)));
+      accept(await options.publisher.reread(pod));
     } catch (failure) {
       // Not found: the informer will say so in a moment.
       if (!isReason(failure, 'NotFound')) log.warn({ err: failure }, 'cannot write the status');
@@ -202,7 +252,7 @@ export function createPodWorker(
 
   /** Why the kubelet itself put an end to the pod, once. */
   function reportEnd({ phase, reason, message = '' }: PodStatus): void {
-    if (phase !== 'Failed' || reason === undefined || reason === pod.status?.reason) return;
+    if (phase !== 'Failed' || reason === undefined || reason === pod.status?.reason || memory.eviction !== undefined) return;
     const type = reason === 'DeadlineExceeded' ? 'Normal' : 'Warning';
     deps.events.record(pod, type, reason, message.replace(/^Pod was rejected: /, ''));
   }
@@ -227,7 +277,7 @@ export function createPodWorker(
   function setTimer(timesMs: readonly number[]): void {
     cancelTimer();
     if (timesMs.length === 0) return;
-    cancelTimer = deps.clock.after(Math.max(0, Math.min(...timesMs) - deps.clock.now()), wake);
+    cancelTimer = deps.clock.after(Math.max(0, Math.min(...timesMs) - deps.clock.monotonic()), wake);
   }
 
   function stop(): void {
@@ -256,6 +306,12 @@ export function createPodWorker(
       wake();
     },
     wake,
+    evict: (eviction) => {
+      if (memory.eviction !== undefined || isGone) return;
+      memory.eviction = eviction;
+      deps.events.record(pod, 'Warning', 'Evicted', eviction.message);
+      wake();
+    },
     stop,
   };
 }

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Container } from '#api/generated/types.ts';
-import { mayRestart } from './pod-phase.ts';
-import { aSnapshot } from './testing/pod-snapshots.ts';
+import { mayRestart, phaseOf } from './pod-phase.ts';
+import { aRuntimeContainer, aSnapshot, aWiredSnapshot, exited } from './testing/pod-snapshots.ts';
 
 const restartOn = (operator: string, values: readonly number[]) => ({
   restartPolicyRules: [{ action: 'Restart', exitCodes: { operator, values } }],
@@ -64,3 +64,12 @@ for (const { it, pod, own = {}, exitCode, restarts } of cases) {
     assert.equal(mayRestart(snapshot.pod, container, exitCode), restarts);
   });
 }
+
+test('nothing restarts in a pod that is being deleted: once all has ended, the pod has, be its object kept by a finalizer', () => {
+  const going = { deletionTimestamp: '2026-01-01T00:09:00Z' };
+  const ended = (exitCode: number) => aRuntimeContainer('web', exited(exitCode));
+  assert.equal(phaseOf(aWiredSnapshot({ ...going, containers: [ended(137)] })), 'Failed');
+  assert.equal(phaseOf(aWiredSnapshot({ ...going, containers: [ended(0)] })), 'Succeeded');
+  assert.equal(phaseOf(aWiredSnapshot({ ...going, containers: [aRuntimeContainer('web')] })), 'Running');
+  assert.equal(phaseOf(aWiredSnapshot({ containers: [ended(0)] })), 'Running');
+});

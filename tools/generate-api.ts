@@ -13,6 +13,9 @@ const target = fileURLToPath(new URL('../api/generated/', import.meta.url));
 /** API versions that are generated: what upstream calls stable. */
 const STABLE_API = /^\/(api\/v1|apis\/[a-z0-9.]+\/v[12])\//;
 
+/** Classes of what has become stable since, with the models of its last beta version: Kubernetes' conformance tests ask for it. */
+const PROMOTED_APIS: ReadonlySet<string> = new Set(['StoragemigrationV1beta1Api.js']);
+
 /** Fields that hold a quantity; the source describes them as plain strings. `Model.field` in the generated names. */
 const QUANTITY_FIELDS = new Set(
   [
@@ -70,12 +73,12 @@ interface Resource {
 function typeName(model: string): string {
   const grouped = /^([A-Z][a-z]+)V1([A-Z].*)$/.exec(model);
   if (grouped) return `${grouped[1] === 'Core' ? '' : grouped[1]}${grouped[2]}`;
-  return model.replace(/^V1([A-Z])/, '$1');
+  return model.replace(/^V1(?:beta1)?([A-Z])/, '$1');
 }
 
 /** The kind as the API spells it: `EventsV1Event` → `Event`. */
 function kindName(model: string): string {
-  return model.replace(/^([A-Z][a-z]+)?V\d+/, '');
+  return model.replace(/^([A-Z][a-z]+)?V\d+(?:beta\d+)?/, '');
 }
 
 function readFields(model: string): readonly Field[] {
@@ -139,11 +142,11 @@ const VERBS: Record<string, string> = {
 /** Reads every API class: each method's path says the resource, its name the verb, its body or answer the kind. */
 function readResources(): readonly Resource[] {
   const resources = new Map<string, Resource>();
-  for (const file of readdirSync(`${source}apis`).filter((name) => /V\d+Api\.js$/.test(name))) {
+  for (const file of readdirSync(`${source}apis`).filter((name) => /V\d+Api\.js$/.test(name) || PROMOTED_APIS.has(name))) {
     const code = readFileSync(`${source}apis/${file}`, 'utf8');
     const declarations = readFileSync(`${source}apis/${file.replace('.js', '.d.ts')}`, 'utf8');
     for (const [, method = '', body = ''] of code.matchAll(/\n {4}async (\w+)\(([\s\S]*?)\n {4}\}/g)) {
-      const path = /localVarPath = '([^']+)'/.exec(body)?.[1] ?? '';
+      const path = (/localVarPath = '([^']+)'/.exec(body)?.[1] ?? '').replace(/\/(v\d)beta\d\//, '/$1/');
       const verb = VERBS[/^(deleteCollection|[a-z]+)/.exec(method)?.[1] ?? ''];
       const parts = /^\/(?:api|apis\/([a-z0-9.]+))\/(v\d)\/(?:(namespaces)\/\{namespace\}\/)?([a-z]+)(?:\/\{name\}(?:\/([a-z]+))?)?$/.exec(
         path,

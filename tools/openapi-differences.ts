@@ -10,6 +10,10 @@ export interface Explanation {
 }
 
 export const explanations: readonly Explanation[] = [
+  {
+    pattern: /storagemigration\.k8s\.io|\.(storagemigration\.v1|meta\.v1\.GroupResource)\b/,
+    why: 'storage version migrations are served in v1, stable since 1.37',
+  },
   { pattern: /(produces|consumes): lacks application\/(cbor|cbor-seq|apply-patch\+cbor)$/, why: 'there is no CBOR' },
   { pattern: /parameters: lacks query:shardSelector:string$/, why: 'lists and watches are not split into shards: alpha upstream' },
   {

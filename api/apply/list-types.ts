@@ -60,6 +60,7 @@ const listMapKeys: Readonly<Record<string, string>> = {
   'ServiceSpec.ports': 'port protocol',
   'ServiceStatus.conditions': 'type',
   'StatefulSetStatus.conditions': 'type',
+  'StorageVersionMigrationStatus.conditions': 'type',
   'V2HorizontalPodAutoscalerStatus.conditions': 'type',
   'ValidatingAdmissionPolicySpec.matchConditions': 'name',
   'ValidatingAdmissionPolicySpec.variables': 'name',

@@ -354,6 +354,8 @@ export const protobufFields: Readonly<Record<string, string>> = {
     'endpoints=1! path=2! readOnly=3 endpointsNamespace=4?',
   GlusterfsVolumeSource:
     'endpoints=1! path=2! readOnly=3',
+  GroupResource:
+    'group=1! resource=2!',
   GroupSubject:
     'name=1!',
   GroupVersionForDiscovery:
@@ -878,6 +880,12 @@ export const protobufFields: Readonly<Record<string, string>> = {
     'volumeName=1 volumeNamespace=2 fsType=3 readOnly=4 secretRef=5?',
   StorageOSVolumeSource:
     'volumeName=1 volumeNamespace=2 fsType=3 readOnly=4 secretRef=5?',
+  StorageVersionMigration:
+    'metadata=1 spec=2 status=3',
+  StorageVersionMigrationSpec:
+    'resource=1',
+  StorageVersionMigrationStatus:
+    'conditions=1 resourceVersion=2',
   StorageTokenRequest:
     'audience=1! expirationSeconds=2?',
   SubjectAccessReview:

@@ -1101,6 +1101,10 @@ export const schemas: Readonly<Record<string, Readonly<Record<string, string>>>>
     path: 'string!',
     readOnly: 'boolean',
   },
+  GroupResource: {
+    group: 'string!',
+    resource: 'string!',
+  },
   GroupSubject: {
     name: 'string!',
   },
@@ -2765,6 +2769,20 @@ export const schemas: Readonly<Record<string, Readonly<Record<string, string>>>>
   StorageTokenRequest: {
     audience: 'string!',
     expirationSeconds: 'int64',
+  },
+  StorageVersionMigration: {
+    apiVersion: 'string',
+    kind: 'string',
+    metadata: 'ObjectMeta',
+    spec: 'StorageVersionMigrationSpec',
+    status: 'StorageVersionMigrationStatus',
+  },
+  StorageVersionMigrationSpec: {
+    resource: 'GroupResource!',
+  },
+  StorageVersionMigrationStatus: {
+    conditions: '[]Condition',
+    resourceVersion: 'string',
   },
   SubjectAccessReview: {
     apiVersion: 'string',

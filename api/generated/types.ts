@@ -1271,6 +1271,11 @@ export interface GlusterfsVolumeSource {
   readonly readOnly?: boolean;
 }
 
+export interface GroupResource {
+  readonly group: string;
+  readonly resource: string;
+}
+
 export interface GroupSubject {
   readonly name: string;
 }
@@ -3194,6 +3199,23 @@ export interface StorageOSVolumeSource {
 export interface StorageTokenRequest {
   readonly audience: string;
   readonly expirationSeconds?: number;
+}
+
+export interface StorageVersionMigration {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: ObjectMeta;
+  readonly spec: StorageVersionMigrationSpec;
+  readonly status?: StorageVersionMigrationStatus;
+}
+
+export interface StorageVersionMigrationSpec {
+  readonly resource: GroupResource;
+}
+
+export interface StorageVersionMigrationStatus {
+  readonly conditions?: readonly Condition[];
+  readonly resourceVersion?: string;
 }
 
 export interface SubjectAccessReview {

@@ -57,6 +57,7 @@ const mergeKeys: Readonly<Record<string, string>> = {
   'ServiceSpec.ports': 'port',
   'ServiceStatus.conditions': 'type',
   'StatefulSetStatus.conditions': 'type',
+  'StorageVersionMigrationStatus.conditions': 'type',
   'V2HorizontalPodAutoscalerStatus.conditions': 'type',
   'ValidatingAdmissionPolicySpec.matchConditions': 'name',
   'ValidatingAdmissionPolicySpec.variables': 'name',

@@ -14,17 +14,15 @@ import { type AdmissionPlugin, isMainResource } from './admission.ts';
 export function runtimeClass({ cache }: { readonly cache: WatchCache }): AdmissionPlugin {
   return {
     name: 'RuntimeClass',
-    mutate: (request) => {
-      const { object, operation } = request;
+    mutate: async (request) => {
+      const { object, operation, signal } = request;
       if (operation !== 'CREATE' || !isMainResource(request) || !isOfType(pods, object) || object.spec === undefined) return object;
-      return withRuntimeClass(object, cache);
+      return withRuntimeClass(object, await findClass(object, cache, signal));
     },
   };
 }
 
-function withRuntimeClass(pod: Pod, cache: WatchCache): Pod {
-  const name = pod.spec.runtimeClassName;
-  const found = name === undefined || name === '' ? undefined : findClass(pod, name, cache);
+function withRuntimeClass(pod: Pod, found: RuntimeClass | undefined): Pod {
   checkOverhead(pod, found);
   if (found === undefined) return pod;
   const { overhead, scheduling } = found;
@@ -41,9 +39,14 @@ function withRuntimeClass(pod: Pod, cache: WatchCache): Pod {
   };
 }
 
-function findClass(pod: Pod, name: string, cache: WatchCache): RuntimeClass {
-  const stored = cache.find(storageKey(runtimeclasses, '', name));
-  if (stored === undefined) throw forbidden(pods, pod.metadata.name, `pod rejected: RuntimeClass "${name}" not found`);
+/** A class that was made a moment ago is there, even if the cache has yet to hear of it. */
+async function findClass({ metadata, spec }: Pod, cache: WatchCache, signal: AbortSignal): Promise<RuntimeClass | undefined> {
+  const name = spec.runtimeClassName ?? '';
+  if (name === '') return undefined;
+  const key = storageKey(runtimeclasses, '', name);
+  if (cache.find(key) === undefined) await cache.waitUntilCurrent(signal);
+  const stored = cache.find(key);
+  if (stored === undefined) throw forbidden(pods, metadata.name, `pod rejected: RuntimeClass "${name}" not found`);
   return parseStoredAs(runtimeclasses, stored.bytes);
 }
 

@@ -55,6 +55,7 @@ import { servicecidrs } from './servicecidrs.ts';
 import { services } from './services.ts';
 import { statefulsets } from './statefulsets.ts';
 import { storageclasses } from './storageclasses.ts';
+import { storageversionmigrations } from './storageversionmigrations.ts';
 import { validatingadmissionpolicies } from './validatingadmissionpolicies.ts';
 import { validatingadmissionpolicybindings } from './validatingadmissionpolicybindings.ts';
 import { validatingwebhookconfigurations } from './validatingwebhookconfigurations.ts';
@@ -105,6 +106,7 @@ export const resourceDefinitions: readonly ResourceDefinition[] = [
   servicecidrs,
   ipaddresses,
   storageclasses,
+  storageversionmigrations,
   volumeattachments,
   csidrivers,
   csinodes,

@@ -3,7 +3,15 @@
  * side by side, the network and the volumes last. Running it when there is nothing changes nothing.
  */
 import { rmSync } from 'node:fs';
-import { listPodContainers, removeCgroups, removeContainers, removePodVolumes, removeServices, stopServices } from '../compose.ts';
+import {
+  listPodContainers,
+  removeCgroups,
+  removeContainers,
+  removePodVolumes,
+  removeServices,
+  stopServices,
+  unmountPodVolumes,
+} from '../compose.ts';
 import type { Progress } from '../progress.ts';
 import { hostFiles } from '../project.ts';
 
@@ -16,7 +24,7 @@ export async function runDown(progress: Progress, options: { readonly keepData: 
   });
   await progress.step('pods', async () => {
     const ids = await listPodContainers();
-    await removeContainers(ids);
+    await Promise.all([removeContainers(ids), unmountPodVolumes()]);
     return ids.length === 0 ? 'none' : `${ids.length} containers removed`;
   });
   await progress.step('services', async () => {

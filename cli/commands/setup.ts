@@ -10,7 +10,7 @@ import { installComposePlugin } from '../setup/compose-plugin.ts';
 import { installEngine, startEngine } from '../setup/docker-engine.ts';
 import { findComposeVersion, findEngineVersion, findMachineFacts } from '../setup/machine-facts.ts';
 import { type MissingPiece, planSetup, type SetupAction } from '../setup/plan-setup.ts';
-import { installKubectls, installNetworkTools } from '../setup/test-tools.ts';
+import { installNetworkTools, installTestTools } from '../setup/test-tools.ts';
 
 /** What the user has to see to before set-up can go on; its text says all there is to say. */
 export class SetupIncomplete extends Error {
@@ -55,7 +55,7 @@ async function perform(action: SetupAction, say: (what: string) => void): Promis
       return `${await findComposeVersion()} installed`;
     case 'install-kubectls':
       say('unpacking the packages of Debian 13 and sid');
-      await installKubectls();
+      await installTestTools();
       return 'installed in .keelson/bin';
     case 'install-network-tools':
       say('installing nftables, iproute2 and conntrack with apt-get');

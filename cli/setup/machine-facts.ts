@@ -8,6 +8,9 @@ import type { EngineState, MachineFacts } from './plan-setup.ts';
 /** An engine that does not answer within this is as good as none. */
 const ENGINE_ANSWER_MS_MAX = 20_000;
 
+/** Where set-up puts the registry of the tests of pulls. */
+export const ownRegistryPath = join(stateDirectory, 'bin', 'docker-registry');
+
 /** Where set-up puts an old kubectl (1.32) and a new one (1.36 and what follows it), which the e2e suites run beside each other. */
 export const ownKubectls = [
   { release: 'trixie', path: join(stateDirectory, 'bin', 'kubectl-trixie') },
@@ -64,6 +67,7 @@ async function findNetworkTools(): Promise<boolean> {
 }
 
 async function findOwnKubectls(): Promise<boolean> {
+  if (!existsSync(ownRegistryPath)) return false;
   const found = await Promise.all(ownKubectls.map(({ path }) => isKubectl(path)));
   return found.every((isThere) => isThere);
 }

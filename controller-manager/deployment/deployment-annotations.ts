@@ -7,6 +7,7 @@ import { maxSurge } from './fence-posts.ts';
 
 export const REVISION = 'deployment.kubernetes.io/revision';
 export const REVISION_HISTORY = 'deployment.kubernetes.io/revision-history';
+export const ROLLBACK_TO = 'deprecated.deployment.rollback.to';
 const DESIRED_REPLICAS = 'deployment.kubernetes.io/desired-replicas';
 const MAX_REPLICAS = 'deployment.kubernetes.io/max-replicas';
 
@@ -17,7 +18,7 @@ const notInherited: ReadonlySet<string> = new Set([
   REVISION_HISTORY,
   DESIRED_REPLICAS,
   MAX_REPLICAS,
-  'deprecated.deployment.rollback.to',
+  ROLLBACK_TO,
 ]);
 
 /** The history is an annotation; upstream bounds it so that the object stays writable. */
@@ -53,7 +54,17 @@ export function maxReplicasOf(replicaSet: ReplicaSet): number | undefined {
 }
 
 export function inheritedAnnotations(deployment: Deployment): Annotations {
-  return Object.fromEntries(Object.entries(deployment.metadata.annotations ?? {}).filter(([name]) => !notInherited.has(name)));
+  return inheritedFrom(deployment.metadata.annotations);
+}
+
+/** Those that a Deployment and its ReplicaSets have in common. */
+export function inheritedFrom(annotations: Annotations = {}): Annotations {
+  return Object.fromEntries(Object.entries(annotations).filter(([name]) => !notInherited.has(name)));
+}
+
+/** Those that belong to one object alone. */
+export function withoutInherited(annotations: Annotations = {}): Annotations {
+  return Object.fromEntries(Object.entries(annotations).filter(([name]) => notInherited.has(name)));
 }
 
 export function replicasAnnotations(deployment: Deployment): Annotations {

@@ -84,11 +84,24 @@ function inOrder<T>({ set }: Replicas, items: readonly T[], stepFor: (item: T) =
 function keepReplica(replicas: Replicas, ordinal: number, pod: Pod | undefined): Step {
   const { set } = replicas;
   if (pod === undefined) return { actions: createReplica(replicas, ordinal), blocks: true };
-  if (isOver(pod)) return { actions: pod.metadata.deletionTimestamp === undefined ? [deletePod(set, pod)] : [], blocks: true };
+  if (isOver(pod))
+    return { actions: pod.metadata.deletionTimestamp === undefined ? [tellOfEnd(set, pod), deletePod(set, pod)] : [], blocks: true };
   const claims = pod.status?.phase === 'Pending' ? createClaims(replicas, ordinal) : [];
   // The order is kept by waiting; in Parallel the pod's identity is looked after at once.
   if (set.spec.podManagementPolicy !== 'Parallel' && isUnavailable(replicas, pod)) return { actions: claims, blocks: true };
   return { actions: [...claims, ...restoreIdentity(set, pod), ...retainClaims(replicas, pod, false)], blocks: false };
+}
+
+function tellOfEnd(set: StatefulSet, pod: Pod): Action {
+  const isFailed = pod.status?.phase === 'Failed';
+  const what = `StatefulSet ${set.metadata.namespace}/${set.metadata.name} is recreating`;
+  return {
+    verb: 'event',
+    regarding: set,
+    type: isFailed ? 'Warning' : 'Normal',
+    reason: isFailed ? 'RecreatingFailedPod' : 'RecreatingTerminatedPod',
+    message: `${what} ${isFailed ? 'failed' : 'terminated'} Pod ${pod.metadata.name}`,
+  };
 }
 
 function createReplica(replicas: Replicas, ordinal: number): readonly Action[] {

@@ -12,6 +12,7 @@ import { garbageCollectorTests } from './sig-api-machinery/garbage-collector.ts'
 import { namespaceTests } from './sig-api-machinery/namespaces.ts';
 import { publishOpenApiTests } from './sig-api-machinery/publish-openapi.ts';
 import { resourceQuotaTests } from './sig-api-machinery/resource-quotas.ts';
+import { storageVersionMigrationTests } from './sig-api-machinery/storage-version-migrations.ts';
 import { watcherTests } from './sig-api-machinery/watchers.ts';
 import { webhookConfigurationTests } from './sig-api-machinery/webhook-configurations.ts';
 import { webhookTests } from './sig-api-machinery/webhooks.ts';
@@ -30,9 +31,37 @@ import { guestbookTests } from './sig-cli/guestbook.ts';
 import { kubectlTests } from './sig-cli/kubectl.ts';
 import { replicationControllerTests } from './sig-cli/replication-controllers.ts';
 import { eventTests } from './sig-instrumentation/events.ts';
+import { dnsTests } from './sig-network/dns.ts';
+import { endpointTests } from './sig-network/endpoints.ts';
+import { networkObjectTests } from './sig-network/objects.ts';
+import { podTrafficTests } from './sig-network/pod-traffic.ts';
+import { proxyTests } from './sig-network/proxy.ts';
+import { serviceTests } from './sig-network/services.ts';
+import { configurationTests } from './sig-node/configuration.ts';
+import { containerTests } from './sig-node/containers.ts';
+import { downwardApiTests } from './sig-node/downward-api.ts';
+import { dynamicResourceTests } from './sig-node/dynamic-resources.ts';
+import { ephemeralContainerTests } from './sig-node/ephemeral-containers.ts';
+import { etcHostsTests } from './sig-node/etc-hosts.ts';
+import { initContainerTests } from './sig-node/init-containers.ts';
+import { lifecycleHookTests } from './sig-node/lifecycle-hooks.ts';
+import { nodeObjectTests } from './sig-node/node-objects.ts';
+import { podResizeTests } from './sig-node/pod-resize.ts';
+import { podTemplateTests } from './sig-node/pod-templates.ts';
+import { podTests } from './sig-node/pods.ts';
+import { probeTests } from './sig-node/probes.ts';
+import { securityTests } from './sig-node/security.ts';
+import { taintTests } from './sig-node/taints.ts';
+import { variableExpansionTests } from './sig-node/variable-expansion.ts';
 import { limitRangeTests } from './sig-scheduling/limit-ranges.ts';
 import { predicateTests } from './sig-scheduling/predicates.ts';
+import { preemptionTests } from './sig-scheduling/preemption.ts';
 import { priorityClassTests } from './sig-scheduling/priority-classes.ts';
+import { configVolumeTests } from './sig-storage/config-volumes.ts';
+import { downwardVolumeTests } from './sig-storage/downward-volumes.ts';
+import { emptyDirTests } from './sig-storage/empty-dirs.ts';
+import { storageObjectTests } from './sig-storage/objects.ts';
+import { subpathTests } from './sig-storage/subpaths.ts';
 
 export const conformanceTests: readonly ConformanceTest[] = [
   ...admissionPolicyTests,
@@ -49,6 +78,7 @@ export const conformanceTests: readonly ConformanceTest[] = [
   ...garbageCollectorTests,
   ...namespaceTests,
   ...publishOpenApiTests,
+  ...storageVersionMigrationTests,
   ...watcherTests,
   ...cronJobTests,
   ...daemonSetTests,
@@ -64,8 +94,36 @@ export const conformanceTests: readonly ConformanceTest[] = [
   ...guestbookTests,
   ...kubectlTests,
   ...replicationControllerTests,
+  ...configurationTests,
+  ...containerTests,
+  ...downwardApiTests,
+  ...initContainerTests,
+  ...probeTests,
+  ...variableExpansionTests,
+  ...dynamicResourceTests,
+  ...ephemeralContainerTests,
+  ...etcHostsTests,
+  ...lifecycleHookTests,
+  ...nodeObjectTests,
+  ...podTemplateTests,
+  ...podTests,
+  ...securityTests,
+  ...taintTests,
+  ...configVolumeTests,
+  ...downwardVolumeTests,
+  ...emptyDirTests,
+  ...storageObjectTests,
+  ...subpathTests,
   ...eventTests,
   ...limitRangeTests,
   ...predicateTests,
+  ...preemptionTests,
   ...priorityClassTests,
+  ...endpointTests,
+  ...networkObjectTests,
+  ...serviceTests,
+  ...dnsTests,
+  ...podTrafficTests,
+  ...proxyTests,
+  ...podResizeTests,
 ];

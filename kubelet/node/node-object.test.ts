@@ -14,7 +14,15 @@ const description: NodeDescription = {
   version: 'v1.36.0',
   shape: { cpuCount: 2, memoryBytes: 2 ** 30, diskBytes: 2 ** 34, reserved: new Map(), memoryKeptBytes: 0, diskKeptBytes: 0 },
 };
-const health = { problems: [], runtimeVersion: '28', kernelVersion: '6', osImage: 'Debian', machineId: 'm', bootId: 'b' };
+const health = {
+  problems: [],
+  pressures: new Set<never>(),
+  runtimeVersion: '28',
+  kernelVersion: '6',
+  osImage: 'Debian',
+  machineId: 'm',
+  bootId: 'b',
+};
 const node: Node = {
   apiVersion: 'v1',
   kind: 'Node',

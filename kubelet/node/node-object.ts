@@ -6,6 +6,7 @@
 import type { Node, NodeCondition, NodeStatus, Taint } from '#api/generated/types.ts';
 import type { Draft } from '#api/meta/resource-type.ts';
 import { formatTime } from '#component/clock.ts';
+import type { NodePressure } from '../eviction/thresholds.ts';
 import { type NodeShape, renderAmounts } from '../resources/node-allocatable.ts';
 
 export interface NodeDescription {
@@ -23,6 +24,7 @@ export interface NodeDescription {
 export interface NodeHealth {
   /** Why the node cannot run pods; empty when it can. */
   readonly problems: readonly string[];
+  readonly pressures: ReadonlySet<NodePressure>;
   readonly runtimeVersion: string;
   readonly kernelVersion: string;
   readonly osImage: string;
@@ -88,6 +90,34 @@ export function buildNodeStatus(node: Node, description: NodeDescription, health
   };
 }
 
+/** The event that tells of a change has the same reason, with `Node` in the place of `Kubelet`. */
+const pressureTexts: Readonly<Record<NodePressure, Readonly<Record<'pressed' | 'relieved', PressureText>>>> = {
+  MemoryPressure: {
+    pressed: { reason: 'KubeletHasInsufficientMemory', message: 'kubelet has insufficient memory available' },
+    relieved: { reason: 'KubeletHasSufficientMemory', message: 'kubelet has sufficient memory available' },
+  },
+  DiskPressure: {
+    pressed: { reason: 'KubeletHasDiskPressure', message: 'kubelet has disk pressure' },
+    relieved: { reason: 'KubeletHasNoDiskPressure', message: 'kubelet has no disk pressure' },
+  },
+  PIDPressure: {
+    pressed: { reason: 'KubeletHasInsufficientPID', message: 'kubelet has insufficient PID available' },
+    relieved: { reason: 'KubeletHasSufficientPID', message: 'kubelet has sufficient PID available' },
+  },
+};
+
+interface PressureText {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Reasons of the events that tell of a change. */
+export function pressureEvents(before: ReadonlySet<NodePressure>, after: ReadonlySet<NodePressure>): readonly string[] {
+  const gone = [...before].filter((pressure) => !after.has(pressure)).map((pressure) => pressureTexts[pressure].relieved.reason);
+  const come = [...after].filter((pressure) => !before.has(pressure)).map((pressure) => pressureTexts[pressure].pressed.reason);
+  return [...gone, ...come].map((reason) => reason.replace(/^Kubelet/, 'Node'));
+}
+
 interface OwnCondition {
   readonly type: string;
   readonly status: string;
@@ -95,15 +125,16 @@ interface OwnCondition {
   readonly message: string;
 }
 
-function ownConditions({ problems }: NodeHealth): readonly OwnCondition[] {
+function ownConditions({ problems, pressures }: NodeHealth): readonly OwnCondition[] {
   const ready =
     problems.length === 0
       ? { status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' }
       : { status: 'False', reason: 'KubeletNotReady', message: problems.length === 1 ? (problems[0] ?? '') : `[${problems.join(', ')}]` };
   return [
-    { type: 'MemoryPressure', status: 'False', reason: 'KubeletHasSufficientMemory', message: 'kubelet has sufficient memory available' },
-    { type: 'DiskPressure', status: 'False', reason: 'KubeletHasNoDiskPressure', message: 'kubelet has no disk pressure' },
-    { type: 'PIDPressure', status: 'False', reason: 'KubeletHasSufficientPID', message: 'kubelet has sufficient PID available' },
+    ...Object.entries(pressureTexts).map(([type, { pressed, relieved }]) => {
+      const isPressed = [...pressures].some((pressure) => pressure === type);
+      return { type, status: isPressed ? 'True' : 'False', ...(isPressed ? pressed : relieved) };
+    }),
     { type: 'Ready', ...ready },
   ];
 }

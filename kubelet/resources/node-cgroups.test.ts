@@ -65,6 +65,19 @@ test(
 );
 
 test(
+  'what an earlier node of this name left is swept, other nodes stay',
+  withTree(async (mount) => {
+    for (const controller of controllers) {
+      mkdirSync(join(mount, controller, 'keelson/n-0a1b2c/burstable/podu3'), { recursive: true });
+      mkdirSync(join(mount, controller, 'keelson/other-0a1b2c'));
+    }
+    await open(mount).sweep(new Set(['u1']));
+    assert.equal(existsSync(join(mount, 'cpu/keelson/n-0a1b2c')), false);
+    assert.equal(existsSync(join(mount, 'cpu/keelson/other-0a1b2c')), true);
+  }),
+);
+
+test(
   'a mount without cgroups is none',
   withTree(async (mount) => {
     assert.equal(hasCgroups({ mount, driver: 'cgroupfs', version: 1 }), false);

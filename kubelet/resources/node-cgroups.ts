@@ -36,7 +36,7 @@ export interface NodeCgroups {
   apply(pod: Pod, active: readonly Pod[]): Promise<void>;
   /** Once nothing of the pod is left. */
   remove(podUid: string, active: readonly Pod[]): Promise<void>;
-  /** Removes the directories of pods that are gone; called when the kubelet starts. */
+  /** Removes the directories of pods that are gone, and of nodes of this name that are; called when the kubelet starts. */
   sweep(podUids: ReadonlySet<string>): Promise<void>;
 }
 
@@ -92,6 +92,16 @@ export function createNodeCgroups(options: NodeCgroupsOptions, { log }: { readon
     await Promise.all(controllerDirectories(mount, version).map((controller) => rmdir(below(controller, name)).catch(() => {})));
   }
 
+  async function childrenOf(name: CgroupName): Promise<readonly string[]> {
+    const entries = await readdir(below(version === 1 ? 'memory' : '', name), { withFileTypes: true }).catch(() => []);
+    return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  }
+
+  async function removeTree(name: CgroupName): Promise<void> {
+    for (const child of await childrenOf(name)) await removeTree([...name, child]);
+    await removeDirectories(name);
+  }
+
   return {
     tree: options,
     parentOf: (pod) => renderParent(driver, podCgroup(node, pod)),
@@ -105,12 +115,15 @@ export function createNodeCgroups(options: NodeCgroupsOptions, { log }: { readon
       await writeClasses(active);
     },
     sweep: async (podUids) => {
-      const controller = version === 1 ? 'memory' : '';
       for (const parent of [node, burstableCgroup(node), bestEffortCgroup(node)]) {
-        const names = await readdir(below(controller, parent)).catch(() => []);
-        const gone = names.filter((name) => name.startsWith('pod') && !podUids.has(name.slice('pod'.length)));
-        await Promise.all(gone.map((name) => removeDirectories([...parent, name])));
+        const gone = (await childrenOf(parent)).filter((name) => name.startsWith('pod') && !podUids.has(name.slice('pod'.length)));
+        await Promise.all(gone.map((name) => removeTree([...parent, name])));
       }
+      const [own = ''] = node.slice(-1);
+      const name = own.replace(/-[0-9a-f]+$/, '');
+      const others = (await childrenOf(node.slice(0, -1))).filter((other) => other !== own && other.startsWith(`${name}-`));
+      // What is in use cannot be removed, so another engine's node of this name loses nothing that it needs.
+      for (const other of others) await removeTree([...node.slice(0, -1), other]);
     },
   };
 }

@@ -12,6 +12,8 @@ export interface Ownership {
 export const clusterLabel = 'keelson.dev/cluster';
 export const nodeLabel = 'keelson.dev/node';
 export const podUidLabel = 'keelson.dev/pod-uid';
+/** On a volume of the engine: the persistent volume that it is. */
+export const dataVolumeLabel = 'keelson.dev/persistent-volume';
 const podNamespaceLabel = 'keelson.dev/pod-namespace';
 const podNameLabel = 'keelson.dev/pod-name';
 const containerNameLabel = 'keelson.dev/container-name';

@@ -155,7 +155,6 @@ export function aSandbox(image: string): SandboxSpec {
     sharesHostIpc: false,
     sharesHostPid: false,
     sysctls: {},
-    mounts: [],
   };
 }
 
@@ -167,6 +166,7 @@ export function aContainer(image: string, sandboxId: string): ContainerSpec {
     command: ['sh', '-c', 'echo hello; trap "exit 0" TERM; sleep 60 & wait'],
     env: [],
     mounts: [],
+    devices: [],
     supplementalGroups: [],
     isPrivileged: false,
     hasReadOnlyRoot: false,

@@ -17,14 +17,21 @@ export interface ContainerIdentity {
   readonly attempt: number;
 }
 
-/** A bind mount; `source` is a path on the engine's host or the name of one of the engine's volumes. */
+/** A bind mount; `source` is a path on the engine's host, where something must be. */
 export interface Mount {
   readonly source: string;
   readonly target: string;
   readonly isReadOnly: boolean;
   readonly propagation?: 'rprivate' | 'rslave' | 'rshared';
-  /** A missing source is created (as a directory) unless this is set. */
-  readonly mustExist?: boolean;
+  /** Mounts below it are read-only too. Only if the engine `mountsRecursively`. */
+  readonly isReadOnlyBelow?: boolean;
+}
+
+/** A device of the engine's host. */
+export interface Device {
+  readonly source: string;
+  readonly target: string;
+  readonly isReadOnly: boolean;
 }
 
 /** Of seccomp or AppArmor: the engine's own, none, or one of the node's by its name. */
@@ -44,13 +51,19 @@ export interface SandboxSpec {
   readonly sharesHostIpc: boolean;
   readonly sharesHostPid: boolean;
   readonly sysctls: Readonly<Record<string, string>>;
-  /** Memory volumes are held by the sandbox, so that they outlive the containers that use them. */
-  readonly mounts: readonly Mount[];
   /** The pod's cgroup, in the words of the engine's driver. */
   readonly cgroupParent?: string;
 }
 
-export interface ContainerSpec {
+/** What can be changed while a container runs. */
+export interface EngineResources {
+  readonly cpuShares: number;
+  /** CPU time per 100 ms, in microseconds; absent: unlimited. */
+  readonly cpuQuotaMicros?: number;
+  readonly memoryBytesMax?: number;
+}
+
+export interface ContainerSpec extends EngineResources {
   readonly identity: ContainerIdentity;
   readonly sandboxId: string;
   readonly runtimeHandler?: string;
@@ -61,6 +74,7 @@ export interface ContainerSpec {
   readonly env: readonly string[];
   readonly workingDir?: string;
   readonly mounts: readonly Mount[];
+  readonly devices: readonly Device[];
   /** `user`, `user:group` in numbers; absent: the image's. */
   readonly user?: string;
   readonly supplementalGroups: readonly number[];
@@ -75,10 +89,6 @@ export interface ContainerSpec {
   readonly seLinux: Readonly<Record<string, string>>;
   /** Nothing of `/proc` is hidden or read-only. */
   readonly seesAllOfProc: boolean;
-  readonly cpuShares: number;
-  /** CPU time per 100 ms, in microseconds; absent: unlimited. */
-  readonly cpuQuotaMicros?: number;
-  readonly memoryBytesMax?: number;
   /** The pod's cgroup, in the words of the engine's driver. */
   readonly cgroupParent?: string;
   readonly oomScoreAdjustment: number;
@@ -115,6 +125,9 @@ export interface RuntimeContainer {
   readonly state: ContainerState;
   /** Whether its output is one raw stream rather than framed standard output and error. */
   readonly hasTerminal: boolean;
+  readonly resources: EngineResources;
+  /** The sandbox whose namespaces it has joined; undefined for a sandbox. */
+  readonly sandboxId: string | undefined;
   /** Whether its input ends when the first client's does; else it waits for the next client. */
   readonly closesStdinOnce: boolean;
 }
@@ -128,6 +141,12 @@ export interface ImageInfo {
   readonly user: string;
 }
 
+export interface RegistryCredential {
+  readonly username: string;
+  readonly password: string;
+  readonly serverAddress: string;
+}
+
 export interface RuntimeInfo {
   readonly version: string;
   readonly kernelVersion: string;
@@ -135,6 +154,8 @@ export interface RuntimeInfo {
   readonly cpuCount: number;
   readonly memoryBytes: number;
   readonly machineId: string;
+  /** Whether a read-only mount can cover the mounts below it. */
+  readonly mountsRecursively: boolean;
   readonly cgroupDriver: 'cgroupfs' | 'systemd';
   readonly cgroupVersion: 1 | 2;
 }
@@ -208,7 +229,10 @@ export interface ContainerRuntime {
   watchEvents(onOpen: () => void, onEvent: (event: RuntimeEvent) => void, signal: AbortSignal): Promise<void>;
 
   findImage(image: string): Promise<ImageInfo | undefined>;
-  pullImage(image: string, signal: AbortSignal): Promise<void>;
+  /** As nobody without a credential. Rejects with the registry's own words. */
+  pullImage(image: string, credential: RegistryCredential | undefined, signal: AbortSignal): Promise<void>;
+  /** Takes its name away, and removes it when that was the last one. Removing what is gone is a success. */
+  removeImage(image: string): Promise<'removed' | 'in-use'>;
 
   /** Gives the id; if a container of that identity exists already, its id. */
   createSandbox(spec: SandboxSpec): Promise<string>;
@@ -216,15 +240,17 @@ export interface ContainerRuntime {
   createContainer(spec: ContainerSpec): Promise<string>;
   /** Starting what runs already is a success. */
   startContainer(id: string): Promise<void>;
+  /** Changes a running container's limits. What was limited stays limited. */
+  updateContainer(id: string, resources: EngineResources): Promise<void>;
   /** Sends the stop signal and, if it still runs after the grace period, SIGKILL; resolves when it has ended or is gone. */
   stopContainer(id: string, gracePeriodSeconds: number): Promise<void>;
   /** Kills it if it runs. Removing what is gone is a success. */
   removeContainer(id: string): Promise<void>;
 
-  /** A volume in memory that lives while a container holds it. Creating it again is a success. */
-  createMemoryVolume(name: string, podUid: string, sizeBytesMax: number | undefined): Promise<void>;
-  /** Removes the memory volumes of a pod; those that are gone count as removed. */
-  removeMemoryVolumes(podUid: string): Promise<void>;
+  /** A volume that belongs to the cluster rather than to a pod, and survives both; its path on the engine's host. Creating it again gives the same. */
+  createDataVolume(name: string): Promise<string>;
+  /** Its data goes with it. Removing what is gone is a success. */
+  removeDataVolume(name: string): Promise<void>;
 
   /** What a running container has used; undefined for one that does not run. Costs a call; cgroups are read for less. */
   readUsage(id: string): Promise<Usage | undefined>;

@@ -4,7 +4,7 @@
  */
 import { CPU_PERIOD_MICROS } from '../resources/cgroup-limits.ts';
 import { labelsOf, type Ownership } from './container-labels.ts';
-import type { ContainerSpec, Mount, SandboxSpec } from './container-runtime.ts';
+import type { ContainerSpec, Device, EngineResources, Mount, SandboxSpec } from './container-runtime.ts';
 
 /** Upstream's kubelet keeps five files of 10 MiB per container. */
 const logConfig = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '5' } };
@@ -33,13 +33,17 @@ export function sandboxCreateOptions(spec: SandboxSpec, owner: Ownership) {
       LogConfig: { Type: 'none', Config: {} },
       Sysctls: { ...spec.sysctls },
       ...(spec.cgroupParent === undefined ? {} : { CgroupParent: spec.cgroupParent }),
-      ...mountOptions(spec.mounts),
     },
   };
 }
 
-/** `seccomp`: the profile's text when the container names one of the node's. */
-export function containerCreateOptions(spec: ContainerSpec, owner: Ownership, seccomp: string | undefined) {
+/** What the engine's own settings decide: where it keeps what it has, and the text of the seccomp profile when the container names one of the node's. */
+export interface EngineFacts {
+  readonly engineDirectory: string;
+  readonly seccomp: string | undefined;
+}
+
+export function containerCreateOptions(spec: ContainerSpec, owner: Ownership, { engineDirectory, seccomp }: EngineFacts) {
   return {
     Image: spec.image,
     ...(spec.command === undefined ? {} : { Entrypoint: [...spec.command] }),
@@ -65,15 +69,21 @@ export function containerCreateOptions(spec: ContainerSpec, owner: Ownership, se
       SecurityOpt: securityOptions(spec, seccomp),
       ...(spec.seesAllOfProc ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
       GroupAdd: spec.supplementalGroups.map(String),
-      CpuShares: spec.cpuShares,
-      ...(spec.cpuQuotaMicros === undefined ? {} : { CpuPeriod: CPU_PERIOD_MICROS, CpuQuota: spec.cpuQuotaMicros }),
-      // Memory and swap together, so the same number means no swap.
-      ...(spec.memoryBytesMax === undefined ? {} : { Memory: spec.memoryBytesMax, MemorySwap: spec.memoryBytesMax }),
       ...(spec.cgroupParent === undefined ? {} : { CgroupParent: spec.cgroupParent }),
+      ...updateOptions(spec),
       OomScoreAdj: spec.oomScoreAdjustment,
       LogConfig: logConfig,
-      ...mountOptions(spec.mounts),
+      ...mountOptions(spec.mounts, spec.devices, engineDirectory),
     },
+  };
+}
+
+export function updateOptions({ cpuShares, cpuQuotaMicros, memoryBytesMax }: EngineResources) {
+  return {
+    CpuShares: cpuShares,
+    ...(cpuQuotaMicros === undefined ? {} : { CpuPeriod: CPU_PERIOD_MICROS, CpuQuota: cpuQuotaMicros }),
+    // Memory and swap together, so the same number means no swap.
+    ...(memoryBytesMax === undefined ? {} : { Memory: memoryBytesMax, MemorySwap: memoryBytesMax }),
   };
 }
 
@@ -96,23 +106,30 @@ function pidOptions(spec: ContainerSpec): { readonly PidMode?: string } {
   return spec.pidMode === 'container' ? {} : { PidMode: `container:${spec.pidMode.sharedWithId}` };
 }
 
-/** `Binds` make a missing source, `Mounts` refuse it: the one difference the kubelet uses. */
-function mountOptions(mounts: readonly Mount[]) {
-  const lenient = mounts.filter((mount) => mount.mustExist !== true);
-  const strict = mounts.filter((mount) => mount.mustExist === true);
+/** As `Mounts`, which refuse a source that is not there; `Binds` would make a directory of root's. */
+function mountOptions(mounts: readonly Mount[], devices: readonly Device[], engineDirectory: string) {
   return {
-    Binds: lenient.map((mount) => `${mount.source}:${mount.target}${bindFlags(mount)}`),
-    Mounts: strict.map((mount) => ({
+    Mounts: mounts.map((mount) => ({
       Type: 'bind' as const,
       Source: mount.source,
       Target: mount.target,
       ReadOnly: mount.isReadOnly,
-      ...(mount.propagation === undefined ? {} : { BindOptions: { Propagation: mount.propagation } }),
+      BindOptions: { Propagation: mount.propagation ?? privateTo(mount.source, engineDirectory), ...readOnlyOptions(mount) },
+    })),
+    Devices: devices.map(({ source, target, isReadOnly }) => ({
+      PathOnHost: source,
+      PathInContainer: target,
+      CgroupPermissions: isReadOnly ? 'r' : 'rwm',
     })),
   };
 }
 
-function bindFlags(mount: Mount): string {
-  const flags = [...(mount.isReadOnly ? ['ro'] : []), ...(mount.propagation === undefined ? [] : [mount.propagation])];
-  return flags.length === 0 ? '' : `:${flags.join(',')}`;
+/** In its own directory the engine insists on `rslave`, lest a container keep alive what it unmounts there. */
+function privateTo(source: string, engineDirectory: string) {
+  return source.startsWith(`${engineDirectory}/`) ? ('rslave' as const) : ('rprivate' as const);
+}
+
+/** Engines of version 25 and newer make mounts below read-only as well, unless told not to; older ones know neither option. */
+function readOnlyOptions({ isReadOnly, isReadOnlyBelow = false }: Mount) {
+  return isReadOnly ? { ReadOnlyNonRecursive: !isReadOnlyBelow, ReadOnlyForceRecursive: isReadOnlyBelow } : {};
 }

@@ -9,12 +9,13 @@ import { Duplex, type Readable } from 'node:stream';
 import Docker from 'dockerode';
 import type { Clock } from '#component/clock.ts';
 import type { Usage } from '../stats/usage.ts';
-import { clusterLabel, identityOf, nodeLabel, type Ownership, ownedBy, podUidLabel } from './container-labels.ts';
+import { clusterLabel, dataVolumeLabel, identityOf, type Ownership, ownedBy } from './container-labels.ts';
 import {
   type ContainerRuntime,
   type ContainerSpec,
   type ContainerState,
   containerNameOf,
+  type EngineResources,
   type ExecResult,
   type ImageInfo,
   type LogOptions,
@@ -26,7 +27,7 @@ import {
   type SessionOptions,
   type TerminalSize,
 } from './container-runtime.ts';
-import { containerCreateOptions, sandboxCreateOptions } from './docker-create-options.ts';
+import { containerCreateOptions, sandboxCreateOptions, updateOptions } from './docker-create-options.ts';
 import { createDockerSession } from './docker-session.ts';
 
 /** Creating and starting take 0.2 s on an idle engine; a busy disk can make it many times that. Upstream's runtime timeout. */
@@ -39,6 +40,8 @@ const EVENT_OVERLAP_MS = 1_000;
 const EVENT_BYTES_MAX = 1024 * 1024;
 /** Probe output goes into an event; upstream keeps 10 kB of it. */
 const EXEC_OUTPUT_BYTES_MAX = 10 * 1024;
+/** The second part of the engine's API version, from which on it knows recursive read-only mounts: Docker 25. */
+const RECURSIVE_READ_ONLY_SINCE = 44;
 /** Docker's answer to a start that fails because the command cannot be run. */
 const START_ERROR_EXIT_CODE = 128;
 
@@ -52,6 +55,8 @@ export interface DockerRuntimeOptions extends Ownership {
 /** Of a container: where it runs and what of the engine's host is mounted into it. */
 export interface OwnContainer {
   readonly id: string;
+  /** Of its first process, as the host counts. */
+  readonly pid: number;
   readonly networkMode: string;
   /** Paths on the engine's host by mount point. */
   readonly mounts: ReadonlyMap<string, string>;
@@ -83,6 +88,12 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
     } finally {
       cancel();
     }
+  }
+
+  let engineDirectory: string | undefined;
+  async function findEngineDirectory(): Promise<string> {
+    engineDirectory ??= textOf(await call('info', () => docker.info()), 'DockerRootDir');
+    return engineDirectory;
   }
 
   async function findContainer(id: string): Promise<RuntimeContainer | undefined> {
@@ -149,6 +160,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
         cpuCount: numberOf(info, 'NCPU'),
         memoryBytes: numberOf(info, 'MemTotal'),
         machineId: textOf(info, 'ID'),
+        mountsRecursively: Number(version.ApiVersion.split('.')[1]) >= RECURSIVE_READ_ONLY_SINCE,
         cgroupDriver: textOf(info, 'CgroupDriver') === 'systemd' ? 'systemd' : 'cgroupfs',
         cgroupVersion: textOf(info, 'CgroupVersion') === '2' ? 2 : 1,
       };
@@ -176,8 +188,12 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
       return found === undefined ? undefined : decodeImage(found);
     },
 
-    pullImage: async (image, signal) => {
-      const stream = await call('pull', () => docker.pull(withTag(image), { abortSignal: signal }));
+    pullImage: async (image, credential, signal) => {
+      const authconfig =
+        credential === undefined
+          ? {}
+          : { authconfig: { username: credential.username, password: credential.password, serveraddress: credential.serverAddress } };
+      const stream = await call('pull', () => docker.pull(withTag(image), { abortSignal: signal, ...authconfig }));
       // The engine answers 200 and reports failure as the last line.
       let last = '';
       for await (const chunk of readBytes(stream)) last = (last + Buffer.from(chunk).toString('utf8')).slice(-EVENT_BYTES_MAX);
@@ -188,8 +204,21 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
       if (failure !== undefined) throw new RuntimeError('Refused', failure);
     },
 
+    removeImage: async (image) => {
+      try {
+        await call('remove image', () => docker.getImage(image).remove());
+      } catch (error) {
+        if (isRuntimeReason(error, 'Conflict')) return 'in-use';
+        if (!isRuntimeReason(error, 'NotFound')) throw error;
+      }
+      return 'removed';
+    },
+
     createSandbox: (spec) => createOnce(spec, sandboxCreateOptions(spec, options)),
-    createContainer: async (spec) => createOnce(spec, containerCreateOptions(spec, options, await readSeccompProfile(spec, options))),
+    createContainer: async (spec) => {
+      const facts = { engineDirectory: await findEngineDirectory(), seccomp: await readSeccompProfile(spec, options) };
+      return createOnce(spec, containerCreateOptions(spec, options, facts));
+    },
 
     startContainer: async (id) => {
       try {
@@ -197,6 +226,10 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
       } catch (error) {
         if (!isNotModified(error)) throw error;
       }
+    },
+
+    updateContainer: async (id, resources) => {
+      await call('update', () => docker.getContainer(id).update(updateOptions(resources)));
     },
 
     stopContainer: async (id, gracePeriodSeconds) => {
@@ -217,22 +250,15 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
       }
     },
 
-    createMemoryVolume: async (name, podUid, sizeBytesMax) => {
-      const size = sizeBytesMax === undefined ? '' : `,size=${sizeBytesMax}`;
-      await call('create volume', () =>
-        docker.createVolume({
-          Name: name,
-          Driver: 'local',
-          DriverOpts: { type: 'tmpfs', device: 'tmpfs', o: `mode=1777${size}` },
-          Labels: { [clusterLabel]: options.cluster, [nodeLabel]: options.node, [podUidLabel]: podUid },
-        }),
-      );
+    createDataVolume: async (name) => {
+      const labels = { [clusterLabel]: options.cluster, [dataVolumeLabel]: name };
+      const volume = { Name: dataVolumeName(options, name), Driver: 'local', Labels: labels };
+      await call('create volume', () => docker.createVolume(volume));
+      return (await call('inspect volume', () => docker.getVolume(volume.Name).inspect())).Mountpoint;
     },
 
-    removeMemoryVolumes: async (podUid) => {
-      const filters = { label: [...ownedBy(options), `${podUidLabel}=${podUid}`] };
-      const { Volumes } = await call('list volumes', () => docker.listVolumes({ filters }));
-      await Promise.all((Volumes ?? []).map(({ Name }) => orUndefined(call('remove volume', () => docker.getVolume(Name).remove()))));
+    removeDataVolume: async (name) => {
+      await orUndefined(call('remove volume', () => docker.getVolume(dataVolumeName(options, name)).remove()));
     },
 
     readUsage: async (id) => {
@@ -282,7 +308,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
       const own = found.find((container) => container !== undefined && pids.includes(container.State.Pid));
       if (own === undefined) return undefined;
       const mounts = new Map(own.Mounts.map((mount) => [mount.Destination, mount.Source]));
-      return { id: own.Id, networkMode: own.HostConfig.NetworkMode ?? 'default', mounts };
+      return { id: own.Id, pid: own.State.Pid, networkMode: own.HostConfig.NetworkMode ?? 'default', mounts };
     },
 
     findPid: async (containerId) => {
@@ -293,6 +319,11 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
     watchContainer: (containerId, onEvent, signal) =>
       streamEvents({ type: ['container'], event: ['start', 'die'], container: [containerId] }, onEvent, onEvent, signal),
   };
+}
+
+/** Several clusters may share an engine. */
+function dataVolumeName({ cluster }: Ownership, name: string): string {
+  return `${cluster}_${name}`;
 }
 
 /** What the engine's client gives for a connection taken out of HTTP: a socket, whatever its type says. */
@@ -383,6 +414,17 @@ function decodeContainer(found: Docker.ContainerInspectInfo): RuntimeContainer |
     state: decodeState(found.State, timeMs(found.Created)),
     hasTerminal: found.Config.Tty,
     closesStdinOnce: found.Config.StdinOnce,
+    resources: decodeResources(found.HostConfig),
+    sandboxId: identity.containerName === undefined ? undefined : found.HostConfig.NetworkMode?.replace(/^container:/, ''),
+  };
+}
+
+/** The engine writes 0 for no limit, and for the kernel's own number of shares. */
+function decodeResources({ CpuShares = 0, CpuQuota = 0, Memory = 0 }: Docker.HostConfig): EngineResources {
+  return {
+    cpuShares: CpuShares,
+    ...(CpuQuota <= 0 ? {} : { cpuQuotaMicros: CpuQuota }),
+    ...(Memory <= 0 ? {} : { memoryBytesMax: Memory }),
   };
 }
 

@@ -10,6 +10,7 @@ import {
   type ContainerSpec,
   type ContainerState,
   containerNameOf,
+  type EngineResources,
   type ExecResult,
   type ImageInfo,
   type ProcessSession,
@@ -39,6 +40,8 @@ export interface FakeRuntimeOptions {
   readonly images?: readonly string[];
   /** Images that a pull brings. */
   readonly registry?: readonly string[];
+  /** Of images that the registry does not give to everybody. */
+  readonly passwords?: Readonly<Record<string, string>>;
   readonly behave?: (spec: ContainerSpec) => Behaviour;
   /** Called before each call has any effect: what it throws is the answer. */
   readonly onCall?: (call: string, detail: string) => void;
@@ -72,7 +75,6 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
   const { clock } = options;
   const held = new Map<string, Held>();
   const images = new Set(options.images ?? []);
-  const memoryVolumes = new Map<string, string>();
   const layerBytes = new Map<string, number>();
   const listeners = new Set<{ onEvent(event: RuntimeEvent): void; onBreak(): void }>();
   const calls: string[] = [];
@@ -117,6 +119,8 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       state: { phase: 'created' as const },
       hasTerminal: false,
       closesStdinOnce: spec?.closesStdinOnce === true,
+      resources: resourcesOf(spec),
+      sandboxId: spec?.sandboxId,
     };
     held.set(id, { container, spec, behaviour: spec === undefined ? {} : (options.behave?.(spec) ?? {}) });
     emit(id, 'created');
@@ -215,6 +219,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       cpuCount: 2,
       memoryBytes: 2 ** 31,
       machineId: 'fake',
+      mountsRecursively: false,
       cgroupDriver: 'cgroupfs',
       cgroupVersion: 1,
     }),
@@ -235,9 +240,17 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       }),
 
     findImage,
-    pullImage: async (image) => {
+    pullImage: async (image, credential) => {
+      const password = options.passwords?.[image];
+      if (password !== undefined && credential?.password !== password) throw new RuntimeError('Refused', 'no basic auth credentials');
       if (!(options.registry ?? []).includes(image)) throw new RuntimeError('Refused', `pull access denied for ${image}`);
       images.add(image);
+    },
+
+    removeImage: async (image) => {
+      if ([...held.values()].some(({ container }) => container.image === image)) return 'in-use';
+      images.delete(image);
+      return 'removed';
     },
 
     createSandbox: async (spec: SandboxSpec) => create(spec.identity, spec.image, undefined),
@@ -245,6 +258,11 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
     startContainer: async (id) => {
       const entry = get(id);
       if (entry.container.state.phase !== 'running') start(entry);
+    },
+    updateContainer: async (id, resources) => {
+      const entry = get(id);
+      call('update', entry.container.identity);
+      entry.container = { ...entry.container, resources };
     },
     stopContainer: async (id, gracePeriodSeconds) => {
       const entry = held.get(id);
@@ -263,15 +281,21 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       emit(id, 'removed');
     },
 
-    createMemoryVolume: async (name, podUid) => {
-      memoryVolumes.set(name, podUid);
-    },
-    removeMemoryVolumes: async (podUid) => {
-      for (const [name, owner] of memoryVolumes) if (owner === podUid) memoryVolumes.delete(name);
-    },
+    createDataVolume: async (name) => `/volumes/${name}`,
+    removeDataVolume: async () => {},
     exec: (id, command, signal) => runFakeExec(get(id), command, signal),
     startCommand: async (id, command, session) => startProgram(get(id), command, session),
     attach: async (id, session) => startProgram(get(id), [], session),
     readLogs: async (id) => readOutput(id),
+  };
+}
+
+function resourcesOf(spec: ContainerSpec | undefined): EngineResources {
+  if (spec === undefined) return { cpuShares: 0 };
+  const { cpuShares, cpuQuotaMicros, memoryBytesMax } = spec;
+  return {
+    cpuShares,
+    ...(cpuQuotaMicros === undefined ? {} : { cpuQuotaMicros }),
+    ...(memoryBytesMax === undefined ? {} : { memoryBytesMax }),
   };
 }

@@ -9,7 +9,7 @@ import { type CgroupName, podCgroup } from '../resources/cgroup-paths.ts';
 import type { CgroupTree } from '../resources/node-cgroups.ts';
 import type { RuntimeContainer } from '../runtime/container-runtime.ts';
 import { type CpuRate, createCpuRates, WINDOW_MS_MIN } from './cpu-rates.ts';
-import { readCgroupUsage, sumUsages, type Usage } from './usage.ts';
+import { type MemoryUsage, readCgroupUsage, sumUsages, type Usage } from './usage.ts';
 
 export interface Measured {
   readonly startedAtMs: number;
@@ -34,6 +34,8 @@ export interface NodeStats extends Measured {
 
 export interface NodeStatsSource {
   collect(): Promise<NodeStats>;
+  /** Memory of all pods together; a single look, for who looks often. Undefined where there are no cgroups to read. */
+  readPodsMemory(): Promise<MemoryUsage | undefined>;
 }
 
 export interface NodeStatsDeps {
@@ -111,6 +113,10 @@ export function createNodeStats(deps: NodeStatsDeps): NodeStatsSource {
   }
 
   return {
+    readPodsMemory: async () => {
+      if (cgroups === undefined) return undefined;
+      return (await readCgroupUsage(cgroups, cgroups.node, undefined, () => clock.now()))?.memory;
+    },
     collect: () => {
       asked ??= look().finally(() => {
         asked = undefined;

@@ -23,7 +23,18 @@ function running(id: string, containerName?: string): RuntimeContainer {
     ...(containerName === undefined ? {} : { containerName }),
   };
   const state = { phase: 'running' as const, pid: 1, startedAtMs: 0 };
-  return { id, identity, image: 'web:v1', imageId: 'i', createdAtMs: 0, state, hasTerminal: false, closesStdinOnce: false };
+  return {
+    id,
+    identity,
+    image: 'web:v1',
+    imageId: 'i',
+    createdAtMs: 0,
+    state,
+    hasTerminal: false,
+    closesStdinOnce: false,
+    resources: { cpuShares: 2 },
+    sandboxId: undefined,
+  };
 }
 
 function aNode(clock = createFakeClock()) {

@@ -77,6 +77,8 @@ function attempt(containerName: string, number: number, isRunning: boolean): Run
     state: isRunning ? { phase: 'running', pid: 1, startedAtMs: 0 } : exited,
     hasTerminal: false,
     closesStdinOnce: false,
+    resources: { cpuShares: 2 },
+    sandboxId: undefined,
   };
 }
 

@@ -33,6 +33,8 @@ export function aSnapshot(shape: SnapshotShape = {}): PodSnapshot {
       spec: { restartPolicy: 'Always', containers: [{ name: 'web', image: 'web:v1' }], ...spec },
       ...(status === undefined ? {} : { status }),
     },
+    resize: { pending: undefined, error: undefined },
+    neighbours: [],
     isGone: false,
     sandboxes: [],
     containers: [],
@@ -47,11 +49,15 @@ export function aSnapshot(shape: SnapshotShape = {}): PodSnapshot {
     stops: new Map(),
     postStarts: new Map(),
     endingSinceMs: undefined,
+    eviction: undefined,
+    nodePressures: new Set(),
     busy: new Set(),
     isStatusWritten: true,
     nodeIp: '172.18.0.3',
+    cpuCount: 2,
     nowMs: NOW_MS,
     monotonicMs: 600_000,
+    endedMs: new Map(),
     ...more,
   };
 }
@@ -76,6 +82,8 @@ export function aRuntimeContainer(name: string, state: ContainerState = running(
     state,
     hasTerminal: false,
     closesStdinOnce: false,
+    resources: { cpuShares: 2 },
+    sandboxId: name === 'POD' ? undefined : 'sandbox',
   };
 }
 

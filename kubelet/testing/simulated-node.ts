@@ -7,13 +7,16 @@ import { nodes, pods } from '#api/generated/resources.ts';
 import type { Container, Pod, PodSpec } from '#api/generated/types.ts';
 import { createFakeClient, type FakeClient } from '#client/testing/fake-client.ts';
 import { silentLogger } from '#component/logger.ts';
+import { Registry } from '#component/metrics.ts';
 import { seededRandom } from '#component/random.ts';
+import { aborted } from '#component/shutdown.ts';
 import { createFakeClock, type FakeClock } from '#component/testing/fake-clock.ts';
 import { createKubelet, type Kubelet } from '../kubelet.ts';
 import type { PodNetwork } from '../network/pod-network.ts';
 import { noCgroups } from '../resources/node-cgroups.ts';
 import type { ContainerRuntime, ContainerSpec } from '../runtime/container-runtime.ts';
 import { type Behaviour, createFakeRuntime, type FakeRuntime } from '../runtime/fake-runtime.ts';
+import type { ManifestFolder } from '../static-pods/manifest-folder.ts';
 import type { PodVolumes } from '../volumes/pod-volumes.ts';
 import { openLocalDialer } from './local-dialer.ts';
 
@@ -26,6 +29,8 @@ export interface SimulatedNode {
   /** Sandboxes that have an address. */
   readonly addresses: ReadonlyMap<string, string>;
   boot(): Promise<Kubelet>;
+  /** Puts a manifest into the node's folder, or takes it away. */
+  setManifest(file: string, text: string | undefined): void;
   /** Drops the kubelet: whatever it had begun is never heard of again. */
   crash(): void;
   settle(durationMs?: number): Promise<void>;
@@ -37,7 +42,8 @@ export interface SimulatedNode {
 export interface SimulatedNodeOptions {
   readonly behave?: (spec: ContainerSpec) => Behaviour;
   readonly registry?: readonly string[];
-  /** Called before each effect on the engine; what it throws is what the kubelet gets. */
+  readonly passwords?: Readonly<Record<string, string>>;
+  /** Called before each effect on the engine, the network, the files or the pod in the API; what it throws is what the kubelet gets. */
   readonly onCall?: (call: string, detail: string) => void;
 }
 
@@ -47,17 +53,34 @@ const SETTLE_MS = 100;
 
 export function createSimulatedNode(options: SimulatedNodeOptions = {}): SimulatedNode {
   const clock = createFakeClock();
-  const client = createFakeClient({ clock });
+  const client = createFakeClient({
+    clock,
+    onRequest: ({ verb, type, subresource = '' }) => {
+      if (type.kind === 'Pod' && (subresource === 'status' || verb === 'delete')) options.onCall?.(`${verb} ${subresource}`, 'api');
+    },
+  });
   const runtime = createFakeRuntime({
     clock,
     images: ['keelson/keelson:dev', 'web:v1', 'web:v2'],
     ...(options.registry === undefined ? {} : { registry: options.registry }),
+    ...(options.passwords === undefined ? {} : { passwords: options.passwords }),
     ...(options.behave === undefined ? {} : { behave: options.behave }),
     ...(options.onCall === undefined ? {} : { onCall: options.onCall }),
   });
   const files = new Set<string>();
   const addresses = new Map<string, string>();
-  const network = createSimulatedNetwork(addresses);
+  const onEffect = options.onCall ?? (() => {});
+  const network = createSimulatedNetwork(addresses, onEffect);
+  const manifests = new Map<string, string>();
+  const folderWatchers = new Set<() => void>();
+  const simulatedFolder: ManifestFolder = {
+    read: async () => [...manifests].map(([file, text]) => ({ file, text })),
+    watch: async (onChange, signal) => {
+      folderWatchers.add(onChange);
+      await aborted(signal);
+      folderWatchers.delete(onChange);
+    },
+  };
   let current: { readonly stop: AbortController; readonly running: Promise<void> } | undefined;
 
   async function settle(durationMs = SETTLE_MS): Promise<void> {
@@ -71,10 +94,14 @@ export function createSimulatedNode(options: SimulatedNodeOptions = {}): Simulat
       client: onlyUntil(client, stop.signal),
       runtime: runtimeUntil(runtime, stop.signal),
       network,
-      volumes: createSimulatedVolumes(files),
+      volumes: createSimulatedVolumes(files, onEffect),
+      engineVolumes: undefined,
+      csi: undefined,
       cgroups: noCgroups,
+      manifests: simulatedFolder,
       run: undefined,
       openDialer: openLocalDialer,
+      metrics: new Registry(),
       clock,
       random: seededRandom(7),
       log: silentLogger,
@@ -91,6 +118,11 @@ export function createSimulatedNode(options: SimulatedNodeOptions = {}): Simulat
     files,
     addresses,
     boot,
+    setManifest: (file, text) => {
+      if (text === undefined) manifests.delete(file);
+      else manifests.set(file, text);
+      for (const onChange of folderWatchers) onChange();
+    },
     crash: () => current?.stop.abort(new Error('killed')),
     settle,
     createPod: (name, spec) => client.resource(pods).create(aPod(name, spec)),
@@ -136,14 +168,22 @@ const kubeletOptions = {
   bootId: 'boot',
   kubeletPort: 10250,
   dataDirectory: '/tmp',
+  eviction: { thresholds: [], transitionMs: 300_000, softGracePeriodSecondsMax: 0 },
+  images: {
+    ledgerPath: undefined,
+    pullsAtOnceMax: 1,
+    policy: { highPercent: 85, lowPercent: 80, ageMsMin: 120_000 },
+    hostKeyring: () => [],
+  },
   pauseImage: 'keelson/keelson:dev',
   nodeNetworkMode: 'container:node',
+  mountsRecursively: false,
   dns: { clusterDns: '10.96.0.10', clusterDomain: 'cluster.local', nodeResolvConf: '', nodeHosts: '127.0.0.1\tlocalhost\n' },
   kubernetesService: { ip: '10.96.0.1', port: 443 },
   server: undefined,
 } as const;
 
-function createSimulatedNetwork(addresses: Map<string, string>): PodNetwork {
+function createSimulatedNetwork(addresses: Map<string, string>, onEffect: (what: string, detail: string) => void): PodNetwork {
   let given = 1;
   let podCidr: string | undefined;
   return {
@@ -152,10 +192,15 @@ function createSimulatedNetwork(addresses: Map<string, string>): PodNetwork {
       return sandbox?.state.phase === 'running' && podIp !== undefined ? { phase: 'up', podIp } : { phase: 'down' };
     },
     setUp: async (_pod, sandbox) => {
+      onEffect('wire', sandbox.id);
       given += 1;
       addresses.set(sandbox.id, `10.244.1.${given}`);
     },
     tearDown: async (sandboxId) => {
+      onEffect('unwire', sandboxId);
+      addresses.delete(sandboxId);
+    },
+    releaseLost: async (sandboxId) => {
       addresses.delete(sandboxId);
     },
     restore: async (sandboxes) => {
@@ -169,18 +214,21 @@ function createSimulatedNetwork(addresses: Map<string, string>): PodNetwork {
   };
 }
 
-function createSimulatedVolumes(files: Set<string>): PodVolumes {
+function createSimulatedVolumes(files: Set<string>, onEffect: (what: string, detail: string) => void): PodVolumes {
   return {
     prepare: async ({ pod }) => {
+      onEffect('prepare', pod.metadata.name);
       files.add(pod.metadata.uid);
       return new Map((pod.spec.volumes ?? []).map(({ name }) => [name, { path: `/data/${name}` }]));
     },
-    memoryMounts: () => [],
+    mountSubPaths: async () => new Map(),
+    measure: async () => new Map(),
     writeEtcFile: async () => {},
     etcMounts: () => [],
     createMessageFile: async () => '/data/message',
     readMessage: async () => '',
     remove: async (podUid) => {
+      onEffect('remove-files', podUid);
       files.delete(podUid);
     },
     listPodUids: async () => [...files],

@@ -5,32 +5,38 @@
  * kubelet does not know makes `prepare` throw, naming it: the pod waits rather than run without its data.
  */
 
-import { mkdirSync, realpathSync } from 'node:fs';
-import { chmod, chown, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join, sep } from 'node:path';
-import type { Pod, Volume } from '#api/generated/types.ts';
-import type { VolumeSource } from '../container-spec.ts';
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Container, Pod, Volume } from '#api/generated/types.ts';
+import type { SubPath } from '../container-spec.ts';
 import { ConfigError } from '../environment.ts';
-import { amountOf } from '../resource-amounts.ts';
-import type { ContainerRuntime, Mount } from '../runtime/container-runtime.ts';
-import { writeAtomically } from './atomic-writer.ts';
-import { renderVolumeFiles, type VolumeFilesContext } from './volume-files.ts';
+import type { Mount } from '../runtime/container-runtime.ts';
+import type { Disk } from '../stats/disk-stats.ts';
+import { apiFilesKinds } from './api-files-kinds.ts';
+import { ClaimError, type ClaimedVolumes } from './claimed-volumes.ts';
+import { emptyDirKind } from './empty-dir.ts';
+import type { EngineHost } from './engine-host.ts';
+import { hostPathKind, localKind } from './host-kinds.ts';
+import { mountSubPath, unmountAll } from './sub-paths.ts';
+import type { VolumeFilesContext } from './volume-files.ts';
+import { below, type Place, type PodVolume, type VolumeKind, type VolumeSource } from './volume-kind.ts';
+import { measureVolume } from './volume-usage.ts';
 
 /** Upstream keeps no more of a termination message. */
 const MESSAGE_BYTES_MAX = 4096;
 
-export interface DataDirectory {
-  /** As this process sees it. */
-  readonly local: string;
-  /** As the engine's host sees it. */
-  readonly onHost: string;
-}
-
 export interface PodVolumes {
-  /** By volume name. */
+  /** By volume name. Throws `VolumeErrors`. */
   prepare(context: VolumeFilesContext): Promise<ReadonlyMap<string, VolumeSource>>;
-  /** What the sandbox mounts so that memory volumes outlive single containers. */
-  memoryMounts(pod: Pod): readonly Mount[];
+  /** Binds the parts of volumes that a container mounts; where they are on the engine's host, by the index of the container's mount. */
+  mountSubPaths(
+    pod: Pod,
+    container: Container,
+    wanted: readonly SubPath[],
+    sources: ReadonlyMap<string, VolumeSource>,
+  ): Promise<ReadonlyMap<number, string>>;
+  /** What each of the pod's own volumes (not what it claims) takes, by name. */
+  measure(pod: Pod): Promise<ReadonlyMap<string, Disk>>;
   /** Writes `/etc/hosts` or `/etc/resolv.conf` of the pod, in place: running containers see the change. */
   writeEtcFile(podUid: string, name: 'hosts' | 'resolv.conf', text: string): Promise<void>;
   etcMounts(podUid: string): readonly Mount[];
@@ -38,6 +44,7 @@ export interface PodVolumes {
   createMessageFile(podUid: string, containerName: string, attempt: number): Promise<string>;
   /** What was written to it; empty when there is none. */
   readMessage(podUid: string, containerName: string, attempt: number): Promise<string>;
+  /** Unmounts and removes everything of the pod's here. Throws when something cannot be unmounted: its data must not be removed with it. */
   remove(podUid: string): Promise<void>;
   /** The pods that have anything here, known or not. */
   listPodUids(): Promise<readonly string[]>;
@@ -46,62 +53,111 @@ export interface PodVolumes {
 /** A volume cannot be mounted (yet); the message is what upstream's event says. */
 export class VolumeError extends Error {
   constructor(volumeName: string, cause: unknown) {
-    super(`MountVolume.SetUp failed for volume "${volumeName}" : ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    super(`MountVolume.SetUp failed for volume "${volumeName}" : ${messageOf(cause)}`, { cause });
     this.name = 'VolumeError';
   }
 }
 
-export function createPodVolumes(directory: DataDirectory, runtime: ContainerRuntime): PodVolumes {
-  const local = (...parts: readonly string[]) => join(directory.local, 'pods', ...parts);
-  const onHost = (...parts: readonly string[]) => join(directory.onHost, 'pods', ...parts);
+/** Each volume of a pod that cannot be mounted, by its own error. */
+export class VolumeErrors extends AggregateError {
+  constructor(problems: readonly unknown[]) {
+    super(problems, problems.map(messageOf).join('; '));
+    this.name = 'VolumeErrors';
+  }
+}
 
-  async function prepareVolume(volume: Volume, context: VolumeFilesContext): Promise<VolumeSource> {
-    const { metadata, spec } = context.pod;
-    const fsGroup = spec.securityContext?.fsGroup;
-    const path = local(metadata.uid, 'volumes', volume.name);
-    const source = {
-      path: onHost(metadata.uid, 'volumes', volume.name),
-      subPath: subPathOf(path, onHost(metadata.uid, 'volumes', volume.name)),
-    };
-    if (volume.emptyDir?.medium === 'Memory') return prepareMemory(context.pod, volume);
-    if (volume.emptyDir !== undefined) {
-      await makeShared(path, fsGroup);
-      return source;
+export interface PodVolumesDeps {
+  readonly host: EngineHost;
+  readonly claimed: ClaimedVolumes;
+  /** Further kinds: storage drivers, images. */
+  readonly kinds?: readonly VolumeKind[];
+  /** Our process id as the engine's host counts. */
+  readonly ownProcess: number;
+  /** The kubelet's directory as pods know it, whose content is at `data.onHost`. */
+  readonly wellKnownDirectory: string;
+}
+
+export function createPodVolumes(data: Place, { host, claimed, ownProcess, wellKnownDirectory, ...more }: PodVolumesDeps): PodVolumes {
+  const pods = below(data, 'pods');
+  const local = (...parts: readonly string[]) => join(pods.local, ...parts);
+  const onHost = (...parts: readonly string[]) => join(pods.onHost, ...parts);
+  const toHost = (path: string) => (isBelow(wellKnownDirectory, path) ? `${data.onHost}${path.slice(wellKnownDirectory.length)}` : path);
+  const kinds = [emptyDirKind(host), ...apiFilesKinds, hostPathKind(host, toHost), localKind(host, toHost), ...(more.kinds ?? [])];
+
+  async function prepareVolume(inline: Volume, context: VolumeFilesContext): Promise<VolumeSource> {
+    const volume = await claimed.resolve(context.pod, inline);
+    try {
+      return await setUp(volume, context);
+    } catch (error) {
+      throw new VolumeError(volume.specName, error);
     }
-    if (volume.hostPath !== undefined) return hostPathSource(volume);
-    const files = renderVolumeFiles(volume, context);
-    if (files === undefined) throw new ConfigError(`volume "${volume.name}": ${kindOf(volume)} volumes are not supported by this kubelet`);
-    await writeAtomically(path, files, fsGroup);
+  }
+
+  async function setUp(volume: PodVolume, context: VolumeFilesContext): Promise<VolumeSource> {
+    const { uid } = context.pod.metadata;
+    const kind = kinds.find((candidate) => candidate.isKindOf(volume));
+    if (kind === undefined) throw new ConfigError(`${kindOf(volume)} volumes are not supported by this kubelet`);
+    const place = below(pods, uid, 'volumes', kind.directory, volume.specName);
+    const ready = local(uid, 'plugins', kind.directory, volume.name, 'ready');
+    const isFirst = (await stat(ready).catch(() => undefined)) === undefined;
+    const source = await kind.setUp({ pod: context.pod, volume, place, context, isFirst });
+    if (isFirst) await mkdir(ready, { recursive: true });
     return source;
   }
 
-  async function prepareNamed(volume: Volume, context: VolumeFilesContext): Promise<VolumeSource> {
-    try {
-      return await prepareVolume(volume, context);
-    } catch (error) {
-      throw new VolumeError(volume.name, error);
+  async function tearDown(podUid: string): Promise<void> {
+    await unmountAll(onHost(podUid, 'volume-subpaths'), host);
+    for (const { directory, tearDown: undo } of kinds) {
+      if (undo === undefined) continue;
+      const names = await readdir(local(podUid, 'volumes', directory)).catch(() => []);
+      for (const name of names) await undo(below(pods, podUid, 'volumes', directory, name), podUid);
     }
-  }
-
-  async function prepareMemory(pod: Pod, volume: Volume): Promise<VolumeSource> {
-    const name = memoryVolumeName(pod, volume);
-    const limit = volume.emptyDir?.sizeLimit;
-    await runtime.createMemoryVolume(name, pod.metadata.uid, limit === undefined ? undefined : Math.ceil(amountOf({ limit }, 'limit')));
-    return { path: name };
+    await unmountAll(onHost(podUid), host);
   }
 
   return {
     prepare: async (context) => {
-      const { spec } = context.pod;
-      await mkdir(local(context.pod.metadata.uid, 'etc'), { recursive: true });
-      const entries = (spec.volumes ?? []).map(async (volume) => [volume.name, await prepareNamed(volume, context)] as const);
-      return new Map(await Promise.all(entries));
+      const { spec, metadata } = context.pod;
+      await mkdir(local(metadata.uid, 'etc'), { recursive: true });
+      const entries = (spec.volumes ?? []).map(async (volume) => [volume.name, await prepareVolume(volume, context)] as const);
+      const settled = await Promise.allSettled(entries);
+      const names = (spec.volumes ?? []).map(({ name }) => name);
+      const failures = settled.flatMap((outcome, index) =>
+        outcome.status === 'rejected' ? [{ name: names[index] ?? '', error: outcome.reason }] : [],
+      );
+      if (failures.length > 0) throw new VolumeErrors(tellFailures(failures));
+      return new Map(settled.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : [])));
     },
 
-    memoryMounts: (pod) =>
-      (pod.spec.volumes ?? [])
-        .filter(({ emptyDir }) => emptyDir?.medium === 'Memory')
-        .map((volume) => ({ source: memoryVolumeName(pod, volume), target: `/mnt/${volume.name}`, isReadOnly: false })),
+    mountSubPaths: async ({ metadata }, container, wanted, sources) => {
+      const mounted = new Map<number, string>();
+      for (const { index, volumeName, path } of wanted) {
+        const target = onHost(metadata.uid, 'volume-subpaths', volumeName, container.name, String(index));
+        const volume = sources.get(volumeName)?.path ?? '';
+        try {
+          await mountSubPath({ volume, path, target }, host, ownProcess);
+        } catch (error) {
+          const message = `failed to prepare subPath for volumeMount "${volumeName}" of container "${container.name}"`;
+          throw Object.assign(new ConfigError(message), { cause: error });
+        }
+        mounted.set(index, target);
+      }
+      return mounted;
+    },
+
+    measure: async ({ metadata, spec }) => {
+      const own = (spec.volumes ?? []).flatMap((inline) => {
+        const volume = { name: inline.name, specName: inline.name, inline };
+        const kind = kinds.find((candidate) => candidate.isKindOf(volume));
+        return kind === undefined || inline.hostPath !== undefined ? [] : [{ name: inline.name, kind }];
+      });
+      const entries = own.map(async ({ name, kind }) => {
+        const place = below(pods, metadata.uid, 'volumes', kind.directory, name);
+        if ((await stat(place.local).catch(() => undefined)) === undefined) return [];
+        return [[name, (await kind.measure?.(place)) ?? (await measureVolume(host.local(place.onHost)))] as const];
+      });
+      return new Map((await Promise.all(entries)).flat());
+    },
 
     writeEtcFile: async (podUid, name, text) => {
       await mkdir(local(podUid, 'etc'), { recursive: true });
@@ -109,8 +165,8 @@ export function createPodVolumes(directory: DataDirectory, runtime: ContainerRun
     },
 
     etcMounts: (podUid) => [
-      { source: onHost(podUid, 'etc', 'hosts'), target: '/etc/hosts', isReadOnly: false, mustExist: true },
-      { source: onHost(podUid, 'etc', 'resolv.conf'), target: '/etc/resolv.conf', isReadOnly: false, mustExist: true },
+      { source: onHost(podUid, 'etc', 'hosts'), target: '/etc/hosts', isReadOnly: false },
+      { source: onHost(podUid, 'etc', 'resolv.conf'), target: '/etc/resolv.conf', isReadOnly: false },
     ],
 
     createMessageFile: async (podUid, containerName, attempt) => {
@@ -128,66 +184,52 @@ export function createPodVolumes(directory: DataDirectory, runtime: ContainerRun
     },
 
     remove: async (podUid) => {
-      await Promise.all([runtime.removeMemoryVolumes(podUid), rm(local(podUid), { recursive: true, force: true })]);
+      await tearDown(podUid);
+      await rm(local(podUid), { recursive: true, force: true });
     },
 
     listPodUids: () => readdir(local()).catch(() => []),
   };
 }
 
+interface MountFailure {
+  readonly name: string;
+  readonly error: unknown;
+}
+
+/** Claims that cannot be used are told of together, as upstream tells of what it could not even begin to mount. */
+function tellFailures(failures: readonly MountFailure[]): readonly unknown[] {
+  const isClaim = ({ error }: MountFailure) => error instanceof ClaimError;
+  const others = failures.filter((failure) => !isClaim(failure)).map(({ error }) => error);
+  const ofClaims = failures.filter(isClaim).toSorted((left, right) => (left.name < right.name ? -1 : 1));
+  if (ofClaims.length === 0) return others;
+  const unmounted = failures.map(({ name }) => name).toSorted();
+  const unprocessed = ofClaims.map(({ name }) => name);
+  const lists = `unmounted volumes=[${unmounted.join(' ')}], unattached volumes=[], failed to process volumes=[${unprocessed.join(' ')}]`;
+  const why = ofClaims.map(({ error }) => messageOf(error)).join('; ');
+  return [new Error(`Unable to attach or mount volumes: ${lists}: ${why}`), ...others];
+}
+
+function isBelow(directory: string, path: string): boolean {
+  return path === directory || path.startsWith(`${directory}/`);
+}
+
 function messageName(containerName: string, attempt: number): string {
   return join('messages', `${containerName}-${attempt}`);
 }
 
-function memoryVolumeName({ metadata }: Pod, { name }: Volume): string {
-  return `keelson_${metadata.uid}_${name}`;
+function kindOf({ inline, claimed }: PodVolume): string {
+  const source = claimed === undefined ? inline : sourceOnly(claimed.volume.spec);
+  return Object.keys(source).find((key) => key !== 'name') ?? 'empty';
 }
 
-/** Anyone in the pod may write to an emptyDir; with an fsGroup, what is made in it belongs to that group. */
-async function makeShared(path: string, fsGroup: number | undefined): Promise<void> {
-  await mkdir(path, { recursive: true });
-  if (fsGroup !== undefined) await chown(path, 0, fsGroup);
-  await chmod(path, fsGroup === undefined ? 0o777 : 0o2777);
+/** Of a persistent volume: the fields that end in what it is made of. */
+function sourceOnly(spec: object): object {
+  const shared = ['accessModes', 'capacity', 'claimRef', 'mountOptions', 'nodeAffinity', 'persistentVolumeReclaimPolicy'];
+  const also = ['storageClassName', 'volumeAttributesClassName', 'volumeMode'];
+  return Object.fromEntries(Object.entries(spec).filter(([key]) => !shared.includes(key) && !also.includes(key)));
 }
 
-/**
- * The engine checks what it can when the container is made: with a type that must exist, a missing path is refused, else it is made. Whether
- * it is a file or a directory, this process cannot see from where it runs.
- */
-function hostPathSource(volume: Volume): VolumeSource {
-  const { path = '', type = '' } = volume.hostPath ?? {};
-  if (type === 'FileOrCreate')
-    throw new ConfigError(`volume "${volume.name}": hostPath type FileOrCreate is not supported by this kubelet`);
-  if (type === '' || type === 'DirectoryOrCreate') return { path, subPath: (below) => safeJoin(path, below) };
-  return { path, mustExist: true, subPath: (below) => safeJoin(path, below) };
-}
-
-/** A pod may have planted links in its volume: a path that leaves the volume is refused, a missing one is made. */
-function subPathOf(localPath: string, hostPath: string): (path: string) => string {
-  return (below) => {
-    const wanted = safeJoin(localPath, below);
-    mkdirUnlessThere(wanted);
-    const root = realpathSync(localPath);
-    const found = realpathSync(wanted);
-    if (found !== root && !found.startsWith(root + sep)) throw new ConfigError(`subPath "${below}" leads out of its volume`);
-    return join(hostPath, found.slice(root.length));
-  };
-}
-
-function mkdirUnlessThere(path: string): void {
-  try {
-    realpathSync(path);
-  } catch {
-    mkdirSync(path, { recursive: true });
-  }
-}
-
-function safeJoin(root: string, below: string): string {
-  if (below.startsWith('/') || below.split('/').includes('..'))
-    throw new ConfigError(`subPath "${below}" must be relative and without ".."`);
-  return join(root, below);
-}
-
-function kindOf(volume: Volume): string {
-  return Object.keys(volume).find((key) => key !== 'name') ?? 'empty';
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -17,6 +17,7 @@ import { withDefined } from '../../meta/with-defined.ts';
 import { applyContainerDefaults, type ContainerRules, validateContainers } from './container.ts';
 import { validateEphemeralContainers } from './ephemeral-containers.ts';
 import { applyResourceListDefaults } from './resource-list.ts';
+import { validateSysctls } from './sysctl.ts';
 import { applyVolumeDefaults, validateVolumes } from './volume.ts';
 
 /** How long containers may take to stop, unless their author says otherwise. */
@@ -146,7 +147,10 @@ function validateToleration(toleration: Toleration, field: string): readonly Fie
 
 function validatePodSecurity(spec: PodSpec, field: string): readonly FieldProblem[] {
   const names = ['runAsUser', 'runAsGroup', 'fsGroup'] as const;
-  return names.flatMap((name) => validateNotNegative(spec.securityContext?.[name] ?? 0, `${field}.${name}`));
+  return [
+    ...names.flatMap((name) => validateNotNegative(spec.securityContext?.[name] ?? 0, `${field}.${name}`)),
+    ...validateSysctls(spec.securityContext?.sysctls ?? [], `${field}.sysctls`),
+  ];
 }
 
 function validateSpread(spec: PodSpec, field: string): readonly FieldProblem[] {

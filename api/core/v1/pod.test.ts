@@ -112,6 +112,18 @@ const rules: readonly { it: string; spec: object; problems: readonly string[] }[
     problems: ['spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"'],
   },
   {
+    it: 'asks for kernel parameters by names that there could be',
+    spec: {
+      securityContext: {
+        sysctls: ['a..b', 'kernel/shm_rmid_forced', 'kernel.msgmax', 'kernel.msgmax'].map((name) => ({ name, value: '1' })),
+      },
+    },
+    problems: [
+      'spec.securityContext.sysctls[0].name: Invalid value: "a..b": must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$',
+      'spec.securityContext.sysctls[3].name: Duplicate value: "kernel.msgmax"',
+    ],
+  },
+  {
     it: 'has ports that exist',
     spec: { containers: [aContainer({ ports: [{ containerPort: 70_000 }] })] },
     problems: ['spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive'],

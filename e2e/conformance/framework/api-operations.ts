@@ -18,6 +18,8 @@ export interface ApiOperations {
   readonly isNamespaced?: boolean;
   /** `kind` and whatever makes an object valid; metadata is added. */
   anObject(name: string): Json;
+  /** For a resource that wants names of a certain form. */
+  nameOf?(index: number): string;
   /** A status to patch in, for a resource that has one; and one to update to. */
   readonly status?: { readonly patch: Json; readonly update: Json };
 }
@@ -28,7 +30,8 @@ export async function checkApiOperations(t: TestScope, operations: ApiOperations
   const resource = t.resource(operations.resource, operations.isNamespaced === true ? t.namespace : '');
   const labelSelector = `e2e-operations=${t.suffix}`;
   t.cleanUp(() => resource.deleteCollection({ labelSelector }));
-  const names = Array.from({ length: OBJECTS }, (_, index) => `e2e-${t.suffix}-${index}`);
+  const { nameOf = (index: number) => `e2e-${t.suffix}-${index}` } = operations;
+  const names = Array.from({ length: OBJECTS }, (_, index) => nameOf(index));
   for (const name of names) await resource.create(labelled(t, name, operations.anObject(name)));
   const [name = '', ...others] = names;
   assert.equal((await resource.get(name)).metadata.name, name);

@@ -4,7 +4,7 @@
  */
 import { rmSync } from 'node:fs';
 import { KubeConfig } from '@kubernetes/client-node';
-import { Agent, type Dispatcher } from 'undici';
+import { Agent, type Dispatcher, WebSocket } from 'undici';
 import { ApiError } from '#api/meta/status.ts';
 import { decodeStatus } from '#client/object-decoder.ts';
 import { splitLines } from '#client/watch-stream.ts';
@@ -15,7 +15,7 @@ import { createResource, type Resource } from './resource.ts';
 const ANSWER_MS_MAX = 70_000;
 
 export interface ClusterRequest {
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly method?: 'GET' | 'HEAD' | 'OPTIONS' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Path and query. */
   readonly path: string;
   /** A string goes as it is, anything else as JSON. */
@@ -42,6 +42,8 @@ export interface Cluster {
   request(request: ClusterRequest): Promise<Json>;
   /** The lines of a streaming answer; the promise resolves when the stream has begun. */
   lines(path: string, signal: AbortSignal): Promise<AsyncIterable<string>>;
+  /** A WebSocket to the path and query; what becomes of it, its events tell. */
+  openSocket(path: string, protocol: string): WebSocket;
   resource(name: string, namespace: string): Resource;
   kubectl(args: readonly string[], input?: string): Promise<Output>;
   close(): Promise<void>;
@@ -81,6 +83,12 @@ export async function openCluster(kubeconfig: string): Promise<Cluster> {
       if (response.statusCode >= 300) throw decodeStatus(response.statusCode, parseLeniently(await response.body.text()));
       return splitLines(response.body);
     },
+    openSocket: (path, protocol) =>
+      new WebSocket(`${new URL(server).origin.replace(/^http/, 'ws')}${basePath(server)}${path}`, {
+        protocols: protocol,
+        dispatcher: agent,
+        headers,
+      }),
     resource: (name, namespace) => createResource(cluster, name, namespace),
     kubectl: (args, input) => runKubectl(kubeconfig, args, input),
     close: () => agent.destroy(),

@@ -1,6 +1,7 @@
 /**
  * The image that pods of conformance tests run, named here and nowhere else. Upstream's tests use agnhost from a registry; ours run small
- * programs on Node.js, which the hello image has. Point it at any image with Node.js 24 or newer by KEELSON_CONFORMANCE_IMAGE.
+ * programs on Node.js and one-liners for a shell, which the hello image has: Debian with Node.js as its entry point, and a server that says when it listens
+ * on port 8080. Point it at another one like it by KEELSON_CONFORMANCE_IMAGE.
  */
 export const WORKLOAD_IMAGE = process.env.KEELSON_CONFORMANCE_IMAGE ?? 'keelson/hello:v1';
 

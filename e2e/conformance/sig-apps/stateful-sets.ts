@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 import type { Json } from '../../cluster.ts';
 import type { ConformanceTest, TestScope } from '../framework/conformance-test.ts';
 import { OTHER_IMAGE, WORKLOAD_IMAGE } from '../framework/image.ts';
-import { isReady } from '../framework/pods.ts';
+import { schedulableNodes } from '../framework/nodes.ts';
+import { aPod, aTemplate, isReady, untilRunning } from '../framework/pods.ts';
 import { createProgram } from '../framework/program.ts';
 import { checkScale } from '../framework/scale-operations.ts';
 import { checkStatusEndpoints } from '../framework/status-operations.ts';
@@ -257,6 +258,27 @@ async function updatesByPartition(t: TestScope): Promise<void> {
   await untilStatus(t, 'ss2', 'the update is done', ({ currentRevision }) => currentRevision === status.updateRevision);
 }
 
+/** A pod that its node turns down, because another has the port, is made again and again until the port is free. */
+async function recreatesEvicted(t: TestScope): Promise<void> {
+  const pods = t.resource('v1/pods');
+  const [node] = await schedulableNodes(t);
+  const nodeName = node.metadata.name;
+  const ports = [{ containerPort: 21017, hostPort: 21017 }];
+  await pods.create(aPod('test-pod', { spec: { nodeName }, container: { ports } }));
+  await untilRunning(pods, 'test-pod');
+  const watch = await pods.watch(SELECTED);
+  const template = aTemplate(LABELS, { spec: { nodeName }, container: { ports } });
+  await t
+    .resource(STATEFUL_SETS)
+    .create(aWorkload('StatefulSet', 'ss', { labels: LABELS, template, spec: { serviceName: 'test', replicas: 1 } }));
+  const { object: failed } = await watch.until('the pod is turned down', ({ object }) => object.status.phase === 'Failed');
+  await watch.until('it is deleted', ({ type, object }) => type === 'DELETED' && object.metadata.uid === failed.metadata.uid);
+  await watch.until('another is made', ({ type, object }) => type === 'ADDED' && object.metadata.uid !== failed.metadata.uid);
+  await pods.delete('test-pod');
+  const running = await pods.until('ss-0', 'it runs', (pod) => pod?.status.phase === 'Running' && pod, PODS_MS_MAX);
+  assert.notEqual(running.metadata.uid, failed.metadata.uid);
+}
+
 async function scales(t: TestScope): Promise<void> {
   await createSet(t, 'ss', { replicas: 1 });
   await untilReady(t, 1);
@@ -305,6 +327,7 @@ export const statefulSetTests: readonly ConformanceTest[] = [
     name: `${PREFIX} Scaling should happen in predictable order and halt if any stateful pod is unhealthy [Conformance] [Slow]`,
     run: scalesInOrder,
   },
+  { name: `${PREFIX} Should recreate evicted statefulset [Conformance]`, run: recreatesEvicted },
   { name: `${PREFIX} should have a working scale subresource [Conformance]`, run: scales },
   { name: `${PREFIX} should list, patch and delete a collection of StatefulSets [Conformance]`, run: listsAndDeletes },
   {
