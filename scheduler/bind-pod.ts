@@ -2,12 +2,17 @@
  * From the choice of a node to the pod's binding to it: the pod is assumed to be there and what it needs is set aside, at once; then, while the
  * next cycle begins, plugins may hold it back, prepare, and bind it. What fails on the way gives everything back.
  */
+
+import { pods } from '#api/generated/resources.ts';
 import { formatKey, keyOf } from '#api/meta/object-key.ts';
-import { isReason } from '#api/meta/status.ts';
+import { ApiError, isReason } from '#api/meta/status.ts';
 import { reportError, reportRejected } from './failed-pod.ts';
 import type { Verdict } from './plugin.ts';
 import type { NamedPoint, PodCycle } from './pod-cycle.ts';
 import type { CycleDeps } from './schedule-one.ts';
+
+/** Between questions whether a pod is bound, while the server does not answer. */
+const BINDING_CHECK_MS = 1_000;
 
 /** Assumes at once. The promise is that of the binding and never rejects. */
 export function bindPod(cycle: PodCycle, nodeName: string, deps: CycleDeps, signal: AbortSignal): Promise<void> {
@@ -53,7 +58,7 @@ async function finish(
     const [binder] = cycle.pointsOf('bind', 'bind');
     if (binder === undefined) throw new Error('no plugin of the profile binds pods');
     step = { description: `running Bind plugin "${binder.name}"` };
-    await binder.run(nodeName);
+    await bind(binder.run);
     const { namespace = '', name } = pod.pod.metadata;
     deps.eventsOf(profile).record(pod.pod, 'Normal', 'Scheduled', `Successfully assigned ${namespace}/${name} to ${nodeName}`);
     log.info('bound');
@@ -64,6 +69,14 @@ async function finish(
     log.warn({ err: error }, 'binding failed');
     const message = error instanceof Error ? error.message : String(error);
     await reportError(pod.pod, profile, `binding rejected: ${step.description}: ${message}`, deps);
+  }
+
+  async function bind(run: NamedPoint<'bind'>['run']): Promise<void> {
+    try {
+      await run(nodeName);
+    } catch (error) {
+      if (isRefusal(error) || !(await isBoundAfterAll(cycle, nodeName, deps, signal))) throw error;
+    }
   }
 
   async function askAll<Point extends 'permit' | 'preBind'>(
@@ -77,6 +90,24 @@ async function finish(
       if (!verdict.fits) return { verdict, by: name };
     }
     return undefined;
+  }
+}
+
+/** The server has said no; any other failure leaves open whether it did what it was asked to. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof ApiError && error.code < 500;
+}
+
+/** Asks until the server answers: the pod's room must not be given away while it may be taken. */
+async function isBoundAfterAll({ pod }: PodCycle, nodeName: string, { client, clock }: CycleDeps, signal: AbortSignal): Promise<boolean> {
+  for (;;) {
+    try {
+      const { spec, metadata } = await client.resource(pods).get(keyOf(pod.pod));
+      return metadata.uid === pod.uid && spec.nodeName === nodeName;
+    } catch (error) {
+      if (isRefusal(error)) return false;
+      await clock.sleep(BINDING_CHECK_MS, signal);
+    }
   }
 }
 

@@ -113,8 +113,8 @@ test('of two schedulers exactly one acts, and the other takes over', async () =>
   await stopSecond();
 });
 
-/** Faults that find what a quiet run does not; more seeds run in `npm run simulate`. */
-const SEEDS = [1, 2, 3, 4, 5];
+/** With the last two, room was given away twice after the answer to a binding had been lost. */
+const SEEDS = [1, 2, 123, 125];
 for (const seed of SEEDS) {
   test(`whatever goes wrong, no node is given more than it has, and the important pods get their place (seed ${seed})`, async () => {
     const faults = { watchDropped: 0.1, watchExpired: 0.05, writeConflict: 0.1, answerLost: 0.1, crashAfterWrite: 0.03 };
