@@ -419,6 +419,7 @@ function decodeContainer(found: Docker.ContainerInspectInfo): RuntimeContainer |
     hasTerminal: found.Config.Tty,
     closesStdinOnce: found.Config.StdinOnce,
     resources: decodeResources(found.HostConfig),
+    sandboxId: identity.containerName === undefined ? undefined : found.HostConfig.NetworkMode?.replace(/^container:/, ''),
   };
 }
 

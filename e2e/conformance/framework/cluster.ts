@@ -124,7 +124,10 @@ async function createAgent(config: KubeConfig): Promise<{ readonly agent: Agent;
   const connect = Object.fromEntries(
     Object.entries({ ca, cert, key, rejectUnauthorized, servername }).filter(([, value]) => value !== undefined),
   );
-  return { agent: new Agent({ connect, allowH2: false, bodyTimeout: 0, headersTimeout: 0 }), headers: options.headers ?? {} };
+  return {
+    agent: new Agent({ connect: { ...connect, timeout: ANSWER_MS_MAX }, allowH2: false, bodyTimeout: 0, headersTimeout: 0 }),
+    headers: options.headers ?? {},
+  };
 }
 
 function headersOf(request: ClusterRequest, authentication: Readonly<Record<string, string>>): Record<string, string> {

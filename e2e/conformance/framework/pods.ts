@@ -6,6 +6,9 @@ import type { Resource } from './resource.ts';
 /** Told to stop, the idle program stops at once; this is for one that was never started. */
 const GRACE_SECONDS = 5;
 
+/** Of a readiness probe, laid over by its handler: at once when it is so, and patient with a busy machine. */
+export const READINESS: Json = { periodSeconds: 1, timeoutSeconds: 10 };
+
 /** Runs and does nothing. `spec` and `container` are laid over what it would be. */
 export function aPod(name: string, options: { labels?: Json; spec?: Json; container?: Json } = {}): Json {
   return {

@@ -4,7 +4,7 @@ import type { Json } from '../../cluster.ts';
 import type { ConformanceTest, TestScope } from '../framework/conformance-test.ts';
 import { expectRefusal } from '../framework/expect.ts';
 import { IDLE_COMMAND } from '../framework/image.ts';
-import { aPod, isReady } from '../framework/pods.ts';
+import { aPod, isReady, READINESS } from '../framework/pods.ts';
 import { conditionOf, isGoing, isOwnedBy } from '../framework/workloads.ts';
 
 const JOBS = 'batch/v1/jobs';
@@ -127,7 +127,7 @@ async function ignoresDisruption(t: TestScope): Promise<void> {
   const script = `if [ -f ${marker} ]; then rm ${marker}; exit 0; fi; touch ${marker}; trap "exit 1" TERM; sleep 3600 & wait`;
   const [node] = (await t.resource('v1/nodes', '').list()).items.filter(({ spec }: Json) => spec.taints === undefined);
   const podSpec = { nodeName: node.metadata.name, volumes: [{ name: 'data', hostPath: { path: '/tmp' } }] };
-  const readinessProbe = { exec: { command: ['sh', '-c', `test -f ${marker}`] }, periodSeconds: 1 };
+  const readinessProbe = { ...READINESS, exec: { command: ['sh', '-c', `test -f ${marker}`] } };
   const container = { volumeMounts: [{ name: 'data', mountPath: '/data' }], readinessProbe };
   const onPodConditions = [{ type: 'DisruptionTarget', status: 'True' }];
   const rules = [

@@ -4,7 +4,7 @@ import type { Json } from '../../cluster.ts';
 import type { ConformanceTest, TestScope } from '../framework/conformance-test.ts';
 import { eventually } from '../framework/expect.ts';
 import { OTHER_IMAGE } from '../framework/image.ts';
-import { aPod, untilReady } from '../framework/pods.ts';
+import { aPod, READINESS, untilReady } from '../framework/pods.ts';
 import { createProgram } from '../framework/program.ts';
 import { checkScale } from '../framework/scale-operations.ts';
 import { checkStatusEndpoints } from '../framework/status-operations.ts';
@@ -26,7 +26,8 @@ const controller: Flavour = { kind: 'ReplicationController', resource: CONTROLLE
 async function startServing(t: TestScope, { kind, resource }: Flavour): Promise<readonly Json[]> {
   const specOf = await createProgram(t, 'web-server');
   const labels = { name: 'my-hostname-basic' };
-  const spec = specOf([String(PORT)], { ports: [{ containerPort: PORT }] });
+  const readinessProbe = { ...READINESS, httpGet: { path: '/', port: PORT } };
+  const spec = specOf([String(PORT)], { ports: [{ containerPort: PORT }], readinessProbe });
   await t
     .resource(resource)
     .create(aWorkload(kind, 'my-hostname-basic', { labels, template: { metadata: { labels }, spec }, spec: { replicas: 1 } }));

@@ -7,7 +7,7 @@ import type { Json } from '../../cluster.ts';
 import type { ConformanceTest, TestScope } from '../framework/conformance-test.ts';
 import { OTHER_IMAGE, WORKLOAD_IMAGE } from '../framework/image.ts';
 import { schedulableNodes } from '../framework/nodes.ts';
-import { aPod, aTemplate, isReady, untilRunning } from '../framework/pods.ts';
+import { aPod, aTemplate, isReady, READINESS, untilRunning } from '../framework/pods.ts';
 import { createProgram } from '../framework/program.ts';
 import { checkScale } from '../framework/scale-operations.ts';
 import { checkStatusEndpoints } from '../framework/status-operations.ts';
@@ -35,7 +35,7 @@ async function createSet(t: TestScope, name: string, spec: Json): Promise<Json> 
   };
   await t.resource('v1/services').create(service);
   const specOf = await createProgram(t, 'web-server');
-  const readinessProbe = { httpGet: { path: '/index.html', port: 80 }, periodSeconds: 1, failureThreshold: 1 };
+  const readinessProbe = { ...READINESS, httpGet: { path: '/index.html', port: 80 }, failureThreshold: 1 };
   const template = { metadata: { labels: LABELS }, spec: { ...specOf(['80'], { readinessProbe }), terminationGracePeriodSeconds: 1 } };
   return t
     .resource(STATEFUL_SETS)
