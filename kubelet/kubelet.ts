@@ -14,7 +14,7 @@ import type { Random } from '#component/random.ts';
 import { runTogether } from '#component/shutdown.ts';
 import { type CsiServices, hasDriver } from './csi/csi-services.ts';
 import { createEvictionManager, type EvictionOptions } from './eviction/eviction-manager.ts';
-import { observationsOf, readMachineAvailable, readProcessCount } from './eviction/observe-node.ts';
+import { type HostReadings, observationsOf } from './eviction/observe-node.ts';
 import type { Observations } from './eviction/pressure.ts';
 import { createImageGarbageCollector, type ImagePolicy } from './images/image-garbage-collector.ts';
 import { createImageLedger } from './images/image-ledger.ts';
@@ -24,7 +24,6 @@ import type { Run } from './network/exec.ts';
 import type { OpenPodDialer } from './network/pod-dialer.ts';
 import type { DnsSettings } from './network/pod-files.ts';
 import type { PodNetwork } from './network/pod-network.ts';
-import { readProcessesMax } from './node/node-host.ts';
 import { runNodeLease } from './node/node-lease.ts';
 import { type NodeHealth, pressureEvents } from './node/node-object.ts';
 import { createNodeRegistration } from './node/node-registration.ts';
@@ -105,6 +104,7 @@ export interface KubeletDeps {
   /** Storage drivers; absent where there are none (tests). */
   readonly csi: CsiServices | undefined;
   readonly cgroups: NodeCgroups;
+  readonly host: HostReadings;
   /** Of static pods. */
   readonly manifests: ManifestFolder;
   /** Absent where there is no network to route (tests). */
@@ -131,7 +131,7 @@ const LOG_MESSAGE_BYTES_MAX = 2048;
 const LOG_MESSAGE_LINES_MAX = 80;
 
 export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubelet {
-  const { client, runtime, clock, random, log, network, volumes, cgroups } = deps;
+  const { client, runtime, clock, random, log, network, volumes, cgroups, host } = deps;
   const informerDeps = { client, clock, random, log };
   const podInformer = createInformer({ type: pods, fieldSelector: `spec.nodeName=${options.nodeName}` }, informerDeps);
   const nodeInformer = createInformer({ type: nodes }, informerDeps);
@@ -208,7 +208,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     clock,
     states,
     activePods,
-    dataDirectory: options.dataDirectory,
+    readFileSystem: () => host.readFileSystem(options.dataDirectory),
     diskBytes: options.shape.diskBytes,
     measureLayers: runtime.measureLayers,
     measureVolumes: volumes.measure,
@@ -243,7 +243,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     clock,
     log,
   });
-  const stats = createStatsApi({ nodeName, memoryBytes: shape.memoryBytes, nodeStats, diskStats, processesMax: readProcessesMax });
+  const stats = createStatsApi({ nodeName, memoryBytes: shape.memoryBytes, nodeStats, diskStats, processesMax: host.readProcessesMax });
 
   const registration = createNodeRegistration({
     client,
@@ -285,10 +285,10 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
   async function observeNode(): Promise<Observations> {
     const [pods, machineAvailableBytes, disk, count, max] = await Promise.all([
       nodeStats.readPodsMemory(),
-      readMachineAvailable(),
+      host.readMachineAvailable(),
       diskStats.readNode(),
-      readProcessCount(),
-      readProcessesMax(),
+      host.readProcessCount(),
+      host.readProcessesMax(),
     ]);
     const podsMemoryBytes = unitsOf(podsLimitOf(options.shape).get('memory'));
     const bounds = { memoryBytes: options.shape.memoryBytes, podsMemoryBytes };

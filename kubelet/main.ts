@@ -14,6 +14,7 @@ import { findNodeAddress } from '#component/node-address.ts';
 import { systemRandom } from '#component/random.ts';
 import { runProcess, runTogether } from '#component/shutdown.ts';
 import { createCsiServices } from './csi/csi-services.ts';
+import { readMachineAvailable, readProcessCount } from './eviction/observe-node.ts';
 import { EVICTION_HARD_DEFAULT, keptFree, parseDuration, parseThresholds } from './eviction/thresholds.ts';
 import { type Keyring, parseDockerConfig } from './images/registry-credentials.ts';
 import { createKubelet, KUBELET_VERSION } from './kubelet.ts';
@@ -21,7 +22,7 @@ import { createCni } from './network/cni.ts';
 import { createRun, createStartHelper } from './network/exec.ts';
 import { createPodDialers } from './network/pod-dialer.ts';
 import { createPodNetwork } from './network/pod-network.ts';
-import { readAncestors, readBootId, readDiskBytes, readNetworkNamespace, readStartTime } from './node/node-host.ts';
+import { readAncestors, readBootId, readDiskBytes, readNetworkNamespace, readProcessesMax, readStartTime } from './node/node-host.ts';
 import { parseLabels, parseTaints } from './node/node-object.ts';
 import { createEngineBackend, ENGINE_LABEL, engineLabelValue } from './provisioner/engine-backend.ts';
 import { amountOf } from './resource-amounts.ts';
@@ -32,6 +33,7 @@ import { createNodeCgroups, hasCgroups, type NodeCgroups, noCgroups } from './re
 import type { RuntimeInfo } from './runtime/container-runtime.ts';
 import { createDockerRuntime, type DockerRuntime, type OwnContainer } from './runtime/docker-runtime.ts';
 import { createManifestFolder } from './static-pods/manifest-folder.ts';
+import { readFileSystem } from './stats/disk-stats.ts';
 import { createClaimedVolumes } from './volumes/claimed-volumes.ts';
 import { createEngineHost } from './volumes/engine-host.ts';
 import { createPodVolumes } from './volumes/pod-volumes.ts';
@@ -288,6 +290,7 @@ await runProcess(log, async (signal) => {
       engineVolumes: createEngineBackend({ engine }, { runtime, host }),
       csi,
       cgroups,
+      host: { readMachineAvailable, readProcessCount, readProcessesMax, readFileSystem },
       manifests,
       run,
       openDialer,

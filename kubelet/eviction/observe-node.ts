@@ -17,6 +17,14 @@ export interface NodeReadings {
   readonly processes: { readonly count: number; readonly max: number };
 }
 
+/** What is read of the machine itself. */
+export interface HostReadings {
+  readMachineAvailable(): Promise<number | undefined>;
+  readProcessCount(): Promise<number>;
+  readProcessesMax(): Promise<number>;
+  readFileSystem(directory: string): Promise<Disk>;
+}
+
 export interface NodeBounds {
   readonly memoryBytes: number;
   /** What all pods together may use. */

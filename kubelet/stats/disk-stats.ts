@@ -37,7 +37,8 @@ export interface DiskStatsDeps {
   readonly clock: Clock;
   readonly states: PodStates;
   readonly activePods: () => readonly Pod[];
-  readonly dataDirectory: string;
+  /** Of the file system that holds the pods' files. */
+  readonly readFileSystem: () => Promise<Disk>;
   /** What the node declares. */
   readonly diskBytes: number;
   /** Sizes of writable layers by container id. */
@@ -54,7 +55,7 @@ export function createDiskStats(deps: DiskStatsDeps): DiskStatsSource {
   async function measure(): Promise<DiskStats> {
     const pods = deps.activePods();
     const [fs, writable, volumes] = await Promise.all([
-      readFileSystem(deps.dataDirectory),
+      deps.readFileSystem(),
       deps.measureLayers(),
       Promise.all(pods.map(async (pod) => [pod.metadata.uid, await deps.measureVolumes(pod)] as const)),
     ]);
@@ -79,13 +80,13 @@ export function createDiskStats(deps: DiskStatsDeps): DiskStatsSource {
   return {
     collect,
     readNode: async () => {
-      const fs = await readFileSystem(deps.dataDirectory);
+      const fs = await deps.readFileSystem();
       return deps.diskBytes >= fs.capacityBytes ? fs : (await collect()).node;
     },
   };
 }
 
-async function readFileSystem(directory: string): Promise<Disk> {
+export async function readFileSystem(directory: string): Promise<Disk> {
   const { bsize, blocks, bavail, bfree, files, ffree } = await statfs(directory);
   return {
     capacityBytes: blocks * bsize,

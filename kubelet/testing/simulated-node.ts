@@ -98,6 +98,7 @@ export function createSimulatedNode(options: SimulatedNodeOptions = {}): Simulat
       engineVolumes: undefined,
       csi: undefined,
       cgroups: noCgroups,
+      host: roomyHost,
       manifests: simulatedFolder,
       run: undefined,
       openDialer: openLocalDialer,
@@ -157,6 +158,14 @@ export function aPod(name: string, spec: Partial<PodSpec> = {}) {
 export function aContainer(name: string, more: Partial<Container> = {}): Container {
   return { name, image: 'web:v1', imagePullPolicy: 'IfNotPresent', ...more };
 }
+
+const disk = { capacityBytes: 2 ** 34, availableBytes: 2 ** 33, usedBytes: 2 ** 33, inodes: 1_000, inodesFree: 900, inodesUsed: 100 };
+const roomyHost = {
+  readMachineAvailable: async () => 2 ** 31,
+  readProcessCount: async () => 100,
+  readProcessesMax: async () => 32_768,
+  readFileSystem: async () => disk,
+};
 
 const kubeletOptions = {
   nodeName: NODE_NAME,
