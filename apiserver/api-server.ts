@@ -67,6 +67,8 @@ export interface ApiServerOptions {
   readonly serviceAccounts: TokenKeyPems & { readonly issuer: string; readonly jwksUri?: string };
   /** Tokens that were agreed on beforehand, and whose they are. */
   readonly staticTokens?: ReadonlyMap<string, User>;
+  /** Names of admission plugins, as upstream's `--disable-admission-plugins`. */
+  readonly disabledAdmissionPlugins?: readonly string[];
   readonly registry?: Registry;
   /** A full collection of V8's (`--expose-gc`): keeps a start with many objects small. */
   readonly collectGarbage?: (() => void) | undefined;
@@ -123,7 +125,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const policies = createPolicySet({ cache, log });
   const webhooks = createWebhookClient({ cache, clock });
   const admissionDeps = { storage, cache, objects, authorizer, resources, policies, webhooks, clock, random, log };
-  const admission = createAdmissionChain(admissionPlugins(admissionDeps));
+  const isEnabled = ({ name }: { readonly name: string }) => options.disabledAdmissionPlugins?.includes(name) !== true;
+  const admission = createAdmissionChain(admissionPlugins(admissionDeps).filter(isEnabled));
   const ownAdmission = createAdmissionChain(ownPlugins(admissionDeps));
   const kubelets = createKubeletClient(options.kubelet, { clock });
   const deps: PipelineDeps = {

@@ -28,6 +28,12 @@ test('a figure without a peer has no ratio', () => {
   assert.equal('ratio' in JSON.parse(renderJsonLine(alone)), false);
 });
 
+test('a figure of which more is better has met its target when it is not below it', () => {
+  const verdict = (value: number) =>
+    JSON.parse(renderJsonLine({ bench: 'scheduler', figure: 'basic', value, unit: 'pods/s', target: { atLeast: 340, goal: 680 } })).target;
+  assert.deepEqual([verdict(700), verdict(500), verdict(300)], ['goal', 'met', 'missed']);
+});
+
 test('the table lines its columns up', () => {
   const [header = '', row = ''] = renderTable([figure]).split('\n');
   assert.equal(header.indexOf('unit'), row.indexOf('ms'));

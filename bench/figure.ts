@@ -6,6 +6,8 @@
 /** By name and unit. */
 export type Details = Readonly<Record<string, number>>;
 
+export type Target = { readonly goal: number } & ({ readonly atMost: number } | { readonly atLeast: number });
+
 export interface Figure {
   readonly bench: string;
   readonly figure: string;
@@ -13,8 +15,8 @@ export interface Figure {
   readonly unit: string;
   /** What the value is held against, measured in the same run. */
   readonly peer?: { readonly name: string; readonly value: number };
-  /** What the value must not be above, and what it would better not be. */
-  readonly target?: { readonly atMost: number; readonly goal: number };
+  /** What the value must not be above or below, and what it would better not be. */
+  readonly target?: Target;
   /** What else there is to say. */
   readonly details?: Details;
 }
@@ -39,9 +41,7 @@ export function renderJsonLine(figure: Figure): string {
     unit,
     ...(peer === undefined ? {} : { peer: peer.name, peerValue: rounded(peer.value) }),
     ...(ratio === undefined ? {} : { ratio: rounded(ratio) }),
-    ...(figure.target === undefined
-      ? {}
-      : { atMost: rounded(figure.target.atMost), goal: rounded(figure.target.goal), target: verdictOn(figure) }),
+    ...(figure.target === undefined ? {} : { ...boundOf(figure.target), goal: rounded(figure.target.goal), target: verdictOn(figure) }),
     ...Object.fromEntries(detailsOf(figure)),
   });
 }
@@ -49,7 +49,12 @@ export function renderJsonLine(figure: Figure): string {
 /** `goal`, `met` or `missed`; empty without a target. */
 function verdictOn({ value, target }: Figure): string {
   if (target === undefined) return '';
+  if ('atLeast' in target) return value >= target.goal ? 'goal' : value >= target.atLeast ? 'met' : 'missed';
   return value <= target.goal ? 'goal' : value <= target.atMost ? 'met' : 'missed';
+}
+
+function boundOf(target: Target): Details {
+  return 'atLeast' in target ? { atLeast: rounded(target.atLeast) } : { atMost: rounded(target.atMost) };
 }
 
 function detailsOf({ details = {} }: Figure): readonly (readonly [string, number])[] {
@@ -60,7 +65,7 @@ function detailsOf({ details = {} }: Figure): readonly (readonly [string, number
 const FIXED_COLUMNS = 7;
 
 export function renderTable(figures: readonly Figure[]): string {
-  const header = ['bench', 'figure', 'value', 'unit', 'against', 'its value', 'ratio', 'at most', 'target', 'besides'];
+  const header = ['bench', 'figure', 'value', 'unit', 'against', 'its value', 'ratio', 'bound', 'target', 'besides'];
   const rows = figures.map((figure) => {
     const ratio = ratioOf(figure);
     return [
@@ -71,7 +76,7 @@ export function renderTable(figures: readonly Figure[]): string {
       figure.peer?.name ?? '',
       figure.peer === undefined ? '' : String(rounded(figure.peer.value)),
       ratio === undefined ? '' : String(rounded(ratio)),
-      figure.target === undefined ? '' : String(rounded(figure.target.atMost)),
+      figure.target === undefined ? '' : Object.values(boundOf(figure.target)).join(),
       verdictOn(figure),
       detailsOf(figure)
         .map(([name, value]) => `${name}: ${value}`)

@@ -2,29 +2,19 @@
  * From the POST of a pod to `Running` seen on a watch, beside what the engine alone needs for the same two containers: create and start
  * one without a network, create and start a second that joins it. Both sides in turn, in one run, on the same engine and image.
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import Docker from 'dockerode';
 import { pods } from '#api/generated/resources.ts';
-import type { Pod } from '#api/generated/types.ts';
-import type { Draft } from '#api/meta/resource-type.ts';
-import { type Client, createClient } from '#client/client.ts';
-import { IMAGE, removeContainers, SLEEP, startBareContainer, startJoinedContainer } from './bare-containers.ts';
+import type { Client } from '#client/client.ts';
+import { removeContainers, startBareContainer, startJoinedContainer } from './bare-containers.ts';
+import { benchPod, createBenchClient } from './bench-pods.ts';
 import { type Figure, median } from './figure.ts';
+import { measurePodBurst } from './pod-burst.ts';
 
 /** Enough for a steady median; the first of each side is thrown away. */
 const ROUNDS = 12;
 
-const folder = join(import.meta.dirname, '../.keelson');
-
 export async function measurePodStart(): Promise<readonly Figure[]> {
-  const client = createClient({
-    server: 'https://127.0.0.1:6443',
-    ca: readFileSync(join(folder, 'ca.crt'), 'utf8'),
-    certificate: readFileSync(join(folder, 'admin.crt'), 'utf8'),
-    key: readFileSync(join(folder, 'admin.key'), 'utf8'),
-    userAgent: 'bench',
-  });
+  const client = createBenchClient();
   const docker = new Docker();
   const podMs: number[] = [];
   const bareMs: number[] = [];
@@ -32,18 +22,11 @@ export async function measurePodStart(): Promise<readonly Figure[]> {
     bareMs.push(await timeBareContainers(docker));
     podMs.push(await timePod(client, `bench-${process.pid}-${round}`));
   }
-  await client.close();
   const peer = { name: 'two bare containers', value: median(bareMs.slice(1)) };
-  return [{ bench: 'pod-start', figure: 'POST to Running, median', value: median(podMs.slice(1)), unit: 'ms', peer }];
-}
-
-function benchPod(name: string): Draft<Pod> {
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, namespace: 'default' },
-    spec: { terminationGracePeriodSeconds: 0, containers: [{ name: 'sleep', image: IMAGE, command: SLEEP }] },
-  };
+  const one = { bench: 'pod-start', figure: 'POST to Running, median', value: median(podMs.slice(1)), unit: 'ms', peer };
+  const burst = await measurePodBurst(client, docker);
+  await client.close();
+  return [one, ...burst];
 }
 
 /** Milliseconds until the watch, opened before the POST, says Running. The pod is deleted and gone before the next round. */

@@ -66,6 +66,7 @@ export const identities: readonly Identity[] = [
   },
   { directory: 'scheduler', name: 'tls', ...client({ commonName: 'system:kube-scheduler' }) },
   { directory: 'controller-manager', name: 'tls', ...client({ commonName: 'system:kube-controller-manager' }) },
+  { directory: 'simulated-nodes', name: 'tls', ...client({ commonName: 'keelson:simulated-nodes' }) },
   { directory: 'metrics', name: 'tls', ...client({ commonName: 'system:keelson-metrics' }) },
   { directory: 'metrics', name: 'server', ...server('ca', 'keelson-metrics', ['keelson-metrics.kube-system.svc']) },
   ...NODES.flatMap(nodeIdentities),

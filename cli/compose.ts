@@ -11,6 +11,9 @@ import { CLUSTER_IMAGE, CLUSTER_LABEL, CLUSTER_NAME, projectRoot } from './proje
 /** The image of hello is built by two services that only exist for that. */
 const IMAGES_PROFILE = 'images';
 
+/** What `keelson nodes` starts, of which most clusters have no need. */
+const SIMULATED_NODES = 'simulated-nodes';
+
 /** What the user is logged in to. The kubelets are given it when they start. */
 const dockerConfigPath = join(process.env.DOCKER_CONFIG ?? join(homedir(), '.docker'), 'config.json');
 
@@ -44,6 +47,12 @@ export async function startServices(): Promise<void> {
   });
 }
 
+/** Starts the process that keeps simulated nodes; nothing happens when it runs already. */
+export async function startSimulatedNodes(): Promise<void> {
+  const args = composeArguments('--profile', SIMULATED_NODES, 'up', '--detach', '--no-build', '--no-deps', SIMULATED_NODES);
+  await runOrThrow('docker', args, { cwd: projectRoot });
+}
+
 export async function stopServices(services: readonly string[]): Promise<void> {
   await run('docker', composeArguments('stop', '--timeout', '2', ...services), { cwd: projectRoot });
 }
@@ -51,7 +60,9 @@ export async function stopServices(services: readonly string[]): Promise<void> {
 /** Removes the services' containers and the network, and unless `keepData` the volumes. */
 export async function removeServices(options: { readonly keepData: boolean }): Promise<void> {
   const volumes = options.keepData ? [] : ['--volumes'];
-  await runOrThrow('docker', composeArguments('down', '--remove-orphans', '--timeout', '3', ...volumes), { cwd: projectRoot });
+  await runOrThrow('docker', composeArguments('--profile', SIMULATED_NODES, 'down', '--remove-orphans', '--timeout', '3', ...volumes), {
+    cwd: projectRoot,
+  });
 }
 
 export async function listServices(): Promise<readonly ServiceState[]> {

@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { systemClock } from '#component/clock.ts';
+import type { RequestedNodes } from './commands/nodes.ts';
 import { createProgress } from './progress.ts';
 import { hostFiles } from './project.ts';
 
@@ -67,6 +68,26 @@ function createCommands(): Command {
       const { runTestServer } = await import('./commands/test-server.ts');
       process.exitCode = await runTestServer(progress, { port, nodes, isApiOnly: apiOnly === true, command }, untilStopped());
     });
+  const simulated = program.command('nodes').description('nodes without machines, beside the real ones');
+  simulated
+    .command('add <count>')
+    .description('simulate more nodes; pods bound to them only pretend to run')
+    .option('--name <prefix>', 'they are called PREFIX-1, PREFIX-2, …', 'simulated')
+    .option('--cpu <quantity>', 'capacity of each', '4')
+    .option('--memory <quantity>', 'capacity of each', '16Gi')
+    .option('--pods <count>', 'capacity of each', '110')
+    .option('--resource <name=quantity>', 'capacity of another resource, such as nvidia.com/gpu=8; may be repeated', collect, [])
+    .option('--zone <zones>', 'zones to spread them over: a,b,c')
+    .option('--label <key=value>', 'may be repeated', collect, [])
+    .option('--taint <key=value:effect>', 'in place of keelson.dev/simulated=true:NoSchedule; may be repeated', collect, [])
+    .option('--no-taint', 'any pod may come, those of the cluster too')
+    .action(async (count: string, options: RequestedNodes) =>
+      (await import('./commands/nodes.ts')).runAddNodes(progress, { ...options, count: parseWhole(count) }),
+    );
+  simulated
+    .command('remove')
+    .description('remove all simulated nodes')
+    .action(async () => (await import('./commands/nodes.ts')).runRemoveNodes(progress));
   program
     .command('kubeconfig')
     .description("print the path of the cluster's kubeconfig")
@@ -77,6 +98,10 @@ function createCommands(): Command {
 function parseWhole(text: string): number {
   if (/^\d{1,5}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('It is a whole number.');
+}
+
+function collect(value: string, values: readonly string[] | boolean): readonly string[] {
+  return [...(typeof values === 'boolean' ? [] : values), value];
 }
 
 function untilStopped(): AbortSignal {

@@ -22,6 +22,7 @@ import { jobTrackingController } from './job-tracking.ts';
 import { namespaceController } from './namespace.ts';
 import { nodeIpamController } from './node-ipam.ts';
 import { nodeLifecycleController } from './node-lifecycle.ts';
+import { attachmentController } from './persistent-volume-attachment.ts';
 import { podGarbageController } from './pod-garbage-collector.ts';
 import { replicaSetController } from './replica-set.ts';
 import { replicationControllerController } from './replication-controller.ts';
@@ -88,6 +89,7 @@ export function listControllers(caches: SharedCaches, config: ControllersConfig)
     { component: 'resourcequota-controller', run: (deps, signal) => runController(resourceQuotaController(caches), deps, signal) },
     { component: 'persistentvolume-controller', run: (deps, signal) => runController(claimBinder(caches), deps, signal) },
     { component: 'persistentvolume-controller', run: (deps, signal) => runController(volumeBinder(caches), deps, signal) },
+    { component: 'attachdetach-controller', run: (deps, signal) => runController(attachmentController(caches), deps, signal) },
     { component: 'volume_expand', run: (deps, signal) => runController(claimExpansionController(caches), deps, signal) },
     { component: 'ephemeral_volume', run: (deps, signal) => runController(ephemeralVolumeController(caches), deps, signal) },
     { component: 'pvc-protection-controller', run: (deps, signal) => runController(claimProtectionController(caches), deps, signal) },

@@ -5,8 +5,8 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Pod } from '#api/generated/types.ts';
-import { parseLabelSelector, SelectorError } from '#api/meta/label-selector.ts';
-import { formatKey, keyOf, type ObjectKey, parseKey } from '#api/meta/object-key.ts';
+import { type LabelMatcher, parseLabelSelector, SelectorError } from '#api/meta/label-selector.ts';
+import { formatKey, keyOf, type ObjectKey } from '#api/meta/object-key.ts';
 import type { ActionFailure, ControllerDefinition, Trigger } from '#client/controller.ts';
 import { resourceId } from './discovery.ts';
 import { readMetric } from './horizontal-pod-autoscaler/metric-readings.ts';
@@ -27,7 +27,8 @@ interface Memory {
   readonly histories: Map<string, ScalingHistory>;
   /** Changes asked for in the last sync; its failure says whether they happened. */
   readonly attempts: Map<string, { readonly change: number; readonly atMs: number }>;
-  readonly selectors: Map<string, string>;
+  /** By which labels each one's pods are found. */
+  readonly selectors: Map<string, { readonly key: ObjectKey; readonly matches: LabelMatcher }>;
 }
 
 export function horizontalPodAutoscalerController(caches: SharedCaches): ControllerDefinition<AutoscalerSnapshot> {
@@ -78,7 +79,7 @@ async function snapshotAutoscaler(
   const selector = scale.status?.selector ?? '';
   const matches = matcherOf(selector);
   if (matches === undefined || !areMetricsAsked(autoscaler, scale)) return { ...base, target: found };
-  memory.selectors.set(id, selector);
+  memory.selectors.set(id, { key, matches });
   const pods = caches.pods.store.list(key.namespace).filter(({ metadata }) => matches(metadata.labels));
   const resourceOf = (reference: typeof scaleTargetRef) => {
     const type = scaleTypeOf(reference, caches.all);
@@ -117,9 +118,8 @@ function remember(memory: Memory, { autoscaler, history, nowMs }: AutoscalerSnap
 }
 
 function rivalsOf(namespace: string, pods: readonly Pod[], memory: Memory): readonly ObjectKey[] {
-  return [...memory.selectors]
-    .map(([id, selector]) => ({ key: parseKey(id), matches: matcherOf(selector) }))
-    .filter(({ key, matches }) => key.namespace === namespace && pods.some(({ metadata }) => matches?.(metadata.labels) === true))
+  return [...memory.selectors.values()]
+    .filter(({ key, matches }) => key.namespace === namespace && pods.some(({ metadata }) => matches(metadata.labels)))
     .map(({ key }) => key)
     .toSorted((left, right) => (left.name < right.name ? -1 : 1));
 }

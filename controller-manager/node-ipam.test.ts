@@ -12,7 +12,7 @@ function rangesIn(actions: readonly Action[]): readonly string[] {
 }
 
 test('the cluster range holds a range for each of 256 nodes', () => {
-  const ranges = rangesOf(clusterCidr);
+  const ranges = [...rangesOf(clusterCidr)];
   assert.deepEqual([ranges.length, ranges[0], ranges[255]], [256, '10.244.0.0/24', '10.244.255.0/24']);
 });
 

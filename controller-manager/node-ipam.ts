@@ -34,8 +34,11 @@ export function nodeIpamController(caches: SharedCaches, clusterCidr: string): C
 
 export function reconcileNodeRanges({ nodes: known, clusterCidr }: NodeIpamSnapshot): readonly Action[] {
   const taken = new Set(known.flatMap(({ spec }) => [spec.podCIDR ?? '', ...(spec.podCIDRs ?? [])]));
-  const free = rangesOf(clusterCidr).filter((range) => !taken.has(range));
   const waiting = known.filter((node) => !hasRange(node)).sort(olderFirst);
+  const free = rangesOf(clusterCidr)
+    .filter((range) => !taken.has(range))
+    .take(waiting.length)
+    .toArray();
   return waiting.map((node, index) => {
     const range = free[index];
     return range === undefined ? noRangeLeft(node) : assignRange(node, range);
@@ -54,13 +57,13 @@ function noRangeLeft(node: Node): Action {
   return { verb: 'event', regarding: node, type: 'Normal', reason: 'CIDRNotAvailable', message };
 }
 
-/** All ranges of a node's size inside the cluster's, lowest first. */
-export function rangesOf(clusterCidr: string): readonly string[] {
+/** All ranges of a node's size inside the cluster's, lowest first, made as they are asked for: there may be tens of thousands. */
+export function* rangesOf(clusterCidr: string): Generator<string, void, undefined> {
   const [address = '', maskBits = ''] = clusterCidr.split('/');
   const base = address.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0);
   const count = 2 ** Math.max(0, NODE_MASK_BITS - Number(maskBits));
   const size = 2 ** (32 - NODE_MASK_BITS);
-  return Array.from({ length: count }, (_, index) => `${formatAddress(base + index * size)}/${NODE_MASK_BITS}`);
+  for (let index = 0; index < count; index++) yield `${formatAddress(base + index * size)}/${NODE_MASK_BITS}`;
 }
 
 function formatAddress(value: number): string {

@@ -8,6 +8,7 @@ import {
   configmaps,
   controllerrevisions,
   cronjobs,
+  csidrivers,
   customresourcedefinitions,
   daemonsets,
   deployments,
@@ -34,6 +35,7 @@ import {
   storageclasses,
   storageversionmigrations,
   validatingadmissionpolicies,
+  volumeattachments,
 } from '#api/generated/resources.ts';
 import type {
   CertificateSigningRequest,
@@ -41,6 +43,7 @@ import type {
   ConfigMap,
   ControllerRevision,
   CronJob,
+  CSIDriver,
   CustomResourceDefinition,
   DaemonSet,
   Deployment,
@@ -67,6 +70,7 @@ import type {
   StorageVersionMigration,
   V2HorizontalPodAutoscaler,
   ValidatingAdmissionPolicy,
+  VolumeAttachment,
 } from '#api/generated/types.ts';
 import { keyOf } from '#api/meta/object-key.ts';
 import { controllerOf } from '#api/meta/owner-reference.ts';
@@ -111,6 +115,8 @@ export interface SharedCaches {
   readonly persistentVolumeClaims: Informer<PersistentVolumeClaim>;
   readonly persistentVolumes: Informer<PersistentVolume>;
   readonly storageClasses: Informer<StorageClass>;
+  readonly csiDrivers: Informer<CSIDriver>;
+  readonly volumeAttachments: Informer<VolumeAttachment>;
   readonly podDisruptionBudgets: Informer<PodDisruptionBudget>;
   readonly resourceClaims: Informer<ResourceResourceClaim>;
   readonly resourceClaimTemplates: Informer<ResourceClaimTemplate>;
@@ -151,6 +157,8 @@ export function createSharedCaches(deps: InformerDeps): SharedCaches {
     persistentVolumeClaims: createInformer({ type: persistentvolumeclaims, indexes }, deps),
     persistentVolumes: createInformer({ type: persistentvolumes, indexes }, deps),
     storageClasses: createInformer({ type: storageclasses, indexes }, deps),
+    csiDrivers: createInformer({ type: csidrivers, indexes }, deps),
+    volumeAttachments: createInformer({ type: volumeattachments, indexes }, deps),
     podDisruptionBudgets: createInformer({ type: poddisruptionbudgets, indexes }, deps),
     resourceClaims: createInformer({ type: resourceclaims, indexes: controlledIndexes }, deps),
     resourceClaimTemplates: createInformer({ type: resourceclaimtemplates, indexes }, deps),

@@ -116,3 +116,19 @@ test('other clients reach it over HTTPS, with a kubeconfig', async () => {
     ['web'],
   );
 });
+
+test('a Node that anybody creates with the label for it is simulated, until it is deleted', async () => {
+  await using cluster = await createCluster({ nodes: 0 });
+  const labels = { 'keelson.dev/simulated': 'true' };
+  const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'big', labels }, spec: {}, status: { capacity: { cpu: '64' } } };
+  await cluster.client.resource(nodes).create(node);
+  await cluster.client.resource(deployments).create(aDeployment(2));
+  await untilReady(cluster, 2);
+  const key = { namespace: '', name: 'big' };
+  const { metadata, status } = await cluster.client.resource(nodes).get(key);
+  assert.equal(metadata.labels?.['kubernetes.io/hostname'], 'big');
+  assert.equal(status?.capacity?.cpu, '64');
+  await cluster.client.resource(nodes).delete(key);
+  await cluster.clock.advance(MINUTE_MS);
+  assert.deepEqual((await cluster.client.resource(nodes).list()).items, []);
+});

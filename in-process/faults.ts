@@ -28,32 +28,40 @@ export interface FaultDeps {
   readonly random: Random;
   /** Kills the component whose transport this is. */
   crash(): void;
+  /** Hears of each that was made to happen. */
+  onFault?: ((fault: FaultName) => void) | undefined;
 }
 
+export type FaultName = keyof Faults;
+
 /** The faults may change while it is used; none from the next request on when they are empty. */
-export function withFaults(inner: Transport, faults: () => Faults, { clock, random, crash }: FaultDeps): Transport {
-  const happens = (chance = 0): boolean => chance > 0 && random.next() < chance;
+export function withFaults(inner: Transport, faults: () => Faults, { clock, random, crash, onFault }: FaultDeps): Transport {
+  const happens = (fault: FaultName, chance = 0): boolean => {
+    const isSo = chance > 0 && random.next() < chance;
+    if (isSo) onFault?.(fault);
+    return isSo;
+  };
   return {
     ...inner,
     request: async (request) => {
       const isWrite = request.method !== 'GET';
-      if ((request.method === 'PUT' || request.method === 'PATCH') && happens(faults().writeConflict)) {
+      if ((request.method === 'PUT' || request.method === 'PATCH') && happens('writeConflict', faults().writeConflict)) {
         throw new ApiError(
           'Conflict',
           'injected: the object has been modified; please apply your changes to the latest version and try again',
         );
       }
       const answer = await inner.request(request);
-      if (isWrite && happens(faults().crashAfterWrite)) crash();
-      if (isWrite && happens(faults().answerLost)) throw new ApiError('ServiceUnavailable', 'injected: the answer was lost');
+      if (isWrite && happens('crashAfterWrite', faults().crashAfterWrite)) crash();
+      if (isWrite && happens('answerLost', faults().answerLost)) throw new ApiError('ServiceUnavailable', 'injected: the answer was lost');
       return answer;
     },
     stream: async function* (path, signal) {
       for await (const chunk of inner.stream(path, signal)) {
-        if (happens(faults().watchDropped)) throw new ApiError('ServiceUnavailable', 'injected: the watch broke off');
-        if (happens(faults().watchExpired)) throw new ApiError('Expired', 'injected: too old resource version');
+        if (happens('watchDropped', faults().watchDropped)) throw new ApiError('ServiceUnavailable', 'injected: the watch broke off');
+        if (happens('watchExpired', faults().watchExpired)) throw new ApiError('Expired', 'injected: too old resource version');
         const { chance, delayMsMax = 0 } = faults().watchDelayed ?? {};
-        if (happens(chance)) await clock.sleep(random.next() * delayMsMax, signal);
+        if (happens('watchDelayed', chance)) await clock.sleep(random.next() * delayMsMax, signal);
         yield chunk;
       }
     },

@@ -4,6 +4,8 @@ import type { Logger } from '#component/logger.ts';
 
 /** What ends by itself is started again after this long. */
 const RESTART_MS = 1_000;
+/** A process needs a moment to start; what a killed one had sent has reached the server by then. */
+const START_MS = 100;
 
 export interface Supervisor {
   /** Until aborted. */
@@ -29,7 +31,7 @@ export function superviseComponent(
         } catch (error) {
           if (!signal.aborted && !crashed.aborted) log.error({ err: error }, 'a component ended; starting it again');
         }
-        if (!crashed.aborted) await clock.sleep(RESTART_MS, signal).catch(() => {});
+        await clock.sleep(crashed.aborted ? START_MS : RESTART_MS, signal).catch(() => {});
       }
     },
   };

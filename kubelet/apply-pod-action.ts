@@ -129,7 +129,7 @@ async function prepareVolumes({ pod, memory, signal, wake }: PodContext, deps: P
     refreshTokensAt(refreshAtMs, memory, wake, deps.clock);
   } catch (error) {
     throwIfEngineIsAway(error);
-    failVolumes(memory, messageOf(error), deps.clock.now());
+    failVolumes(memory, messageOf(error), deps.clock.monotonic());
     for (const problem of error instanceof VolumeErrors ? error.errors : [error]) {
       deps.events.record(pod, 'Warning', 'FailedMount', messageOf(problem));
     }
@@ -164,7 +164,7 @@ async function applySandboxAction(action: SandboxAction, { pod, memory }: PodCon
   } catch (error) {
     throwIfEngineIsAway(error);
     const message = `Failed to create pod sandbox: ${messageOf(error)}`;
-    memory.failures.set(sandboxFailure, { reason: 'FailedCreatePodSandBox', message, retryAtMs: deps.clock.now() + RETRY_MS });
+    memory.failures.set(sandboxFailure, { reason: 'FailedCreatePodSandBox', message, retryAtMs: deps.clock.monotonic() + RETRY_MS });
     deps.events.record(pod, 'Warning', 'FailedCreatePodSandBox', message);
   }
 }
@@ -271,7 +271,7 @@ async function createContainer(
   } catch (error) {
     throwIfEngineIsAway(error);
     const reason = error instanceof ConfigError ? 'CreateContainerConfigError' : 'CreateContainerError';
-    memory.failures.set(container.name, { reason, message: messageOf(error), retryAtMs: deps.clock.now() + RETRY_MS });
+    memory.failures.set(container.name, { reason, message: messageOf(error), retryAtMs: deps.clock.monotonic() + RETRY_MS });
     // A failure to make the container asks for the image again, as upstream does.
     memory.images.delete(container.name);
     report('Warning', 'Failed', `Error: ${messageOf(error)}`);
@@ -325,7 +325,8 @@ function rememberBackOff(pod: Pod, { name }: Container, memory: PodMemory, deps:
     .filter(({ identity }) => identity.containerName === name)
     .at(-2);
   if (before?.state.phase !== 'exited') return;
-  memory.backOffs.set(name, nextBackOff(memory.backOffs.get(name), before.state.finishedAtMs, deps.clock.now()));
+  const nowMs = deps.clock.monotonic();
+  memory.backOffs.set(name, nextBackOff(memory.backOffs.get(name), memory.endedMs.get(before.id) ?? nowMs, nowMs));
 }
 
 async function removeVolumes({ pod, memory }: PodContext, deps: PodActionDeps): Promise<void> {

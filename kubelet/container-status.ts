@@ -10,6 +10,7 @@ import {
   allContainersOf,
   attemptsOf,
   type ContainerView,
+  endOf,
   initContainersOf,
   isEphemeral,
   isSidecar,
@@ -100,9 +101,10 @@ function willRestart(snapshot: PodSnapshot, container: Container, exitCode: numb
 function waitsForBackOff(snapshot: PodSnapshot, container: Container, view: ContainerView): ApiContainerState | undefined {
   const backOff = snapshot.backOffs.get(container.name);
   if (backOff === undefined || view.state.phase !== 'exited') return undefined;
-  if (beganAtOnce(backOff, view.state.finishedAtMs)) return undefined;
+  const endedMs = endOf(snapshot, view);
+  if (beganAtOnce(backOff, endedMs)) return undefined;
   // Also in the moment between the end of the wait and the restart. A back-off that is forgotten asks for no wait.
-  if (retryTimeMs(backOff, view.state.finishedAtMs) <= view.state.finishedAtMs) return undefined;
+  if (retryTimeMs(backOff, endedMs) <= endedMs) return undefined;
   return { waiting: { reason: 'CrashLoopBackOff', message: crashLoopMessage(snapshot, container, backOff.delayMs) } };
 }
 

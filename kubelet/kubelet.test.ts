@@ -346,56 +346,6 @@ test('the node is registered, kept alive by its lease, and reports itself ready'
   });
 });
 
-/** Kills the kubelet at the n-th effect on the engine, before or after it took place, for every n there is. */
-test('wherever the kubelet is killed, its successor brings the pod to the same end, without a twin', async () => {
-  for (const moment of ['starting', 'deleting'] as const) {
-    for (let step = 1; step <= 12; step++) {
-      let effects = 0;
-      let isArmed = moment === 'starting';
-      let crash = (): void => {};
-      const onCall = (): void => {
-        if (!isArmed) return;
-        effects += 1;
-        if (effects === step) crash();
-      };
-      await withNode({ onCall }, async (node) => {
-        crash = () => {
-          isArmed = false;
-          node.crash();
-        };
-        await node.createPod('web', {
-          initContainers: [aContainer('proxy', { restartPolicy: 'Always' })],
-          containers: [aContainer('a'), aContainer('b')],
-        });
-        await node.settle(1_000);
-        if (moment === 'deleting') {
-          isArmed = true;
-          await node.client.resource(pods).delete({ namespace: 'default', name: 'web' });
-          await node.settle(1_000);
-        }
-        if (!isArmed) await node.boot();
-        await node.settle(20_000);
-        const pod = await node.findPod('web');
-        const where = `${moment}, effect ${step}`;
-        assert.deepEqual(node.runtime.twins, [], where);
-        if (moment === 'deleting') {
-          assert.equal(pod, undefined, where);
-          assert.deepEqual(node.runtime.all(), [], where);
-          assert.equal(node.addresses.size, 0, where);
-        } else {
-          assert.equal(pod?.status?.phase, 'Running', where);
-          assert.deepEqual(
-            pod?.status?.containerStatuses?.map(({ restartCount }) => restartCount),
-            [0, 0],
-            where,
-          );
-          assert.equal(node.runtime.all().length, 4, where);
-        }
-      });
-    }
-  }
-});
-
 test('a token is asked for before the pod runs, again at four fifths of its life, and never after the pod', async () => {
   await withNode({}, async (node) => {
     const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace: 'default' } };

@@ -9,6 +9,7 @@ import { createEventRecorder } from '#client/event-recorder.ts';
 import { createInformer } from '#client/informer.ts';
 import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
+import { Gauge, type Registry } from '#component/metrics.ts';
 import type { Random } from '#component/random.ts';
 import { runTogether } from '#component/shutdown.ts';
 import { type CsiServices, hasDriver } from './csi/csi-services.ts';
@@ -18,7 +19,6 @@ import type { Observations } from './eviction/pressure.ts';
 import { createImageGarbageCollector, type ImagePolicy } from './images/image-garbage-collector.ts';
 import { createImageLedger } from './images/image-ledger.ts';
 import { createImagePuller } from './images/image-puller.ts';
-import { createPullQueue } from './images/pull-queue.ts';
 import type { Keyring } from './images/registry-credentials.ts';
 import type { Run } from './network/exec.ts';
 import type { OpenPodDialer } from './network/pod-dialer.ts';
@@ -59,6 +59,7 @@ import { createStaticPods } from './static-pods/static-pods.ts';
 import { createDiskStats } from './stats/disk-stats.ts';
 import { createNodeStats } from './stats/node-stats.ts';
 import { createStatsApi } from './stats/stats-api.ts';
+import { createTurns } from './turns.ts';
 import type { PodVolumes } from './volumes/pod-volumes.ts';
 
 export interface KubeletOptions {
@@ -109,6 +110,8 @@ export interface KubeletDeps {
   /** Absent where there is no network to route (tests). */
   readonly run: Run | undefined;
   readonly openDialer: OpenPodDialer;
+  /** Of this process; the kubelet adds its own figures. */
+  readonly metrics: Registry;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -136,7 +139,7 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
   const events = createEventRecorder({ component: 'kubelet', host: options.nodeName }, { client, clock, random, log });
   const { ledgerPath, pullsAtOnceMax, policy, hostKeyring } = options.images;
   const ledger = createImageLedger(ledgerPath);
-  const queue = createPullQueue(pullsAtOnceMax, { clock });
+  const queue = createTurns(pullsAtOnceMax, { clock });
   const puller = createImagePuller({ client, runtime, ledger, queue, clock, hostKeyring });
   const terminationMessages = new Map<string, string>();
   let ownNode: Node | undefined;
@@ -153,6 +156,12 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     onExit: async (container) => {
       if (isSandbox(container) || terminationMessages.has(container.id)) return;
       terminationMessages.set(container.id, await readTerminationMessage(container));
+    },
+    onGone: (container) => {
+      if (!isSandbox(container)) return;
+      network
+        .releaseLost(container.id)
+        .catch((error: unknown) => log.warn({ err: error }, 'cannot give back the address of a lost sandbox'));
     },
   });
 
@@ -334,6 +343,8 @@ export function createKubelet(options: KubeletOptions, deps: KubeletDeps): Kubel
     await runKubeletServer({ ...options.server, port: options.kubeletPort }, { ...deps, pods: workers, states, access, stats }, signal);
   }
 
+  countRunning(deps.metrics, states);
+
   return {
     workers,
     unready: () => [
@@ -395,6 +406,28 @@ function replacedContainers(containers: readonly RuntimeContainer[]): readonly R
   return containers.filter(
     ({ state, identity }) => state.phase === 'exited' && containers.some((other) => isNewer(other.identity, identity)),
   );
+}
+
+/** Upstream's names. */
+function countRunning(metrics: Registry, states: PodStates): void {
+  new Gauge({
+    name: 'kubelet_running_pods',
+    help: 'Pods with a sandbox that runs.',
+    registers: [metrics],
+    collect() {
+      this.set(states.all().filter((container) => isSandbox(container) && container.state.phase === 'running').length);
+    },
+  });
+  new Gauge({
+    name: 'kubelet_running_containers',
+    help: 'Containers by state.',
+    labelNames: ['container_state'],
+    registers: [metrics],
+    collect() {
+      this.reset();
+      for (const container of states.all()) if (!isSandbox(container)) this.inc({ container_state: container.state.phase });
+    },
+  });
 }
 
 function isOver({ status }: Pod): boolean {

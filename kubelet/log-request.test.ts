@@ -51,6 +51,7 @@ function anAttempt(attempt: number, phase: 'created' | 'running' | 'exited'): Ru
     hasTerminal: false,
     closesStdinOnce: false,
     resources: { cpuShares: 2 },
+    sandboxId: undefined,
   };
 }
 

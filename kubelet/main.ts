@@ -225,6 +225,7 @@ await runProcess(log, async (signal) => {
   );
   const openDialer = createPodDialers(createStartHelper(PROGRAM_PATH), { clock: systemClock });
   const shape = readShape(info);
+  const metrics = createRegistry();
   const manifests = createManifestFolder(settings.manifestDirectory || join(settings.dataDirectory, 'manifests'));
   const cgroups = openCgroups(info, shape, surroundings.nodeContainer);
   const host = createEngineHost(surroundings.hostProcess, run);
@@ -290,6 +291,7 @@ await runProcess(log, async (signal) => {
       manifests,
       run,
       openDialer,
+      metrics,
       clock: systemClock,
       random: systemRandom,
       log,
@@ -297,7 +299,7 @@ await runProcess(log, async (signal) => {
   );
   log.info({ node: settings.nodeName, version: KUBELET_VERSION }, 'starting');
   const { nodeContainer } = surroundings;
-  const health = { address: '127.0.0.1', port: settings.healthPort, registry: createRegistry(), unready: kubelet.unready };
+  const health = { address: '127.0.0.1', port: settings.healthPort, registry: metrics, unready: kubelet.unready };
   await runTogether(signal, [
     (inner) => kubelet.run(inner),
     (inner) => runHealthServer(health, inner),

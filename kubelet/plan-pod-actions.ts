@@ -12,8 +12,10 @@ import {
   allContainersOf,
   attemptsOf,
   type ContainerView,
+  endOf,
   ephemeralContainersOf,
   initContainersOf,
+  isOfSandbox,
   isSidecar,
   isStarted,
   newestSandbox,
@@ -40,7 +42,7 @@ export type PodAction =
   | { readonly verb: 'remove-container'; readonly id: string }
   | { readonly verb: 'remove-volumes' }
   | { readonly verb: 'delete-pod' }
-  /** Ask again at this time. */
+  /** Ask again at this time of the clock that never jumps. */
   | { readonly verb: 'wake'; readonly atMs: number };
 
 /** Two actions of one key exclude each other. */
@@ -100,25 +102,32 @@ function planRunningPod(snapshot: PodSnapshot): readonly PodAction[] {
     ...planContainers(snapshot),
     ...planResize(snapshot),
     ...planOldAttempts(snapshot),
-    ...(deadline === undefined ? [] : [wake(deadline)]),
+    ...(deadline === undefined ? [] : [wake(snapshot.monotonicMs + deadline - snapshot.nowMs)]),
   ];
 }
 
-function planVolumes({ volumes, nowMs }: PodSnapshot): readonly PodAction[] {
+function planVolumes({ volumes, monotonicMs }: PodSnapshot): readonly PodAction[] {
   if (volumes.phase === 'ready' || volumes.phase === 'removed') return [];
-  if (volumes.phase === 'failed' && volumes.failure.retryAtMs > nowMs) return [wake(volumes.failure.retryAtMs)];
+  if (volumes.phase === 'failed' && volumes.failure.retryAtMs > monotonicMs) return [wake(volumes.failure.retryAtMs)];
   return [{ verb: 'prepare-volumes' }];
 }
 
 function planSandbox(snapshot: PodSnapshot): readonly PodAction[] {
   const failure = snapshot.failures.get(sandboxFailure);
-  if (failure !== undefined && failure.retryAtMs > snapshot.nowMs) return [wake(failure.retryAtMs)];
+  if (failure !== undefined && failure.retryAtMs > snapshot.monotonicMs) return [wake(failure.retryAtMs)];
   const older = snapshot.sandboxes.slice(0, -1).map(({ id }) => removeSandbox(id, false));
   const newest = newestSandbox(snapshot);
-  if (newest === undefined) return mayCreateSandbox(snapshot) ? [{ verb: 'create-sandbox', attempt: nextSandboxAttempt(snapshot) }] : [];
+  if (newest === undefined) return planFirstSandbox(snapshot);
   if (isSandboxLost(snapshot, newest)) return [...older, ...planSandboxChange(snapshot, newest)];
   if (newest.state.phase === 'created') return [...older, { verb: 'start-sandbox', id: newest.id }];
   return snapshot.network.phase === 'up' ? older : [...older, { verb: 'set-up-network', id: newest.id }];
+}
+
+/** Somebody may have removed the one before from under its containers: nothing may run beside its successor. */
+function planFirstSandbox(snapshot: PodSnapshot): readonly PodAction[] {
+  const running = runningOf(snapshot);
+  if (running.length > 0) return running.flatMap((container) => planStop(snapshot, container));
+  return mayCreateSandbox(snapshot) ? [{ verb: 'create-sandbox', attempt: nextSandboxAttempt(snapshot) }] : [];
 }
 
 function mayCreateSandbox({ pod, isNetworkReady }: PodSnapshot): boolean {
@@ -174,19 +183,21 @@ function nextContainers(snapshot: PodSnapshot, sandbox: RuntimeContainer | undef
 }
 
 function hasMainContainer(snapshot: PodSnapshot): boolean {
-  return snapshot.pod.spec.containers.some(({ name }) => attemptsOf(snapshot, name).some((container) => isOfSandbox(snapshot, container)));
+  return snapshot.pod.spec.containers.some(({ name }) =>
+    attemptsOf(snapshot, name).some((container) => isOfPresentSandbox(snapshot, container)),
+  );
 }
 
 /** Init containers run again in a new sandbox, so only what was made in this one counts. */
 function isInitDone(snapshot: PodSnapshot, sandbox: RuntimeContainer | undefined, view: ContainerView | undefined): boolean {
   if (hasMainContainer(snapshot)) return true;
   if (view?.state.phase !== 'exited' || view.state.exitCode !== 0) return false;
-  return sandbox !== undefined && view.createdAtMs >= sandbox.createdAtMs;
+  return sandbox !== undefined && isOfSandbox(sandbox, view);
 }
 
-function isOfSandbox(snapshot: PodSnapshot, container: RuntimeContainer): boolean {
+function isOfPresentSandbox(snapshot: PodSnapshot, container: RuntimeContainer): boolean {
   const sandbox = newestSandbox(snapshot);
-  return sandbox !== undefined && container.createdAtMs >= sandbox.createdAtMs;
+  return sandbox !== undefined && isOfSandbox(sandbox, container);
 }
 
 /** One container that should run: image, create, start; each as soon as what it needs is there. */
@@ -195,12 +206,12 @@ function planContainer(snapshot: PodSnapshot, sandbox: RuntimeContainer | undefi
   if (view?.state.phase === 'running') return [];
   if (view?.state.phase === 'created' && view.id !== undefined) return planStart(snapshot, sandbox, container, view.id);
   const failure = snapshot.failures.get(container.name);
-  if (failure !== undefined && failure.retryAtMs > snapshot.nowMs) return [wake(failure.retryAtMs)];
+  if (failure !== undefined && failure.retryAtMs > snapshot.monotonicMs) return [wake(failure.retryAtMs)];
   if (view?.state.phase === 'exited') {
     const needsRerun = initContainersOf(snapshot.pod).includes(container) && view.state.exitCode === 0;
     if (!needsRerun && !mayRestart(snapshot.pod, container, view.state.exitCode)) return [];
-    const retryAtMs = retryTimeMs(snapshot.backOffs.get(container.name), view.state.finishedAtMs);
-    if (retryAtMs > snapshot.nowMs) return [wake(retryAtMs)];
+    const retryAtMs = retryTimeMs(snapshot.backOffs.get(container.name), endOf(snapshot, view));
+    if (retryAtMs > snapshot.monotonicMs) return [wake(retryAtMs)];
   }
   return planCreate(snapshot, sandbox, container, view === undefined ? 0 : view.attempt + 1);
 }
@@ -214,7 +225,9 @@ function planCreate(
   const image = snapshot.images.get(container.name);
   if (image === undefined || image.attempt !== attempt) return [{ verb: 'ensure-image', container, attempt }];
   if (image.phase === 'failed') {
-    return image.failure.retryAtMs > snapshot.nowMs ? [wake(image.failure.retryAtMs)] : [{ verb: 'ensure-image', container, attempt }];
+    return image.failure.retryAtMs > snapshot.monotonicMs
+      ? [wake(image.failure.retryAtMs)]
+      : [{ verb: 'ensure-image', container, attempt }];
   }
   if (sandbox === undefined || snapshot.volumes.phase !== 'ready') return [];
   // Made while the network is still being wired; started only after it. The pod's address is in no environment then, unless it is asked for.
@@ -230,7 +243,7 @@ function readsPodIp(container: Container): boolean {
 function planStart(snapshot: PodSnapshot, sandbox: RuntimeContainer | undefined, container: Container, id: string): readonly PodAction[] {
   if (snapshot.postStarts.has(id) || isHeldByHook(snapshot, container)) return [];
   const made = snapshot.containers.find((candidate) => candidate.id === id);
-  if (made === undefined || !isOfSandbox(snapshot, made)) return [{ verb: 'remove-container', id }];
+  if (made === undefined || !isOfPresentSandbox(snapshot, made)) return [{ verb: 'remove-container', id }];
   const isReady = sandbox?.state.phase === 'running' && snapshot.network.phase === 'up';
   return isReady ? [{ verb: 'start-container', container, id }] : [];
 }
@@ -262,6 +275,7 @@ function reasonToRestart(container: Container, running: RuntimeContainer, snapsh
   const { probes, postStarts } = snapshot;
   const results = probes.get(running.id);
   if (postStarts.get(running.id)?.phase === 'failed') return 'FailedPostStartHook';
+  if (!isOfPresentSandbox(snapshot, running)) return `Stopping container ${container.name}`;
   if (container.image !== undefined && running.image !== container.image)
     return `Container ${container.name} definition changed, will be restarted`;
   if (results?.liveness === 'failure') return `Container ${container.name} failed liveness probe, will be restarted`;
@@ -282,7 +296,7 @@ function planResize(snapshot: PodSnapshot): readonly PodAction[] {
   const resizes = findResizes(snapshot).filter(({ id, needsRestart }) => !needsRestart && !snapshot.stops.has(id));
   if (resizes.length === 0) return [];
   const retryAtMs = snapshot.failures.get(resizeFailure)?.retryAtMs ?? 0;
-  return retryAtMs > snapshot.nowMs ? [wake(retryAtMs)] : [{ verb: 'resize-containers', resizes }];
+  return retryAtMs > snapshot.monotonicMs ? [wake(retryAtMs)] : [{ verb: 'resize-containers', resizes }];
 }
 
 /** The newest attempt and the one before it stay, for `kubectl logs --previous`. */
@@ -290,7 +304,7 @@ function planOldAttempts(snapshot: PodSnapshot): readonly PodAction[] {
   return allContainersOf(snapshot.pod).flatMap(({ name }) => attemptsOf(snapshot, name).slice(0, -2).map(removeContainer));
 }
 
-/** When the pod has been active for as long as it may; undefined when it may for ever. */
+/** When the pod has been active for as long as it may, by the wall's clock as its start; undefined when it may for ever. */
 function activeDeadlineMs({ spec, status }: Pod): number | undefined {
   if (spec.activeDeadlineSeconds === undefined || status?.startTime === undefined) return undefined;
   return Date.parse(status.startTime) + spec.activeDeadlineSeconds * 1000;

@@ -53,7 +53,7 @@ export function planStop(snapshot: PodSnapshot, container: RuntimeContainer, rea
 
 /** The next steps for all of a pod that ends. */
 export function planStops(snapshot: PodSnapshot, running: readonly RuntimeContainer[]): readonly StopAction[] {
-  const { pod, monotonicMs, nowMs, endingSinceMs = monotonicMs } = snapshot;
+  const { pod, monotonicMs, endingSinceMs = monotonicMs } = snapshot;
   const deadlineMs = endingSinceMs + (snapshot.eviction?.gracePeriodSeconds ?? gracePeriodOf(pod)) * 1000;
   // Whoever still waits for its turn when the time is up has it now.
   const isOver = monotonicMs >= deadlineMs;
@@ -61,7 +61,7 @@ export function planStops(snapshot: PodSnapshot, running: readonly RuntimeContai
   const steps = running.flatMap((container) =>
     nextStep(snapshot, container, { deadlineMs, why: undefined, isItsTurn: turn.includes(container) }),
   );
-  return turn.length === running.length ? steps : [...steps, { verb: 'wake', atMs: nowMs + deadlineMs - monotonicMs }];
+  return turn.length === running.length ? steps : [...steps, { verb: 'wake', atMs: deadlineMs }];
 }
 
 interface Stop {

@@ -34,6 +34,8 @@ export interface PodMemory {
   /** `postStart` hooks by container id: under way, or failed; one that succeeded is forgotten. */
   readonly postStarts: Map<string, PostStart>;
   eviction: Eviction | undefined;
+  /** When containers ended, by their id, on the clock that never jumps. */
+  readonly endedMs: Map<string, number>;
   /** When the kubelet began to end the pod, on the clock that never jumps. */
   endingSinceMs: number | undefined;
   readonly busy: Set<string>;
@@ -56,6 +58,7 @@ export function createPodMemory(): PodMemory {
     stops: new Map(),
     postStarts: new Map(),
     eviction: undefined,
+    endedMs: new Map(),
     endingSinceMs: undefined,
     busy: new Set(),
     cancelTokenRefresh: () => {},

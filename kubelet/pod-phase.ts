@@ -8,6 +8,7 @@ import {
   type ContainerView,
   initContainersOf,
   isEphemeral,
+  isOfSandbox,
   isSidecar,
   isStarted,
   newestSandbox,
@@ -98,7 +99,7 @@ export function isInitialized(snapshot: PodSnapshot): boolean {
 function isOfPresentSandbox(snapshot: PodSnapshot, view: ContainerView): boolean {
   const sandbox = newestSandbox(snapshot);
   // A pod that is over has no sandbox any more.
-  return sandbox === undefined || view.createdAtMs >= sandbox.createdAtMs;
+  return sandbox === undefined || isOfSandbox(sandbox, view);
 }
 
 /** `Running` once any container has run and the init containers are done. */

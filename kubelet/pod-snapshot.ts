@@ -12,6 +12,7 @@ import type { ContainerState, ImageInfo, RuntimeContainer } from './runtime/cont
 export interface Failure {
   readonly reason: string;
   readonly message: string;
+  /** On the clock that never jumps, as every time that is waited for here. */
   readonly retryAtMs: number;
 }
 
@@ -102,6 +103,8 @@ export interface PodSnapshot {
   readonly nowMs: number;
   /** Now, on the clock that never jumps. */
   readonly monotonicMs: number;
+  /** When containers ended, by their id, on that clock: what the engine says is the wall's. */
+  readonly endedMs: ReadonlyMap<string, number>;
 }
 
 /** The keys under which `failures` holds what is wrong with the sandbox and with a resize; no container can have these names. */
@@ -115,6 +118,8 @@ export interface ContainerView {
   readonly image: string;
   readonly imageId: string;
   readonly createdAtMs: number;
+  /** Undefined for one that the engine has lost. */
+  readonly sandboxId: string | undefined;
   readonly state: ContainerState;
 }
 
@@ -123,6 +128,21 @@ const LOST_EXIT_CODE = 137;
 
 export function newestSandbox(snapshot: PodSnapshot): RuntimeContainer | undefined {
   return snapshot.sandboxes.at(-1);
+}
+
+/** Whether it was made for this sandbox. Of one that the engine has lost only the times can tell. */
+export function isOfSandbox(
+  sandbox: RuntimeContainer,
+  { sandboxId, createdAtMs }: Pick<ContainerView, 'sandboxId' | 'createdAtMs'>,
+): boolean {
+  return sandboxId === undefined ? createdAtMs >= sandbox.createdAtMs : sandboxId === sandbox.id;
+}
+
+/** When a container ended, on the clock that never jumps. */
+export function endOf({ endedMs, monotonicMs, nowMs }: PodSnapshot, { id, state }: ContainerView): number {
+  const noted = endedMs.get(id ?? '');
+  if (noted !== undefined || state.phase !== 'exited') return noted ?? monotonicMs;
+  return monotonicMs - Math.max(0, nowMs - state.finishedAtMs);
 }
 
 /** All attempts of one container on the engine, newest last. */
@@ -165,7 +185,15 @@ function rememberedView(status: ContainerStatus | undefined): ContainerView | un
     finishedAtMs: parseTime(terminated?.finishedAt) || startedAtMs,
   };
   const id = (terminated?.containerID ?? status.containerID)?.replace(/^[a-z]+:\/\//, '');
-  return { id, attempt: status.restartCount, image: status.image, imageId: status.imageID, createdAtMs: startedAtMs, state };
+  return {
+    id,
+    attempt: status.restartCount,
+    image: status.image,
+    imageId: status.imageID,
+    createdAtMs: startedAtMs,
+    sandboxId: undefined,
+    state,
+  };
 }
 
 /** 0 for no time. */

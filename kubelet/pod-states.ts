@@ -31,6 +31,8 @@ export function createPodStates(deps: {
   readonly onChange: (podUids: ReadonlySet<string>) => void;
   /** Called before a container that has ended is shown, for what must be read while it is still there. */
   readonly onExit: (container: RuntimeContainer) => Promise<void>;
+  /** Called with a container that the engine has no longer, whoever removed it. */
+  readonly onGone: (container: RuntimeContainer) => void;
 }): PodStates {
   const { runtime, clock, log } = deps;
   const containers = new Map<string, RuntimeContainer>();
@@ -40,7 +42,7 @@ export function createPodStates(deps: {
   async function refresh(containerId: string): Promise<void> {
     const found = await runtime.findContainer(containerId);
     const before = containers.get(containerId);
-    if (found === undefined) containers.delete(containerId);
+    if (found === undefined) forget(containerId);
     else await show(found);
     const changed = diffPodStates(before === undefined ? [] : [before], found === undefined ? [] : [found]);
     if (changed.size > 0) deps.onChange(changed);
@@ -49,6 +51,11 @@ export function createPodStates(deps: {
   async function show(container: RuntimeContainer): Promise<void> {
     if (container.state.phase === 'exited' && containers.get(container.id)?.state.phase !== 'exited') await deps.onExit(container);
     containers.set(container.id, container);
+  }
+
+  function forget(containerId: string): void {
+    const gone = containers.get(containerId);
+    if (containers.delete(containerId) && gone !== undefined) deps.onGone(gone);
   }
 
   /** An event that tells nothing new costs no call. */
@@ -78,7 +85,7 @@ export function createPodStates(deps: {
     const after = await runtime.listContainers();
     for (const container of after) await show(container);
     const present = new Set(after.map(({ id }) => id));
-    for (const { id } of before) if (!present.has(id)) containers.delete(id);
+    for (const { id } of before) if (!present.has(id)) forget(id);
     const wasConnected = isConnected;
     isConnected = true;
     listed.resolve();

@@ -98,6 +98,7 @@ export function createPodWorker(
       endingSinceMs: memory.endingSinceMs,
       eviction: memory.eviction,
       nodePressures: deps.nodePressures(),
+      endedMs: memory.endedMs,
       terminationMessages: deps.terminationMessages,
       busy: memory.busy,
       isStatusWritten,
@@ -129,6 +130,7 @@ export function createPodWorker(
   function look(): void {
     if (!deps.states.isConnected()) return;
     forgetEnded();
+    noteEnds();
     noteEnding();
     const snapshot = takeSnapshot(false);
     followProbes(snapshot);
@@ -145,6 +147,18 @@ export function createPodWorker(
   function forgetEnded(): void {
     const running = new Set(deps.states.containersOf(uid).flatMap(({ id, state }) => (state.phase === 'exited' ? [] : [id])));
     for (const notes of [memory.stops, memory.postStarts]) for (const id of notes.keys()) if (!running.has(id)) notes.delete(id);
+  }
+
+  /** Waits are counted from here, so that a wall clock that is set cannot lengthen them. */
+  function noteEnds(): void {
+    const [nowMs, monotonicMs] = [deps.clock.now(), deps.clock.monotonic()];
+    const containers = deps.states.containersOf(uid);
+    for (const { id, state } of containers) {
+      if (state.phase !== 'exited' || memory.endedMs.has(id)) continue;
+      memory.endedMs.set(id, monotonicMs - Math.max(0, nowMs - state.finishedAtMs));
+    }
+    const present = new Set(containers.map(({ id }) => id));
+    for (const id of memory.endedMs.keys()) if (!present.has(id)) memory.endedMs.delete(id);
   }
 
   /** From now on its grace period runs, once. */
@@ -263,7 +277,7 @@ export function createPodWorker(
   function setTimer(timesMs: readonly number[]): void {
     cancelTimer();
     if (timesMs.length === 0) return;
-    cancelTimer = deps.clock.after(Math.max(0, Math.min(...timesMs) - deps.clock.now()), wake);
+    cancelTimer = deps.clock.after(Math.max(0, Math.min(...timesMs) - deps.clock.monotonic()), wake);
   }
 
   function stop(): void {

@@ -5,7 +5,7 @@ import { Socket } from 'node:net';
 import { test } from 'node:test';
 import { createFakeClient } from '#client/testing/fake-client.ts';
 import { createFakeClock } from '#component/testing/fake-clock.ts';
-import { createKubeletAccess, subresourceOf } from './server-access.ts';
+import { createKubeletAccess, subresourcesOf } from './server-access.ts';
 
 function aRequest(url: string, token: string | undefined, method = 'GET'): IncomingMessage {
   const request = new IncomingMessage(new Socket());
@@ -63,6 +63,21 @@ test('a token nobody knows, or none, is nobody’s', async () => {
 });
 
 test('paths are told apart as upstream’s roles do', () => {
-  const paths = ['/stats/summary', '/metrics', '/metrics/resource', '/logs/x', '/pods', '/exec/a/b/c', '/'];
-  assert.deepEqual(paths.map(subresourceOf), ['stats', 'metrics', 'metrics', 'log', 'proxy', 'proxy', 'proxy']);
+  const paths = ['/stats/summary', '/metrics', '/metrics/resource', '/logs/x', '/exec/a/b/c', '/'];
+  assert.deepEqual(
+    paths.map((path) => subresourcesOf(path).join(' ')),
+    ['stats', 'metrics', 'metrics', 'log', 'proxy', 'proxy'],
+  );
+});
+
+test('what can be granted by itself is granted by the right to everything as well', async () => {
+  assert.deepEqual(['/pods', '/runningpods/', '/healthz'].map(subresourcesOf), [
+    ['pods', 'proxy'],
+    ['pods', 'proxy'],
+    ['healthz', 'proxy'],
+  ]);
+  const { access, asked } = anAccess();
+  const message = 'Forbidden (user=prometheus, verb=get, resource=nodes, subresource(s)=[pods proxy])';
+  await assert.rejects(access.admit(aRequest('/pods', 'good')), { reason: 'Forbidden', message });
+  assert.deepEqual(asked.slice(1), ['may prometheus get pods of worker-1', 'may prometheus get proxy of worker-1']);
 });

@@ -39,11 +39,14 @@ const ANSWERS_MAX = 1_000;
 
 const verbs: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };
 
-/** What a path is about, on the node. Everything that is not told apart is `proxy`. */
-export function subresourceOf(path: string): string {
+/** What a path is about, on the node: a permission for any of these is enough. Everything that is not told apart is `proxy`, which also stands for what came later. */
+export function subresourcesOf(path: string): readonly string[] {
   const [, first = ''] = path.split('/');
   const named: Readonly<Record<string, string>> = { stats: 'stats', metrics: 'metrics', logs: 'log', checkpoint: 'checkpoint' };
-  return named[first] ?? 'proxy';
+  const fine: Readonly<Record<string, string>> = { pods: 'pods', runningpods: 'pods', healthz: 'healthz', configz: 'configz' };
+  const own = named[first];
+  if (own !== undefined) return [own];
+  return fine[first] === undefined ? ['proxy'] : [fine[first], 'proxy'];
 }
 
 export function createKubeletAccess({ client, clock, nodeName, trustedNames }: KubeletAccessDeps): KubeletAccess {
@@ -96,12 +99,16 @@ export function createKubeletAccess({ client, clock, nodeName, trustedNames }: K
       if (caller === undefined) throw new ApiError('Unauthorized', 'Unauthorized');
       if (trustedNames.includes(caller.name) && callerOf(request) !== undefined) return;
       const verb = verbs[request.method ?? ''] ?? 'get';
-      const subresource = subresourceOf((request.url ?? '').split('?')[0] ?? '');
-      const key = JSON.stringify([caller, verb, subresource]);
-      const ask = () => reviewAccess(caller, verb, subresource);
-      const isAllowed = await permissions.get(key, ask, (allowed) => (allowed ? ALLOWED_MS : DENIED_MS));
-      if (isAllowed) return;
-      throw new ApiError('Forbidden', `Forbidden (user=${caller.name}, verb=${verb}, resource=nodes, subresource(s)=[${subresource}])`);
+      const subresources = subresourcesOf((request.url ?? '').split('?')[0] ?? '');
+      for (const subresource of subresources) {
+        const key = JSON.stringify([caller, verb, subresource]);
+        const ask = () => reviewAccess(caller, verb, subresource);
+        if (await permissions.get(key, ask, (allowed) => (allowed ? ALLOWED_MS : DENIED_MS))) return;
+      }
+      throw new ApiError(
+        'Forbidden',
+        `Forbidden (user=${caller.name}, verb=${verb}, resource=nodes, subresource(s)=[${subresources.join(' ')}])`,
+      );
     },
   };
 }
@@ -125,12 +132,12 @@ function createAnswers<T>(clock: Clock): Answers<T> {
   return {
     get: async (key, ask, goodForMs) => {
       const known = held.get(key);
-      if (known !== undefined && clock.now() < known.untilMs) return known.answer;
+      if (known !== undefined && clock.monotonic() < known.untilMs) return known.answer;
       const pending = asked.get(key) ?? ask().finally(() => asked.delete(key));
       asked.set(key, pending);
       const answer = await pending;
       held.delete(key);
-      held.set(key, { answer, untilMs: clock.now() + goodForMs(answer) });
+      held.set(key, { answer, untilMs: clock.monotonic() + goodForMs(answer) });
       const [oldest] = held.keys();
       if (held.size > ANSWERS_MAX && oldest !== undefined) held.delete(oldest);
       return answer;

@@ -7,6 +7,7 @@ import * as x509 from '@peculiar/x509';
 import type { Pod } from '#api/generated/types.ts';
 import { createFakeClient } from '#client/testing/fake-client.ts';
 import { silentLogger } from '#component/logger.ts';
+import { Registry } from '#component/metrics.ts';
 import { createFakeClock } from '#component/testing/fake-clock.ts';
 import type { PodStates } from './pod-states.ts';
 import { aContainer, aSandbox } from './runtime/container-runtime.contract.ts';
@@ -113,7 +114,7 @@ async function withServer(body: (port: number) => Promise<void>): Promise<void> 
   };
   const running = runKubeletServer(
     options,
-    { pods, states, runtime, access, stats: noStats, openDialer: openLocalDialer, clock, log: silentLogger },
+    { pods, states, runtime, access, stats: noStats, openDialer: openLocalDialer, metrics: new Registry(), clock, log: silentLogger },
     stop.signal,
     listening.resolve,
   );

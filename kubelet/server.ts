@@ -1,5 +1,5 @@
 /**
- * The kubelet's own HTTPS API, which the API server calls: `/containerLogs/…`, `/exec/…`, `/attach/…`, `/portForward/…`, `/pods`, `/healthz`; and statistics, `/stats/summary`
+ * The kubelet's own HTTPS API, which the API server calls: `/containerLogs/…`, `/exec/…`, `/attach/…`, `/portForward/…`, `/pods`, `/runningpods/`, `/healthz`; and statistics, `/stats/summary`
  * and `/metrics/…`. Who may call is decided by `server-access.ts`; there is no anonymous access. Everything streams with back-pressure: a slow reader slows
  * the engine down, nothing piles up here.
  */
@@ -10,10 +10,12 @@ import { ApiError, toStatus } from '#api/meta/status.ts';
 import type { Clock } from '#component/clock.ts';
 import { createUpgrades } from '#component/http-upgrade.ts';
 import type { Logger } from '#component/logger.ts';
+import type { Registry } from '#component/metrics.ts';
 import { aborted } from '#component/shutdown.ts';
 import { chooseAttempt, type LogRequest, parseLogRequest } from './log-request.ts';
 import type { OpenPodDialer } from './network/pod-dialer.ts';
 import type { PodStates } from './pod-states.ts';
+import { runningPods } from './running-pods.ts';
 import type { ContainerRuntime, RuntimeContainer } from './runtime/container-runtime.ts';
 import { joinLogFrames } from './runtime/log-frames.ts';
 import type { KubeletAccess } from './server-access.ts';
@@ -36,6 +38,8 @@ export interface KubeletServerDeps {
   readonly access: KubeletAccess;
   readonly stats: StatsApi;
   readonly openDialer: OpenPodDialer;
+  /** Of this process. */
+  readonly metrics: Registry;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -98,6 +102,9 @@ function createServer(options: KubeletServerOptions, deps: KubeletServerDeps, si
   for (const [path, render] of Object.entries(metrics)) {
     server.get(path, async (_request, reply) => reply.type(METRICS_CONTENT_TYPE).send(await render()));
   }
+  server.get('/metrics', async (_request, reply) => reply.type(deps.metrics.contentType).send(await deps.metrics.metrics()));
+  const listRunning = async () => ({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items: runningPods(deps.states.all()) });
+  for (const path of ['/runningpods', '/runningpods/']) server.get(path, listRunning);
   server.get('/pods', async () => ({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items: deps.pods.pods() }));
 
   server.get<{ Params: { namespace: string; pod: string; container: string } }>(

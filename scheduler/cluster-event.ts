@@ -15,6 +15,7 @@ import type {
 
 interface EventDetails {
   readonly 'node-added': { readonly node: Node };
+  readonly 'node-removed': { readonly node: Node };
   /** Its labels, taints, room or schedulability changed. */
   readonly 'node-changed': { readonly node: Node; readonly previous: Node };
   /** A pod was bound to a node. */
@@ -52,8 +53,9 @@ export function eventsOf(hints: Hints): readonly EventName[] {
   return eventNames.filter((name) => hints[name] !== undefined);
 }
 
-const eventNames = [
+export const eventNames = [
   'node-added',
+  'node-removed',
   'node-changed',
   'pod-placed',
   'pod-changed',

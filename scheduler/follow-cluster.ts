@@ -22,6 +22,7 @@ export function followNode(change: Change<Node>, { cache, queue }: NodeFollower)
   switch (change.type) {
     case 'deleted':
       cache.removeNode(node.metadata.name);
+      queue.wake({ name: 'node-removed', node });
       break;
     case 'added':
       cache.setNode(node);

@@ -4,7 +4,7 @@
  */
 
 import type { Pod } from '#api/generated/types.ts';
-import { type ClusterEvent, type EventName, eventsOf, mayHelp } from './cluster-event.ts';
+import { type ClusterEvent, type EventName, eventNames, eventsOf, mayHelp } from './cluster-event.ts';
 import type { SchedulerPlugin } from './plugin.ts';
 
 export interface Profile {
@@ -47,8 +47,9 @@ export function pluginsOf({ points }: Profile): ReadonlySet<SchedulerPlugin> {
   );
 }
 
-/** Whether one of the plugins that rejected the pod says that the event may help it. */
+/** Whether one of the plugins that rejected the pod says that the event may help it; where none did, as without any node, everything may. */
 export function mayHelpRejected(profile: Profile, rejectedBy: ReadonlySet<string>, pod: Pod, event: ClusterEvent): boolean {
+  if (rejectedBy.size === 0) return true;
   for (const plugin of pluginsOf(profile)) {
     if (rejectedBy.has(plugin.name) && mayHelp(plugin.hints, pod, event)) return true;
   }
@@ -57,5 +58,6 @@ export function mayHelpRejected(profile: Profile, rejectedBy: ReadonlySet<string
 
 /** The events that these plugins have hints for. */
 export function eventsAwaited(profile: Profile, rejectedBy: ReadonlySet<string>): ReadonlySet<EventName> {
+  if (rejectedBy.size === 0) return new Set(eventNames);
   return new Set([...pluginsOf(profile)].filter(({ name }) => rejectedBy.has(name)).flatMap(({ hints }) => eventsOf(hints)));
 }

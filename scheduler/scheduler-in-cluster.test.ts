@@ -1,9 +1,12 @@
 /** The scheduler in a whole cluster: with the server's rights and rules, controllers and nodes that end pods. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { deployments, events, poddisruptionbudgets, pods, priorityclasses } from '#api/generated/resources.ts';
+import { deployments, events, leases, poddisruptionbudgets, pods, priorityclasses } from '#api/generated/resources.ts';
 import type { Pod, PodSpec } from '#api/generated/types.ts';
+import { silentLogger } from '#component/logger.ts';
+import { seededRandom } from '#component/random.ts';
 import { type Cluster, createCluster } from '../in-process/create-cluster.ts';
+import { createScheduler } from './scheduler.ts';
 import { aPodDraft } from './testing/builders.ts';
 
 const MINUTE_MS = 60_000;
@@ -75,3 +78,73 @@ test('pods that can never be scheduled cost a few writes and then none', async (
   // Once when they come, and again every five minutes.
   assert.ok(failures.every(({ count = 1 }) => count <= 4));
 });
+
+test('of two schedulers exactly one acts, and the other takes over', async () => {
+  await using cluster = await createCluster({ nodes: 2, scheduler: false, isFrozen: true });
+  const { client, clock } = cluster;
+  const start = (identity: string) => {
+    const stop = new AbortController();
+    const scheduler = createScheduler({ client, clock, random: seededRandom(identity.length), log: silentLogger, identity });
+    const running = scheduler.run(stop.signal).catch(() => undefined);
+    return async () => {
+      stop.abort(new Error('killed'));
+      await running;
+    };
+  };
+  const stopFirst = start('first');
+  await cluster.settle();
+  const stopSecond = start('second-one');
+  const create = async (prefix: string) => {
+    for (let index = 0; index < 5; index++)
+      await client.resource(pods).create(aPodDraft({ name: `${prefix}-${index}`, requests: { cpu: '100m' } }));
+  };
+  const allBound = async () =>
+    (await client.resource(pods).list({ namespace: 'default' })).items.every(({ spec }) => spec.nodeName !== undefined);
+  const holder = async () => (await client.resource(leases).get({ namespace: 'kube-system', name: 'kube-scheduler' })).spec?.holderIdentity;
+  await create('a');
+  await clock.advanceUntil(allBound, { virtualMsMax: MINUTE_MS });
+  assert.equal(await holder(), 'first');
+  await stopFirst();
+  await create('b');
+  await clock.advanceUntil(allBound, { virtualMsMax: MINUTE_MS });
+  assert.equal(await holder(), 'second-one');
+  const scheduled = (await client.resource(events).list({ namespace: 'default' })).items.filter(({ reason }) => reason === 'Scheduled');
+  assert.deepEqual([scheduled.length, scheduled.every(({ count = 1 }) => count === 1)], [10, true], 'each pod was bound once');
+  await stopSecond();
+});
+
+/** Faults that find what a quiet run does not; more seeds run in `npm run simulate`. */
+const SEEDS = [1, 2, 3, 4, 5];
+for (const seed of SEEDS) {
+  test(`whatever goes wrong, no node is given more than it has, and the important pods get their place (seed ${seed})`, async () => {
+    const faults = { watchDropped: 0.1, watchExpired: 0.05, writeConflict: 0.1, answerLost: 0.1, crashAfterWrite: 0.03 };
+    await using cluster = await createCluster({ nodes: [aNodeOf('a'), aNodeOf('b')], isFrozen: true, seed });
+    await createPriorityClasses(cluster);
+    const { client, clock } = cluster;
+    cluster.setFaults(faults);
+    for (let index = 0; index < 4; index++) {
+      const spec = { terminationGracePeriodSeconds: 3, priorityClassName: 'low' };
+      await client.resource(pods).create(aPodDraft({ name: `low-${index}`, requests: { cpu: '1' }, ...spec }));
+    }
+    await clock.advance(MINUTE_MS / 6);
+    for (let index = 0; index < 3; index++) {
+      await client.resource(pods).create(aPodDraft({ name: `high-${index}`, requests: { cpu: '1' }, priorityClassName: 'high' }));
+    }
+    const areImportantBound = async () => {
+      const { items } = await client.resource(pods).list({ namespace: 'default' });
+      for (const name of ['a', 'b']) {
+        const here = items.filter(
+          ({ spec, status }) => spec.nodeName === name && status?.phase !== 'Succeeded' && status?.phase !== 'Failed',
+        );
+        assert.ok(here.length <= 2, `${here.length} pods of one cpu each are on a node of two`);
+      }
+      const important = items.filter(({ metadata }) => metadata.name.startsWith('high'));
+      return important.every(({ spec }) => spec.nodeName !== undefined);
+    };
+    await clock.advanceUntil(areImportantBound, { virtualMsMax: 20 * MINUTE_MS });
+  });
+}
+
+function aNodeOf(name: string) {
+  return { name, capacity: { cpu: '2' } };
+}

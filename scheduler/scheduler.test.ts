@@ -287,3 +287,33 @@ profiles:
   assert.ok(sources.includes('packing-1 packing'));
   await end();
 });
+
+test('a pod that came before there was any node is bound when the first one comes', async () => {
+  const { clock, client, end, podsByName, messages } = await setUp([]);
+  await client.resource(pods).create(aPodDraft());
+  await clock.advance(A_SECOND_MS);
+  assert.deepEqual(await messages(), ['FailedScheduling: no nodes available to schedule pods']);
+  await client.resource(nodes).create(aNodeDraft());
+  await clock.advance(2 * A_SECOND_MS);
+  assert.equal((await podsByName()).get('web')?.spec.nodeName, 'worker-1');
+  await end();
+});
+
+test('a domain that goes away no longer holds back the others', async () => {
+  const zone = (name: string) => ({ labels: { zone: name } });
+  const { clock, client, end, podsByName } = await setUp([
+    aNodeDraft({ name: 'worker-1', ...zone('east') }),
+    aNodeDraft({ name: 'worker-2', ...zone('west'), taints: [{ key: 'full', effect: 'NoSchedule' }] }),
+  ]);
+  const labels = { app: 'web' };
+  const constraint = { maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule', labelSelector: { matchLabels: labels } };
+  for (const name of ['one', 'two']) {
+    await client.resource(pods).create(aPodDraft({ name, labels, topologySpreadConstraints: [constraint] }));
+    await clock.advance(A_SECOND_MS);
+  }
+  assert.equal((await podsByName()).get('two')?.spec.nodeName, undefined);
+  await client.resource(nodes).delete({ namespace: '', name: 'worker-2' });
+  await clock.advance(2 * A_SECOND_MS);
+  assert.equal((await podsByName()).get('two')?.spec.nodeName, 'worker-1');
+  await end();
+});

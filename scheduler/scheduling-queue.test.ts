@@ -63,11 +63,11 @@ test('an unschedulable pod waits for an event that may help it, and then out its
   await takeName();
   queue.retry(uidOf('web'), plugins('pod-left'));
   queue.wake(happened('node-added'));
-  assert.deepEqual(queue.sizes(), { active: 0, 'backing-off': 0, unschedulable: 1, gated: 0 });
+  assert.deepEqual(queue.sizes(), { active: 0, backoff: 0, unschedulable: 1, gated: 0 });
   queue.wake(happened('pod-left'));
-  assert.deepEqual(queue.sizes(), { active: 0, 'backing-off': 1, unschedulable: 0, gated: 0 });
+  assert.deepEqual(queue.sizes(), { active: 0, backoff: 1, unschedulable: 0, gated: 0 });
   await clock.advance(1_000);
-  assert.deepEqual(queue.sizes(), { active: 1, 'backing-off': 0, unschedulable: 0, gated: 0 });
+  assert.deepEqual(queue.sizes(), { active: 1, backoff: 0, unschedulable: 0, gated: 0 });
 });
 
 test('an event long after the attempt makes a pod active at once', async () => {
@@ -116,7 +116,7 @@ test('a change of the pod itself wakes it, also one during the cycle; other upda
   assert.equal((await queue.take(signal)).pod.spec.tolerations?.length, 1);
   queue.add(aPod({ tolerations: [] }));
   queue.retry(uidOf('web'), plugins('node-added'));
-  assert.equal(queue.sizes()['backing-off'], 1);
+  assert.equal(queue.sizes().backoff, 1);
 });
 
 test('without any event a pod is looked at again after five minutes, and a closed queue leaves no timer', async () => {
@@ -144,7 +144,7 @@ test('with nothing else to do a pod that was helped need not wait out its back-o
   queue.retryAfterError(uidOf('failed'));
   queue.wake(happened('pod-left'));
   assert.equal(await takeName(), 'helped');
-  assert.deepEqual(queue.sizes(), { active: 0, 'backing-off': 1, unschedulable: 0, gated: 0 });
+  assert.deepEqual(queue.sizes(), { active: 0, backoff: 1, unschedulable: 0, gated: 0 });
 });
 
 test('a gated pod is not handed out until its gates are gone', async () => {

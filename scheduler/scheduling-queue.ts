@@ -33,8 +33,8 @@ export interface SchedulingQueue {
   wake(event: ClusterEvent): void;
   /** The same for one pod, whatever it waits for. */
   wakePod(uid: string): void;
-  /** How many pods are in each of the phases in which they wait, for metrics. */
-  sizes(): Readonly<Record<'active' | 'backing-off' | 'unschedulable' | 'gated', number>>;
+  /** How many pods wait in which way, by the names of upstream's metric. */
+  sizes(): Readonly<Record<'active' | 'backoff' | 'unschedulable' | 'gated', number>>;
   close(): void;
 }
 
@@ -200,7 +200,7 @@ export function createSchedulingQueue(deps: QueueDeps): SchedulingQueue {
     },
     sizes: () => ({
       active: count('active'),
-      'backing-off': count('backing-off'),
+      backoff: count('backing-off'),
       unschedulable: count('unschedulable'),
       gated: count('gated'),
     }),

@@ -22,6 +22,8 @@ export interface AddressBook {
 export function createAddressBook(): AddressBook {
   const byHolder = new Map<string, string>();
   const taken = new Set<string>();
+  /** By range: nothing is free before it. */
+  const firstFree = new Map<string, number>();
   const note = (address: string, holder: string): string => {
     byHolder.set(holder, address);
     taken.add(address);
@@ -33,14 +35,16 @@ export function createAddressBook(): AddressBook {
       const own = byHolder.get(holder);
       if (own !== undefined) return own;
       const size = 2 ** (32 - Number(range.split('/')[1]));
-      for (let offset = FIRST_OFFSET; offset < size - 1; offset++) {
+      for (let offset = firstFree.get(range) ?? FIRST_OFFSET; offset < size - 1; offset++) {
         const address = addressAt(range, offset);
-        if (!taken.has(address)) return note(address, holder);
+        if (taken.has(address)) continue;
+        firstFree.set(range, offset + 1);
+        return note(address, holder);
       }
       return undefined;
     },
     release: (holder) => {
-      taken.delete(byHolder.get(holder) ?? '');
+      if (taken.delete(byHolder.get(holder) ?? '')) firstFree.clear();
       byHolder.delete(holder);
     },
   };

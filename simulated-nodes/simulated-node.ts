@@ -1,9 +1,10 @@
 /**
- * A simulated node as the API shows it: the Node that it registers, the status it keeps, the lease it renews. Pure; run by `simulated-nodes.ts`. What others
- * write to the node (taints, the pod CIDR, cordoning) is left alone.
+ * A simulated node as the API shows it: the Node that it registers or takes over, the status it keeps, the lease it renews. Pure; run by `simulated-nodes.ts`. What
+ * others write to the node (taints, the pod CIDR, cordoning) is left alone.
  */
 import { leases, nodes } from '#api/generated/resources.ts';
 import type { Node, NodeCondition, Taint } from '#api/generated/types.ts';
+import { keyOf } from '#api/meta/object-key.ts';
 import type { Draft } from '#api/meta/resource-type.ts';
 import { type Action, create, updateStatus } from '#client/apply-actions.ts';
 import { formatMicroTime, formatTime } from '#component/clock.ts';
@@ -13,6 +14,8 @@ export interface NodeShape {
   readonly name: string;
   /** `cpu`, `memory`, `pods` and extended resources, as quantities; defaults: 4 CPUs, 16 GiB, 110 pods. */
   readonly capacity?: Readonly<Record<string, string>>;
+  /** What pods may have of it; the capacity if absent. */
+  readonly allocatable?: Readonly<Record<string, string>>;
   readonly labels?: Readonly<Record<string, string>>;
   /** The label `topology.kubernetes.io/zone`. */
   readonly zone?: string;
@@ -38,14 +41,36 @@ const VERSION = 'v1.36.0';
 
 /** Marks what has no machine behind it: people see it in `kubectl get nodes --show-labels`, and select by it. */
 export const SIMULATED_LABEL = 'keelson.dev/simulated';
+const RUNTIME_VERSION = 'simulated://1';
 
 export function reconcileSimulatedNode(snapshot: SimulatedNodeSnapshot): readonly Action[] {
   const { node, shape, nowMs } = snapshot;
   if (node === undefined) return [create(nodes, draftNode(snapshot))];
   const isReady = (node.status?.conditions ?? []).some(({ type, status }) => type === 'Ready' && status === 'True');
   const status = { ...node.status, ...statusOf(snapshot) };
-  const recover = isReady ? [] : [updateStatus(nodes, { ...node, status })];
-  return [...recover, renewal(shape.name, node, snapshot.hasLease, nowMs), { verb: 'requeue', afterMs: LEASE_RENEW_MS }];
+  return [
+    ...(isReady ? [] : [recover(node, status)]),
+    renewal(shape.name, node, snapshot.hasLease, nowMs),
+    { verb: 'requeue', afterMs: LEASE_RENEW_MS },
+  ];
+}
+
+/** Somebody else's Node may lack what a kubelet says of itself; with it, it is a new version, whose status comes next. */
+function recover(node: Node, status: NonNullable<Node['status']>): Action {
+  const missing = Object.entries(kubeletLabels(node.metadata.name)).filter(([label]) => node.metadata.labels?.[label] === undefined);
+  if (missing.length === 0) return updateStatus(nodes, { ...node, status });
+  const patch = { metadata: { labels: Object.fromEntries(missing) } };
+  return { verb: 'patch', type: nodes, key: keyOf(node), patchType: 'merge', patch };
+}
+
+function kubeletLabels(name: string): Readonly<Record<string, string>> {
+  return { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': 'amd64' };
+}
+
+/** Whether this Node asks for being simulated, and no kubelet keeps it. */
+export function isSimulated({ metadata, status }: Node): boolean {
+  const runtime = status?.nodeInfo?.containerRuntimeVersion ?? '';
+  return metadata.labels?.[SIMULATED_LABEL] === 'true' && (runtime === '' || runtime === RUNTIME_VERSION);
 }
 
 function draftNode(snapshot: SimulatedNodeSnapshot): Draft<Node> {
@@ -53,9 +78,7 @@ function draftNode(snapshot: SimulatedNodeSnapshot): Draft<Node> {
   const metadata = {
     name,
     labels: {
-      'kubernetes.io/hostname': name,
-      'kubernetes.io/os': 'linux',
-      'kubernetes.io/arch': 'amd64',
+      ...kubeletLabels(name),
       [SIMULATED_LABEL]: 'true',
       ...(zone === undefined ? {} : { 'topology.kubernetes.io/zone': zone }),
       ...labels,
@@ -72,7 +95,7 @@ function statusOf({ shape, address, nowMs }: SimulatedNodeSnapshot): NonNullable
   ];
   return {
     capacity,
-    allocatable: capacity,
+    allocatable: { ...capacity, ...shape.allocatable },
     addresses: [
       { type: 'InternalIP', address },
       { type: 'Hostname', address: shape.name },
@@ -82,7 +105,7 @@ function statusOf({ shape, address, nowMs }: SimulatedNodeSnapshot): NonNullable
       machineID: id,
       systemUUID: id,
       bootID: id,
-      containerRuntimeVersion: 'simulated://1',
+      containerRuntimeVersion: RUNTIME_VERSION,
       kubeletVersion: VERSION,
       kubeProxyVersion: VERSION,
     },

@@ -1,21 +1,22 @@
 /**
  * Nodes without machines, any number of them in one process: they register, renew their leases, and let the pods that are bound to them run, get ready, crash
- * and end as told. To the rest of the cluster they are nodes like any other. Built by `main.ts` beside a composed cluster, and within the in-process one.
+ * and end as told. To the rest of the cluster they are nodes like any other. The in-process cluster says which there are; beside a composed cluster, where `main.ts`
+ * builds this, they are the Nodes that anybody creates with the label `keelson.dev/simulated: "true"`, until they are deleted.
  */
 import { nodes, pods } from '#api/generated/resources.ts';
-import type { Pod } from '#api/generated/types.ts';
+import type { Node, Pod } from '#api/generated/types.ts';
 import { keyOf, type ObjectKey } from '#api/meta/object-key.ts';
 import type { Client } from '#client/client.ts';
 import { type ControllerDefinition, onChange, onRelatedChange, runController, type Trigger } from '#client/controller.ts';
 import { createEventRecorder } from '#client/event-recorder.ts';
-import { createInformer, type Informer } from '#client/informer.ts';
+import { type Change, createInformer, type Informer } from '#client/informer.ts';
 import type { Clock } from '#component/clock.ts';
 import type { Logger } from '#component/logger.ts';
 import type { Random } from '#component/random.ts';
 import { runTogether } from '#component/shutdown.ts';
-import { type AddressBook, addressAt, createAddressBook } from './addresses.ts';
+import { type AddressBook, createAddressBook } from './addresses.ts';
 import { defaultConduct, type PodConduct, withAnnotations } from './pod-conduct.ts';
-import { type NodeShape, reconcileSimulatedNode, type SimulatedNodeSnapshot } from './simulated-node.ts';
+import { isSimulated, type NodeShape, reconcileSimulatedNode, type SimulatedNodeSnapshot } from './simulated-node.ts';
 import { reconcileSimulatedPod, type SimulatedPodSnapshot } from './simulated-pod.ts';
 
 /** Writes of one kind that are under way at once. */
@@ -33,12 +34,16 @@ export interface SimulatedNodesDeps {
 
 export interface SimulatedNodesOptions {
   readonly nodes: readonly NodeShape[];
+  /** Also keeps Nodes that others make with the label for it. */
+  readonly isAdopting?: boolean;
   /** What pods do here, unless their annotations say otherwise; parts left out are as by default. */
   readonly conduct?: (pod: Pod) => Partial<PodConduct>;
 }
 
 export interface SimulatedNodes {
   run(signal: AbortSignal): Promise<void>;
+  /** The caches that have not been filled yet. */
+  unready(): readonly string[];
   add(shape: NodeShape): void;
   /** As if its power were cut: it stops renewing its lease and its pods stand still, until `start`. */
   stop(name: string): void;
@@ -48,6 +53,8 @@ export interface SimulatedNodes {
 interface Place {
   readonly shape: NodeShape;
   readonly address: string;
+  /** Somebody else's: gone when its Node is. */
+  readonly isAdopted: boolean;
   isStopped: boolean;
   hasLease: boolean;
 }
@@ -60,10 +67,30 @@ export function createSimulatedNodes(options: SimulatedNodesOptions, deps: Simul
     deps,
   );
   const changed = createSignal<string>();
+  const addresses = createAddressBook();
 
-  function add(shape: NodeShape): void {
-    places.set(shape.name, { shape, address: addressAt(NODE_RANGE, places.size + 1), isStopped: false, hasLease: false });
+  function addPlace(shape: NodeShape, origin: Pick<Place, 'isAdopted' | 'hasLease'>): void {
+    const address = addresses.hold(NODE_RANGE, holderOf(shape.name));
+    if (address === undefined) throw new Error(`there is no address left in ${NODE_RANGE} for the simulated node ${shape.name}`);
+    places.set(shape.name, { shape, address, ...origin, isStopped: false });
     changed.tell(shape.name);
+  }
+
+  const add = (shape: NodeShape): void => addPlace(shape, { isAdopted: false, hasLease: false });
+
+  function adopt({ type, object: node }: Change<Node>): void {
+    const { name } = node.metadata;
+    const place = places.get(name);
+    if (type === 'deleted') {
+      if (place?.isAdopted !== true) return;
+      places.delete(name);
+      addresses.release(holderOf(name));
+    } else if (place === undefined && isSimulated(node)) {
+      const known = node.status?.addresses?.find((address) => address.type === 'InternalIP')?.address;
+      if (known !== undefined) addresses.note(known, holderOf(name));
+      // One that was kept before has its lease, whose time may be short.
+      addPlace(shapeOf(node), { isAdopted: true, hasLease: known !== undefined });
+    }
   }
 
   function setStopped(name: string, isStopped: boolean): void {
@@ -79,7 +106,7 @@ export function createSimulatedNodes(options: SimulatedNodesOptions, deps: Simul
     () => [],
     (name) => podInformer.store.listByIndex(BY_NODE, name).map(keyOf),
   );
-  const addresses = createAddressBook();
+  if (options.isAdopting === true) nodeInformer.onChange(adopt);
   podInformer.onChange(({ type, object: { metadata, status } }) => {
     if (type === 'deleted') addresses.release(metadata.uid);
     else if (status?.podIP !== undefined) addresses.note(status.podIP, metadata.uid);
@@ -89,6 +116,7 @@ export function createSimulatedNodes(options: SimulatedNodesOptions, deps: Simul
   const events = createEventRecorder({ component: 'kubelet' }, deps);
   return {
     add,
+    unready: () => [nodeInformer, podInformer].filter((informer) => !informer.hasSynced()).map(({ type }) => type.plural),
     stop: (name) => setStopped(name, true),
     start: (name) => setStopped(name, false),
     run: (signal) =>
@@ -100,6 +128,21 @@ export function createSimulatedNodes(options: SimulatedNodesOptions, deps: Simul
         (inner) => runController(podController(world, podsOf), { ...deps, events }, inner),
       ]),
   };
+}
+
+/** What is asked for in a Node that somebody else made; its labels and taints are there already. */
+function shapeOf({ metadata, status }: Node): NodeShape {
+  const { capacity, allocatable } = status ?? {};
+  return {
+    name: metadata.name,
+    ...(capacity === undefined ? {} : { capacity }),
+    ...(allocatable === undefined ? {} : { allocatable }),
+  };
+}
+
+/** A node's name in the book where pods have their uids. */
+function holderOf(nodeName: string): string {
+  return `node/${nodeName}`;
 }
 
 interface World {

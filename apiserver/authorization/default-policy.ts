@@ -158,6 +158,15 @@ const nodeRoles: readonly DefaultRole[] = [
     rule(['create', 'delete', 'get', 'patch', 'update'], 'storage.k8s.io', 'csinodes'),
     rule(read, 'node.k8s.io', 'runtimeclasses'),
   ]),
+  // Many nodes in one process, which upstream does not have: what a node needs to show itself and its pods, and no pod's secrets.
+  role('keelson:simulated-nodes', [
+    rule([...read, 'create', 'update', 'patch'], 'core', 'nodes'),
+    rule(['update', 'patch'], 'core', 'nodes/status'),
+    rule([...read, 'delete'], 'core', 'pods'),
+    rule(['update', 'patch'], 'core', 'pods/status'),
+    rule(['create', 'get', 'patch', 'update'], 'coordination.k8s.io', 'leases'),
+    events,
+  ]),
   role('system:node-proxier', [
     rule(['list', 'watch'], 'core', 'endpoints', 'services'),
     rule(read, 'core', 'nodes'),
@@ -173,7 +182,7 @@ const nodeRoles: readonly DefaultRole[] = [
   ]),
   role('system:kubelet-api-admin', [
     rule([...read, 'proxy'], 'core', 'nodes'),
-    rule(['*'], 'core', 'nodes/log', 'nodes/metrics', 'nodes/proxy', 'nodes/stats'),
+    rule(['*'], 'core', 'nodes/log', 'nodes/metrics', 'nodes/proxy', 'nodes/stats', 'nodes/configz', 'nodes/healthz', 'nodes/pods'),
   ]),
 ];
 
@@ -245,6 +254,7 @@ const controlPlaneRoles: readonly DefaultRole[] = [
     rule(['create'], 'apps', 'controllerrevisions', 'replicasets'),
     rule(['create'], 'batch', 'jobs'),
     rule(['create'], 'discovery.k8s.io', 'endpointslices'),
+    rule(['create'], 'storage.k8s.io', 'volumeattachments'),
     rule(['create'], 'resource.k8s.io', 'resourceclaims'),
     rule(['escalate'], GROUP, 'clusterroles'),
     named(['kubernetes.io/kube-apiserver-client-kubelet'], rule(['approve'], 'certificates.k8s.io', 'signers')),
@@ -308,6 +318,7 @@ export const defaultClusterRoleBindings: readonly DefaultBinding[] = [
   binding('system:monitoring', group('system:monitoring')),
   // Upstream binds it to nobody, because its node authorizer limits each node to its own pods' objects; there is none here.
   binding('system:node', group('system:nodes')),
+  binding('keelson:simulated-nodes', user('keelson:simulated-nodes')),
   binding('keelson:node-provisioner', group('system:nodes')),
   binding('system:node-proxier', user('system:kube-proxy'), group('system:node-proxiers')),
   binding('system:kube-scheduler', user('system:kube-scheduler')),

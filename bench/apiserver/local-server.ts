@@ -30,6 +30,9 @@ const root = join(import.meta.dirname, '../..');
 
 export interface LocalServer {
   readonly etcd: Etcd;
+  /** Gone with the server: data and logs, and in `pki` the certificates of every component, as in the volumes of docker-compose.yml. */
+  readonly folder: string;
+  readonly pki: string;
   /** As an administrator, who prepares. */
   readonly administrator: Target;
   /** As somebody who needs a role for what he does. */
@@ -65,6 +68,8 @@ async function startIn(folder: string): Promise<LocalServer> {
   let child: ChildProcess | undefined;
   return {
     etcd,
+    folder,
+    pki,
     administrator,
     user,
     userName: USER,

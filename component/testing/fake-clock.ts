@@ -9,12 +9,15 @@ interface Alarm {
 export interface FakeClock extends Clock {
   /** Moves time forward, waking every sleeper on the way and letting its promises settle before going on. */
   advance(durationMs: number): Promise<void>;
+  /** Sets the wall's clock forward, or back; what is waited for comes no sooner and no later. */
+  jump(durationMs: number): void;
   /** How many sleepers and timers are waiting. */
   waiting(): number;
 }
 
 export function createFakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
   let nowMs = startMs;
+  let jumpedMs = 0;
   const alarms = new Set<Alarm>();
 
   function add(durationMs: number, ring: () => void): () => void {
@@ -29,7 +32,10 @@ export function createFakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
   }
 
   return {
-    now: () => nowMs,
+    now: () => nowMs + jumpedMs,
+    jump: (durationMs) => {
+      jumpedMs += durationMs;
+    },
     monotonic: () => nowMs - startMs,
     after: add,
     sleep: (durationMs, signal) =>

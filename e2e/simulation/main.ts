@@ -6,7 +6,7 @@ import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { scenarios } from './scenarios.ts';
+import { scenarios } from './scenarios/index.ts';
 import { type Outcome, simulate } from './simulate.ts';
 
 const { values } = parseArgs({
@@ -69,6 +69,14 @@ function describeFailure({ scenario, seed, problems }: Outcome): string {
   ].join('\n');
 }
 
+function faultsOf(outcomes: readonly Outcome[]): string {
+  const kinds = Map.groupBy(
+    outcomes.flatMap(({ faults }) => Object.entries(faults)),
+    ([kind]) => kind,
+  );
+  return [...kinds].map(([kind, counts]) => `${kind} ${counts.reduce((sum, [, count]) => sum + count, 0)}`).join(', ');
+}
+
 function summaryOf(outcomes: readonly Outcome[]): string {
   const lines = [...Map.groupBy(outcomes, ({ scenario }) => scenario)].map(([scenario, runs]) => {
     const failed = runs.filter(({ problems }) => problems.length > 0).length;
@@ -76,5 +84,5 @@ function summaryOf(outcomes: readonly Outcome[]): string {
     const writes = runs.reduce((sum, run) => sum + run.writes, 0);
     return `${scenario.padEnd(40)} ${String(runs.length).padStart(5)} seeds  ${String(failed).padStart(4)} failed  ${String(writes).padStart(8)} writes  ${hours.toFixed(0).padStart(4)} h of cluster time`;
   });
-  return lines.join('\n');
+  return [...lines, '', `faults: ${faultsOf(outcomes)}`].join('\n');
 }

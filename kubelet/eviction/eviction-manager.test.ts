@@ -23,6 +23,7 @@ function containerOf(pod: Pod): RuntimeContainer {
   const state = { phase: 'running' as const, pid: 1, startedAtMs: 0 };
   return {
     id: pod.metadata.uid,
+    sandboxId: undefined,
     identity,
     image: 'i',
     imageId: 'i',
@@ -30,6 +31,7 @@ function containerOf(pod: Pod): RuntimeContainer {
     state,
     hasTerminal: false,
     closesStdinOnce: false,
+    sandboxId: undefined,
     resources: { cpuShares: 2 },
   };
 }

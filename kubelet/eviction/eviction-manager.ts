@@ -73,7 +73,7 @@ export function createEvictionManager(
   /** Gives the pods that were told to go. */
   async function look(): Promise<readonly Pod[]> {
     const observations = await deps.observe();
-    const nowMs = clock.now();
+    const nowMs = clock.monotonic();
     state = nextPressure(state, { thresholds, observations, nowMs });
     tellPressures(pressuresOf(state, nowMs, transitionMs));
     const greedy = await evictGreedy();

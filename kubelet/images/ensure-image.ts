@@ -104,7 +104,7 @@ interface Refusal {
 function refuse({ container, attempt, memory }: Attempt, { clock, report }: ImageDeps, { reason, message, event }: Refusal): void {
   report('Warning', event, message);
   report('Warning', 'Failed', `Error: ${reason}`);
-  const failure = { reason, message, retryAtMs: clock.now() + RETRY_AFTER_REFUSAL_MS };
+  const failure = { reason, message, retryAtMs: clock.monotonic() + RETRY_AFTER_REFUSAL_MS };
   memory.images.set(container.name, { phase: 'failed', attempt, failure });
 }
 
@@ -124,7 +124,7 @@ async function pullImage(wanted: Attempt, name: string, { keyring }: PodKeyring,
 
 function failPull({ container, attempt, memory }: Attempt, message: string, deps: ImageDeps): void {
   const { name, image = '' } = container;
-  const nowMs = deps.clock.now();
+  const nowMs = deps.clock.monotonic();
   const backOff = nextBackOff(memory.imageBackOffs.get(name), nowMs, nowMs);
   memory.imageBackOffs.set(name, backOff);
   deps.report('Warning', 'Failed', `Failed to pull image "${image}": ${message}`);

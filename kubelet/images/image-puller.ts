@@ -8,8 +8,8 @@ import { isReason } from '#api/meta/status.ts';
 import type { Client } from '#client/client.ts';
 import type { Clock } from '#component/clock.ts';
 import { type ContainerRuntime, type ImageInfo, RuntimeError } from '../runtime/container-runtime.ts';
+import type { Turns } from '../turns.ts';
 import type { ImageLedger } from './image-ledger.ts';
-import type { PullQueue } from './pull-queue.ts';
 import { type Credential, findCredentials, hashOf, type Keyring, keyringOf } from './registry-credentials.ts';
 
 export interface Pulled {
@@ -39,7 +39,7 @@ export interface ImagePullerDeps {
   readonly client: Client;
   readonly runtime: ContainerRuntime;
   readonly ledger: ImageLedger;
-  readonly queue: PullQueue;
+  readonly queue: Turns;
   readonly clock: Clock;
   /** Of the engine's user, as they are now. */
   readonly hostKeyring: () => Keyring;

@@ -9,11 +9,11 @@ import { silentLogger } from '#component/logger.ts';
 import { createFakeClock } from '#component/testing/fake-clock.ts';
 import { RuntimeError } from '../runtime/container-runtime.ts';
 import { createFakeRuntime } from '../runtime/fake-runtime.ts';
+import { createTurns } from '../turns.ts';
 import { formatDuration } from './ensure-image.ts';
 import { bytesToFree, createImageGarbageCollector, removableImages } from './image-garbage-collector.ts';
 import { createImageLedger } from './image-ledger.ts';
 import { createImagePuller } from './image-puller.ts';
-import { createPullQueue } from './pull-queue.ts';
 import { parseDockerConfig } from './registry-credentials.ts';
 
 const policy = { highPercent: 85, lowPercent: 80, ageMsMin: 120_000 };
@@ -21,7 +21,7 @@ const never = AbortSignal.any([]);
 
 test('pulls take turns, and each is told how long it waited', async () => {
   const clock = createFakeClock();
-  const queue = createPullQueue(1, { clock });
+  const queue = createTurns(1, { clock });
   const done: string[] = [];
   const pull = (name: string) =>
     queue.run(async (waitedMs) => {
@@ -38,7 +38,7 @@ test('pulls take turns, and each is told how long it waited', async () => {
 });
 
 test('a pull that fails lets the next one through', async () => {
-  const queue = createPullQueue(1, { clock: createFakeClock() });
+  const queue = createTurns(1, { clock: createFakeClock() });
   const failed = queue.run(() => Promise.reject(new Error('no')));
   const next = queue.run(async () => 'yes');
   await assert.rejects(failed);
@@ -47,7 +47,7 @@ test('a pull that fails lets the next one through', async () => {
 
 test('several at once are as many as they may be', async () => {
   const clock = createFakeClock();
-  const queue = createPullQueue(2, { clock });
+  const queue = createTurns(2, { clock });
   let [now, most] = [0, 0];
   const pull = () =>
     queue.run(async () => {
@@ -91,7 +91,7 @@ test('each credential that fits is tried, and their failures are told together',
       if (credential?.username !== 'right') throw new RuntimeError('Refused', `${credential?.username} is denied`);
     },
   };
-  const queue = createPullQueue(1, { clock });
+  const queue = createTurns(1, { clock });
   const deps = { client: createFakeClient({ clock }), runtime, ledger: createImageLedger(undefined), queue, clock, hostKeyring: () => [] };
   const puller = createImagePuller(deps);
   const keyring = (names: Readonly<Record<string, string>>) =>

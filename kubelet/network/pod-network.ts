@@ -17,6 +17,8 @@ export interface PodNetwork {
   stateOf(sandbox: RuntimeContainer | undefined): NetworkState;
   setUp(pod: Pod, sandbox: RuntimeContainer): Promise<void>;
   tearDown(sandboxId: string, pid: number | undefined): Promise<void>;
+  /** Gives back what a sandbox had that somebody else removed; nothing when it has been given back already. */
+  releaseLost(sandboxId: string): Promise<void>;
   /** Reads the notes and gives back what belongs to no living sandbox. Must be called once, before anything else. */
   restore(sandboxes: readonly RuntimeContainer[]): Promise<void>;
   /** The range that addresses are given from; undefined until the node has one. */
@@ -83,6 +85,15 @@ export function createPodNetwork(options: PodNetworkOptions, deps: { readonly cn
     return names.includes(`${sandboxId}.begun`);
   }
 
+  async function tearDown(sandboxId: string, pid: number | undefined): Promise<void> {
+    const note = notes.get(sandboxId);
+    const range = note?.podCidr ?? podCidr;
+    if (range !== undefined && range !== '') await deps.cni.remove(sandboxId, pid, range);
+    notes.delete(sandboxId);
+    await Promise.all([rm(pathOf(sandboxId), { force: true }), rm(`${pathOf(sandboxId)}.begun`, { force: true })]);
+    if ((note?.hostPorts.length ?? 0) > 0) await loadRules();
+  }
+
   return {
     stateOf: (sandbox) => {
       if (sandbox?.state.phase !== 'running') return { phase: 'down' };
@@ -100,13 +111,9 @@ export function createPodNetwork(options: PodNetworkOptions, deps: { readonly cn
       await keep(own);
     },
 
-    tearDown: async (sandboxId, pid) => {
-      const note = notes.get(sandboxId);
-      const range = note?.podCidr ?? podCidr;
-      if (range !== undefined && range !== '') await deps.cni.remove(sandboxId, pid, range);
-      notes.delete(sandboxId);
-      await Promise.all([rm(pathOf(sandboxId), { force: true }), rm(`${pathOf(sandboxId)}.begun`, { force: true })]);
-      if ((note?.hostPorts.length ?? 0) > 0) await loadRules();
+    tearDown,
+    releaseLost: async (sandboxId) => {
+      if (notes.has(sandboxId)) await tearDown(sandboxId, undefined);
     },
 
     restore: async (sandboxes) => {

@@ -25,7 +25,7 @@ export async function resizeContainers(
   } catch (error) {
     if (error instanceof RuntimeError && error.reason === 'Unavailable') throw error;
     const message = error instanceof Error ? error.message : String(error);
-    memory.failures.set(resizeFailure, { reason: 'Error', message, retryAtMs: deps.clock.now() + RETRY_MS });
+    memory.failures.set(resizeFailure, { reason: 'Error', message, retryAtMs: deps.clock.monotonic() + RETRY_MS });
   }
   for (const { id } of resizes) await deps.states.refresh(id);
 }

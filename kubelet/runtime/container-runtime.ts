@@ -126,6 +126,8 @@ export interface RuntimeContainer {
   /** Whether its output is one raw stream rather than framed standard output and error. */
   readonly hasTerminal: boolean;
   readonly resources: EngineResources;
+  /** The sandbox whose namespaces it has joined; undefined for a sandbox. */
+  readonly sandboxId: string | undefined;
   /** Whether its input ends when the first client's does; else it waits for the next client. */
   readonly closesStdinOnce: boolean;
 }

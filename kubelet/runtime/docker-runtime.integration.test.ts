@@ -86,3 +86,37 @@ test('a log is read whole, by its tail, and as it grows', async () => {
 test('an image that no registry has is refused with the registry’s words', async () => {
   await assert.rejects(openRuntime().pullImage('127.0.0.1:1/nothing:v1', undefined, never), /connection refused/);
 });
+
+test('a command on a terminal has the size it was given at once', async () => {
+  await withSandbox(async (runtime, sandboxId) => {
+    const id = await runtime.createContainer(aContainer(image, sandboxId));
+    await runtime.startContainer(id);
+    const streams = { hasStdin: false, hasStdout: true, hasStderr: false, hasTerminal: true };
+    const session = await runtime.startCommand(id, ['sh', '-c', 'sleep 1; stty size'], streams);
+    await session.resize({ columns: 100, rows: 40 });
+    let said = '';
+    for await (const { bytes } of session.output) said += Buffer.from(bytes).toString();
+    assert.equal(said.trim(), '40 100');
+  });
+});
+
+test('a command that is over its time is killed', async () => {
+  await withSandbox(async (runtime, sandboxId) => {
+    const id = await runtime.createContainer(aContainer(image, sandboxId));
+    await runtime.startContainer(id);
+    await assert.rejects(runtime.exec(id, ['sh', '-c', 'echo $$ > /tmp/pid; exec sleep 60'], AbortSignal.timeout(1_000)));
+    const check = 'for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 $(cat /tmp/pid) 2>/dev/null || exit 0; sleep 0.2; done; exit 1';
+    const { exitCode } = await runtime.exec(id, ['sh', '-c', check], AbortSignal.timeout(10_000));
+    assert.equal(exitCode, 0);
+  });
+});
+
+test('a running container gets other limits', async () => {
+  await withSandbox(async (runtime, sandboxId) => {
+    const id = await runtime.createContainer({ ...aContainer(image, sandboxId), cpuShares: 100, memoryBytesMax: 2 ** 27 });
+    await runtime.startContainer(id);
+    const resources = { cpuShares: 200, cpuQuotaMicros: 50_000, memoryBytesMax: 2 ** 28 };
+    await runtime.updateContainer(id, resources);
+    assert.deepEqual((await runtime.findContainer(id))?.resources, resources);
+  });
+});

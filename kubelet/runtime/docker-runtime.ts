@@ -9,6 +9,7 @@ import { Duplex, type Readable } from 'node:stream';
 import Docker from 'dockerode';
 import type { Clock } from '#component/clock.ts';
 import type { Usage } from '../stats/usage.ts';
+import { createTurns } from '../turns.ts';
 import { clusterLabel, dataVolumeLabel, identityOf, type Ownership, ownedBy } from './container-labels.ts';
 import {
   type ContainerRuntime,
@@ -32,6 +33,8 @@ import { createDockerSession } from './docker-session.ts';
 
 /** Creating and starting take 0.2 s on an idle engine; a busy disk can make it many times that. Upstream's runtime timeout. */
 const CALL_MS_MAX = 120_000;
+/** Each start is some processes of the engine's: more of them at once than this take longer for all. */
+const STARTS_AT_ONCE_MAX = 8;
 /** What the engine may take beyond the grace period to stop a container. */
 const STOP_SLACK_MS = 30_000;
 /** Enough for the last event missed between a relist and the stream; events are hints, so a repeat costs one inspect. */
@@ -74,6 +77,7 @@ export interface DockerRuntime extends ContainerRuntime {
 export function createDockerRuntime(options: DockerRuntimeOptions, deps: { readonly clock: Clock }): DockerRuntime {
   const docker = new Docker({ socketPath: options.socketPath });
   const { clock } = deps;
+  const starts = createTurns(STARTS_AT_ONCE_MAX, { clock });
 
   /** Runs one call: bounded in time, its failure translated. */
   async function call<T>(what: string, action: () => Promise<T>, msMax = CALL_MS_MAX): Promise<T> {
@@ -222,7 +226,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions, deps: { reado
 
     startContainer: async (id) => {
       try {
-        await call('start', () => docker.getContainer(id).start());
+        await starts.run(() => call('start', () => docker.getContainer(id).start()));
       } catch (error) {
         if (!isNotModified(error)) throw error;
       }
@@ -415,6 +419,7 @@ function decodeContainer(found: Docker.ContainerInspectInfo): RuntimeContainer |
     hasTerminal: found.Config.Tty,
     closesStdinOnce: found.Config.StdinOnce,
     resources: decodeResources(found.HostConfig),
+    sandboxId: identity.containerName === undefined ? undefined : found.HostConfig.NetworkMode?.replace(/^container:/, ''),
   };
 }
 

@@ -9,6 +9,9 @@ import { type LogPiece, parseLogFrames } from './log-frames.ts';
 
 /** The engine learns of an exit a moment after the output has ended. */
 const EXIT_POLL_MS_MIN = 10;
+/** A process has its terminal within a second, also on a busy machine. */
+const RESIZE_TRIES_MAX = 10;
+const RESIZE_RETRY_MS = 20;
 /** A process that closed its output and goes on is asked about this often. */
 const EXIT_POLL_MS_MAX = 1_000;
 
@@ -26,10 +29,12 @@ export function createDockerSession(
 ): ProcessSession {
   // A failure of the connection reaches whoever reads or writes it; nobody may be doing either at the moment.
   connection.on('error', () => {});
+  const closed = new AbortController();
+  connection.on('close', () => closed.abort(new Error('the connection is closed')));
   return {
     stdin: hasStdin ? (keepsStdinOpen ? withoutEnd(connection) : connection) : undefined,
     output: hasTerminal ? rawPieces(connection) : parseLogFrames(connection),
-    resize,
+    resize: (size) => resizeSoon(() => resize(size), clock, closed.signal),
     exitCode: async (signal) => {
       for (let delayMs = EXIT_POLL_MS_MIN; ; delayMs = Math.min(delayMs * 2, EXIT_POLL_MS_MAX)) {
         const exitCode = await findExitCode();
@@ -39,6 +44,18 @@ export function createDockerSession(
     },
     close: () => connection.destroy(),
   };
+}
+
+/** The engine gives the connection away before the process has its terminal, and refuses to size what is not there. */
+async function resizeSoon(resize: () => Promise<void>, clock: Clock, signal: AbortSignal): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await resize();
+    } catch (error) {
+      if (tries >= RESIZE_TRIES_MAX) throw error;
+      await clock.sleep(RESIZE_RETRY_MS * tries, signal);
+    }
+  }
 }
 
 /** The engine would take the end of the input for the end of the client, and send no more output. */

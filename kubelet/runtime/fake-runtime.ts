@@ -120,6 +120,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       hasTerminal: false,
       closesStdinOnce: spec?.closesStdinOnce === true,
       resources: resourcesOf(spec),
+      sandboxId: spec?.sandboxId,
     };
     held.set(id, { container, spec, behaviour: spec === undefined ? {} : (options.behave?.(spec) ?? {}) });
     emit(id, 'created');

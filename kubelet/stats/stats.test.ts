@@ -33,6 +33,7 @@ function running(id: string, containerName?: string): RuntimeContainer {
     hasTerminal: false,
     closesStdinOnce: false,
     resources: { cpuShares: 2 },
+    sandboxId: undefined,
   };
 }
 

@@ -78,6 +78,7 @@ function attempt(containerName: string, number: number, isRunning: boolean): Run
     hasTerminal: false,
     closesStdinOnce: false,
     resources: { cpuShares: 2 },
+    sandboxId: undefined,
   };
 }
 

@@ -22,6 +22,8 @@ export function createWebSocketStreams(
   const sizeListeners = new Set<(size: TerminalSize) => void>();
   const stdin = new Readable({ highWaterMark: STDIN_BYTES_MAX, read: () => webSocket.resume() });
   let sizeText = '';
+  // A client says it as soon as it is connected, when the process is not there yet.
+  let lastSize: TerminalSize | undefined;
   let isInputOpen = options.hasStdin;
 
   const send = (channel: number, bytes: Buffer): Promise<void> =>
@@ -45,6 +47,7 @@ export function createWebSocketStreams(
     } else if (message?.channel === channels.resize) {
       const { sizes, rest } = takeSizes(sizeText + message.bytes.toString());
       sizeText = rest;
+      lastSize = sizes.at(-1) ?? lastSize;
       for (const size of sizes) for (const listener of sizeListeners) listener(size);
     } else if (message?.channel === channels.close && message.bytes[0] === channels.stdin) {
       if (isInputOpen) stdin.push(null);
@@ -72,7 +75,10 @@ export function createWebSocketStreams(
   return {
     ...streams,
     gone: gone.signal,
-    onResize: (listener) => sizeListeners.add(listener),
+    onResize: (listener) => {
+      sizeListeners.add(listener);
+      if (lastSize !== undefined) listener(lastSize);
+    },
     finish: async (outcome) => {
       const lastWord = encodeOutcome(outcome, protocol);
       if (lastWord.length > 0) await send(channels.error, lastWord).catch(() => {});

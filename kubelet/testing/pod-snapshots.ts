@@ -57,6 +57,7 @@ export function aSnapshot(shape: SnapshotShape = {}): PodSnapshot {
     cpuCount: 2,
     nowMs: NOW_MS,
     monotonicMs: 600_000,
+    endedMs: new Map(),
     ...more,
   };
 }
@@ -82,6 +83,7 @@ export function aRuntimeContainer(name: string, state: ContainerState = running(
     hasTerminal: false,
     closesStdinOnce: false,
     resources: { cpuShares: 2 },
+    sandboxId: name === 'POD' ? undefined : 'sandbox',
   };
 }
 

@@ -7,6 +7,7 @@ import { nodes, pods } from '#api/generated/resources.ts';
 import type { Container, Pod, PodSpec } from '#api/generated/types.ts';
 import { createFakeClient, type FakeClient } from '#client/testing/fake-client.ts';
 import { silentLogger } from '#component/logger.ts';
+import { Registry } from '#component/metrics.ts';
 import { seededRandom } from '#component/random.ts';
 import { aborted } from '#component/shutdown.ts';
 import { createFakeClock, type FakeClock } from '#component/testing/fake-clock.ts';
@@ -42,7 +43,7 @@ export interface SimulatedNodeOptions {
   readonly behave?: (spec: ContainerSpec) => Behaviour;
   readonly registry?: readonly string[];
   readonly passwords?: Readonly<Record<string, string>>;
-  /** Called before each effect on the engine; what it throws is what the kubelet gets. */
+  /** Called before each effect on the engine, the network, the files or the pod in the API; what it throws is what the kubelet gets. */
   readonly onCall?: (call: string, detail: string) => void;
 }
 
@@ -52,7 +53,12 @@ const SETTLE_MS = 100;
 
 export function createSimulatedNode(options: SimulatedNodeOptions = {}): SimulatedNode {
   const clock = createFakeClock();
-  const client = createFakeClient({ clock });
+  const client = createFakeClient({
+    clock,
+    onRequest: ({ verb, type, subresource = '' }) => {
+      if (type.kind === 'Pod' && (subresource === 'status' || verb === 'delete')) options.onCall?.(`${verb} ${subresource}`, 'api');
+    },
+  });
   const runtime = createFakeRuntime({
     clock,
     images: ['keelson/keelson:dev', 'web:v1', 'web:v2'],
@@ -63,7 +69,8 @@ export function createSimulatedNode(options: SimulatedNodeOptions = {}): Simulat
   });
   const files = new Set<string>();
   const addresses = new Map<string, string>();
-  const network = createSimulatedNetwork(addresses);
+  const onEffect = options.onCall ?? (() => {});
+  const network = createSimulatedNetwork(addresses, onEffect);
   const manifests = new Map<string, string>();
   const folderWatchers = new Set<() => void>();
   const simulatedFolder: ManifestFolder = {
@@ -87,13 +94,14 @@ export function createSimulatedNode(options: SimulatedNodeOptions = {}): Simulat
       client: onlyUntil(client, stop.signal),
       runtime: runtimeUntil(runtime, stop.signal),
       network,
-      volumes: createSimulatedVolumes(files),
+      volumes: createSimulatedVolumes(files, onEffect),
       engineVolumes: undefined,
       csi: undefined,
       cgroups: noCgroups,
       manifests: simulatedFolder,
       run: undefined,
       openDialer: openLocalDialer,
+      metrics: new Registry(),
       clock,
       random: seededRandom(7),
       log: silentLogger,
@@ -175,7 +183,7 @@ const kubeletOptions = {
   server: undefined,
 } as const;
 
-function createSimulatedNetwork(addresses: Map<string, string>): PodNetwork {
+function createSimulatedNetwork(addresses: Map<string, string>, onEffect: (what: string, detail: string) => void): PodNetwork {
   let given = 1;
   let podCidr: string | undefined;
   return {
@@ -184,10 +192,15 @@ function createSimulatedNetwork(addresses: Map<string, string>): PodNetwork {
       return sandbox?.state.phase === 'running' && podIp !== undefined ? { phase: 'up', podIp } : { phase: 'down' };
     },
     setUp: async (_pod, sandbox) => {
+      onEffect('wire', sandbox.id);
       given += 1;
       addresses.set(sandbox.id, `10.244.1.${given}`);
     },
     tearDown: async (sandboxId) => {
+      onEffect('unwire', sandboxId);
+      addresses.delete(sandboxId);
+    },
+    releaseLost: async (sandboxId) => {
       addresses.delete(sandboxId);
     },
     restore: async (sandboxes) => {
@@ -201,9 +214,10 @@ function createSimulatedNetwork(addresses: Map<string, string>): PodNetwork {
   };
 }
 
-function createSimulatedVolumes(files: Set<string>): PodVolumes {
+function createSimulatedVolumes(files: Set<string>, onEffect: (what: string, detail: string) => void): PodVolumes {
   return {
     prepare: async ({ pod }) => {
+      onEffect('prepare', pod.metadata.name);
       files.add(pod.metadata.uid);
       return new Map((pod.spec.volumes ?? []).map(({ name }) => [name, { path: `/data/${name}` }]));
     },
@@ -214,6 +228,7 @@ function createSimulatedVolumes(files: Set<string>): PodVolumes {
     createMessageFile: async () => '/data/message',
     readMessage: async () => '',
     remove: async (podUid) => {
+      onEffect('remove-files', podUid);
       files.delete(podUid);
     },
     listPodUids: async () => [...files],

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import type { Pod } from '#api/generated/types.ts';
 import { systemClock } from '#component/clock.ts';
 import { silentLogger } from '#component/logger.ts';
+import { Registry } from '#component/metrics.ts';
 import { send } from '../../apiserver/testing/http-client.ts';
 import { createTestApiServer, type TestApiServer } from '../../apiserver/testing/test-api-server.ts';
 import type { OpenPodDialer } from '../network/pod-dialer.ts';
@@ -54,7 +55,17 @@ export async function startStreamingKubelet({ runtime, containers, openDialer }:
   const serving = await api.serving(['worker-1']);
   const running = runKubeletServer(
     { address: '127.0.0.1', port: 0, ...serving, ca: api.ca },
-    { pods, states, runtime, access: everybody, stats: noStats, openDialer, clock: systemClock, log: silentLogger },
+    {
+      pods,
+      states,
+      runtime,
+      access: everybody,
+      stats: noStats,
+      openDialer,
+      metrics: new Registry(),
+      clock: systemClock,
+      log: silentLogger,
+    },
     stop.signal,
     listening.resolve,
   );

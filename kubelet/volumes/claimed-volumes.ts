@@ -8,6 +8,9 @@ import { isReason } from '#api/meta/status.ts';
 import type { Client } from '#client/client.ts';
 import type { PodVolume } from './volume-kind.ts';
 
+/** A claim that cannot be used (yet). */
+export class ClaimError extends Error {}
+
 export interface ClaimedVolumes {
   /** A volume that claims nothing is itself. Throws with upstream's message while the claim cannot be used. */
   resolve(pod: Pod, volume: Volume): Promise<PodVolume>;
@@ -63,8 +66,8 @@ function throwIfUnusable(pod: Pod, inline: Volume, claim: PersistentVolumeClaim,
   if (claim.status?.phase !== 'Bound' || (claim.spec.volumeName ?? '') === '') throw problem(key, 'PVC is not bound');
 }
 
-function problem(key: string, message: string): Error {
-  return new Error(`error processing PVC ${key}: ${message}`);
+function problem(key: string, message: string): ClaimError {
+  return new ClaimError(`error processing PVC ${key}: ${message}`);
 }
 
 function messageOf(error: unknown): string {

@@ -174,9 +174,15 @@ test('a claim leads to its volume, which the fsGroup gets', async () => {
 const unusable: readonly { it: string; claim?: ReturnType<typeof aClaim>; volumeOf?: string; message: RegExp }[] = [
   {
     it: 'is not there',
-    message: /^error processing PVC shop\/data: failed to fetch PVC from API server: persistentvolumeclaims "data" not found$/,
+    message:
+      /^Unable to attach or mount volumes: unmounted volumes=\[v\], unattached volumes=\[\], failed to process volumes=\[v\]: error processing PVC shop\/data: failed to fetch PVC from API server: persistentvolumeclaims "data" not found$/,
   },
-  { it: 'is not bound', claim: aClaim('Pending'), message: /^error processing PVC shop\/data: PVC is not bound$/ },
+  {
+    it: 'is not bound',
+    claim: aClaim('Pending'),
+    message:
+      /^Unable to attach or mount volumes: unmounted volumes=\[v\], unattached volumes=\[\], failed to process volumes=\[v\]: error processing PVC shop\/data: PVC is not bound$/,
+  },
   {
     it: 'has lost its volume',
     claim: aClaim('Bound'),

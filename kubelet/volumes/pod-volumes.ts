@@ -13,7 +13,7 @@ import { ConfigError } from '../environment.ts';
 import type { Mount } from '../runtime/container-runtime.ts';
 import type { Disk } from '../stats/disk-stats.ts';
 import { apiFilesKinds } from './api-files-kinds.ts';
-import type { ClaimedVolumes } from './claimed-volumes.ts';
+import { ClaimError, type ClaimedVolumes } from './claimed-volumes.ts';
 import { emptyDirKind } from './empty-dir.ts';
 import type { EngineHost } from './engine-host.ts';
 import { hostPathKind, localKind } from './host-kinds.ts';
@@ -121,8 +121,11 @@ export function createPodVolumes(data: Place, { host, claimed, ownProcess, wellK
       await mkdir(local(metadata.uid, 'etc'), { recursive: true });
       const entries = (spec.volumes ?? []).map(async (volume) => [volume.name, await prepareVolume(volume, context)] as const);
       const settled = await Promise.allSettled(entries);
-      const problems = settled.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
-      if (problems.length > 0) throw new VolumeErrors(problems);
+      const names = (spec.volumes ?? []).map(({ name }) => name);
+      const failures = settled.flatMap((outcome, index) =>
+        outcome.status === 'rejected' ? [{ name: names[index] ?? '', error: outcome.reason }] : [],
+      );
+      if (failures.length > 0) throw new VolumeErrors(tellFailures(failures));
       return new Map(settled.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : [])));
     },
 
@@ -187,6 +190,24 @@ export function createPodVolumes(data: Place, { host, claimed, ownProcess, wellK
 
     listPodUids: () => readdir(local()).catch(() => []),
   };
+}
+
+interface MountFailure {
+  readonly name: string;
+  readonly error: unknown;
+}
+
+/** Claims that cannot be used are told of together, as upstream tells of what it could not even begin to mount. */
+function tellFailures(failures: readonly MountFailure[]): readonly unknown[] {
+  const isClaim = ({ error }: MountFailure) => error instanceof ClaimError;
+  const others = failures.filter((failure) => !isClaim(failure)).map(({ error }) => error);
+  const ofClaims = failures.filter(isClaim).toSorted((left, right) => (left.name < right.name ? -1 : 1));
+  if (ofClaims.length === 0) return others;
+  const unmounted = failures.map(({ name }) => name).toSorted();
+  const unprocessed = ofClaims.map(({ name }) => name);
+  const lists = `unmounted volumes=[${unmounted.join(' ')}], unattached volumes=[], failed to process volumes=[${unprocessed.join(' ')}]`;
+  const why = ofClaims.map(({ error }) => messageOf(error)).join('; ');
+  return [new Error(`Unable to attach or mount volumes: ${lists}: ${why}`), ...others];
 }
 
 function isBelow(directory: string, path: string): boolean {

@@ -176,6 +176,7 @@ function createHints(hardOf: (pod: Pod) => readonly SpreadConstraint[]): Hints {
     'pod-changed': (pod, event) => counts(pod, event.pod) || counts(pod, event.previous),
     'pod-left': (pod, event) => counts(pod, event.pod),
     'node-added': (pod, { node }) => hasKeys(pod, node.metadata.labels),
+    'node-removed': (pod, { node }) => hasKeys(pod, node.metadata.labels),
     'node-changed': (pod, { node, previous }) => hasKeys(pod, node.metadata.labels) || hasKeys(pod, previous.metadata.labels),
   };
 }

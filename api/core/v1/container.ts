@@ -11,6 +11,7 @@ import { withDefined } from '../../meta/with-defined.ts';
 import { defaultPullPolicy } from './image-name.ts';
 import { applyHandlerDefaults, applyProbeDefaults, validateHandler, validateProbe } from './probe.ts';
 import { applyResourceListDefaults, validateResourceRequirements } from './resource-list.ts';
+import { validateRestartRules } from './restart-rules.ts';
 
 /** Where a container may leave its last words for the status. */
 const TERMINATION_MESSAGE_PATH = '/dev/termination-log';
@@ -86,6 +87,7 @@ function validateContainer(container: Container, rules: ContainerRules, field: s
     ...validateMounts(container.volumeMounts ?? [], rules.volumeNames, `${field}.volumeMounts`),
     ...validateResourceRequirements(container.resources ?? {}, `${field}.resources`),
     ...validateLifecycle(container, rules, field),
+    ...validateRestartRules(container, field),
     ...validateSecurity(container, `${field}.securityContext`),
   ];
 }

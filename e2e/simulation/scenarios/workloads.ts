@@ -4,48 +4,12 @@
  */
 import { daemonsets, deployments, jobs, nodes, pods, replicasets, statefulsets } from '#api/generated/resources.ts';
 import type { DaemonSet, Deployment, Job, Pod, StatefulSet } from '#api/generated/types.ts';
-import type { ApiObject, Draft, ResourceType } from '#api/meta/resource-type.ts';
-import type { Cluster } from '../../in-process/index.ts';
-import type { Scenario, World } from './simulate.ts';
-import { allOf, isLive, isReady, only, orphans, sharedAddresses } from './world.ts';
-
-const labels = { app: 'web' };
-const selector = { matchLabels: labels };
-const metadata = { name: 'web', namespace: 'default' };
-const templateOf = (image: string) => ({ metadata: { labels }, spec: { containers: [{ name: 'app', image }] } });
-
-function create<T extends ApiObject>(type: ResourceType<T>, object: Draft<T>) {
-  return ({ client }: Cluster) => client.resource(type).create(object);
-}
-
-function change<T extends ApiObject>(type: ResourceType<T>, spec: object) {
-  return ({ client }: Cluster) => client.resource(type).patch({ namespace: 'default', name: 'web' }, 'merge', { spec });
-}
-
-function deletePod(index: number) {
-  return async ({ client }: Cluster) => {
-    const pod = (await client.resource(pods).list({ namespace: 'default' })).items[index];
-    if (pod) await client.resource(pods).delete({ namespace: 'default', name: pod.metadata.name });
-  };
-}
-
-/** What holds for every pod, whoever made it. */
-function checkPods(world: World): readonly string[] {
-  return sharedAddresses(allOf(world, pods)).map((address) => `two live pods at ${address}`);
-}
-
-function unlike(what: string, is: unknown, wanted: unknown): readonly string[] {
-  return is === wanted ? [] : [`${what} is ${is}, not ${wanted}`];
-}
+import type { Scenario } from '../simulate.ts';
+import { allOf, isLive, isReady, only, orphans } from '../world.ts';
+import { change, checkPods, create, deletePod, livePodsOf, metadata, selector, templateOf, unlike } from './common.ts';
 
 const MAX_SURGE = 1;
 const MAX_UNAVAILABLE = 1;
-
-function livePodsOf(world: World, owner: ApiObject): number {
-  return allOf(world, pods).filter(
-    (pod) => isLive(pod) && (pod.metadata.ownerReferences ?? []).some(({ uid }) => uid === owner.metadata.uid),
-  ).length;
-}
 
 const rollingDeployment: Scenario = {
   name: 'deployment-rolls',
@@ -215,33 +179,4 @@ function nodeOf({ spec }: Pod): string {
   return terms?.[0]?.matchFields?.[0]?.values?.[0] ?? spec.nodeName ?? '';
 }
 
-const foreground: Scenario = {
-  name: 'foreground-deletion-leaves-nothing',
-  nodes: 2,
-  acts: [
-    create<Deployment>(deployments, {
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      metadata,
-      spec: { replicas: 4, selector, template: templateOf('app:v1') },
-    }),
-    ({ client }) => client.resource(deployments).delete({ namespace: 'default', name: 'web' }, { propagationPolicy: 'Foreground' }),
-  ],
-  // Dependants go first: a ReplicaSet that is gone has left no pod behind.
-  createCheck:
-    () =>
-    (world, { type, item }) => {
-      const isSetGone = type === 'delete' && item.key.startsWith('/registry/apps/replicasets/');
-      return [
-        ...checkPods(world),
-        ...(isSetGone ? orphans(world, allOf(world, pods)).map((name) => `${name} outlived its ReplicaSet`) : []),
-      ];
-    },
-  unfinished: (world) => [
-    ...unlike('pods', allOf(world, pods).length, 0),
-    ...unlike('ReplicaSets', allOf(world, replicasets).length, 0),
-    ...unlike('Deployments', allOf(world, deployments).length, 0),
-  ],
-};
-
-export const scenarios: readonly Scenario[] = [rollingDeployment, scaledStatefulSet, indexedJob, daemonSet, foreground];
+export const workloadScenarios: readonly Scenario[] = [rollingDeployment, scaledStatefulSet, indexedJob, daemonSet];
