@@ -11,7 +11,7 @@ import { aPod, aTemplate, isReady, READINESS, untilRunning } from '../framework/
 import { createProgram } from '../framework/program.ts';
 import { checkScale } from '../framework/scale-operations.ts';
 import { checkStatusEndpoints } from '../framework/status-operations.ts';
-import type { Watch } from '../framework/watch.ts';
+import type { Watch, WatchEvent } from '../framework/watch.ts';
 import { aWorkload, isGoing, selectorOf } from '../framework/workloads.ts';
 
 const STATEFUL_SETS = 'apps/v1/statefulsets';
@@ -271,9 +271,10 @@ async function recreatesEvicted(t: TestScope): Promise<void> {
   await t
     .resource(STATEFUL_SETS)
     .create(aWorkload('StatefulSet', 'ss', { labels: LABELS, template, spec: { serviceName: 'test', replicas: 1 } }));
-  const { object: failed } = await watch.until('the pod is turned down', ({ object }) => object.status.phase === 'Failed');
-  await watch.until('it is deleted', ({ type, object }) => type === 'DELETED' && object.metadata.uid === failed.metadata.uid);
-  await watch.until('another is made', ({ type, object }) => type === 'ADDED' && object.metadata.uid !== failed.metadata.uid);
+  const untilTold = (what: string, check: (event: WatchEvent) => boolean) => watch.until(what, check, PODS_MS_MAX);
+  const { object: failed } = await untilTold('the pod is turned down', ({ object }) => object.status.phase === 'Failed');
+  await untilTold('it is deleted', ({ type, object }) => type === 'DELETED' && object.metadata.uid === failed.metadata.uid);
+  await untilTold('another is made', ({ type, object }) => type === 'ADDED' && object.metadata.uid !== failed.metadata.uid);
   await pods.delete('test-pod');
   const running = await pods.until('ss-0', 'it runs', (pod) => pod?.status.phase === 'Running' && pod, PODS_MS_MAX);
   assert.notEqual(running.metadata.uid, failed.metadata.uid);
