@@ -61,7 +61,7 @@ export const securityTests: readonly ConformanceTest[] = [
   },
   {
     name: `${PREFIX} When creating a pod with privileged should run the container as unprivileged when false [LinuxOnly] [Conformance] [NodeConformance]`,
-    run: prints(MOUNT, { container: { privileged: false, runAsUser: 0 } }, /refused\n$/),
+    run: prints(MOUNT, { container: { privileged: false, runAsUser: 0 } }, /^refused$/m),
   },
   {
     name: `${PREFIX} When creating a pod with readOnlyRootFilesystem should run the container with writable rootfs when readOnlyRootFilesystem=false [Conformance] [NodeConformance]`,
