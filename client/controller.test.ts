@@ -122,6 +122,30 @@ test('a cache that stays behind holds a key for 30 s, not for ever', async () =>
   await end();
 });
 
+test('it does not create again what a lost answer may have told of, while its cache lags behind', async () => {
+  const held = Promise.withResolvers<void>();
+  let watches = 0;
+  let creations = 0;
+  const { clock, client, end } = setUp(scaler, async ({ verb, type }) => {
+    if (type.plural !== 'secrets') return;
+    if (verb === 'watch' && watches++ === 0) await held.promise;
+    if (verb !== 'create' || creations++ > 0) return;
+    // Carried out, and then the connection breaks.
+    await client.resource(secrets).create({ kind: 'Secret', apiVersion: 'v1', metadata: { name: 'owned-lost', namespace } });
+    throw new ApiError('ServiceUnavailable', 'the answer was lost');
+  });
+  await client.resource(configmaps).create(anOwner(1));
+  await clock.advance(20_000);
+  held.resolve();
+  await clock.advance(60_000);
+  const { items } = await client.resource(secrets).list();
+  assert.deepEqual(
+    items.map(({ metadata }) => metadata.name),
+    ['owned-lost'],
+  );
+  await end();
+});
+
 test('a refused creation stops the sync, is announced, and is tried again with back-off', async () => {
   const { clock, client, recorded, end } = setUp(scaler, ({ verb, type }) => {
     if (verb === 'create' && type.plural === 'secrets') throw new ApiError('Forbidden', 'exceeded quota');

@@ -13,6 +13,7 @@ import { type Action, applyActions, messageOf } from './apply-actions.ts';
 import type { Client } from './client.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import type { Change, Informer } from './informer.ts';
+import { revisionOf } from './object-store.ts';
 import { createOwnWrites, type OwnWrites } from './own-writes.ts';
 import { createWorkQueue, type WorkQueue } from './work-queue.ts';
 
@@ -83,7 +84,7 @@ export async function runController<Snapshot>(
   try {
     await Promise.all(definition.informers.map((informer) => informer.whenSynced(signal)));
     log.info('caches are in sync; starting');
-    const controller: Controller<Snapshot> = { definition, deps, log, queue, ownWrites, lastFailures: new Map() };
+    const controller: Controller<Snapshot> = { definition, deps, log, queue, ownWrites, lastFailures: new Map(), unanswered: new Map() };
     await Promise.all(Array.from({ length: definition.workers ?? 1 }, () => runWorker(controller, signal)));
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -94,6 +95,8 @@ export async function runController<Snapshot>(
   }
 }
 
+type Creation = Extract<Action, { readonly verb: 'create' }>;
+
 interface Controller<Snapshot> {
   readonly definition: ControllerDefinition<Snapshot>;
   readonly deps: ControllerDeps;
@@ -102,12 +105,15 @@ interface Controller<Snapshot> {
   readonly ownWrites: OwnWrites;
   /** The first action that failed, of the keys whose last sync failed. */
   readonly lastFailures: Map<string, ActionFailure>;
+  /** Creations of the last sync whose answers were lost, by key. */
+  readonly unanswered: Map<string, readonly Creation[]>;
 }
 
 async function runWorker<Snapshot>(controller: Controller<Snapshot>, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const key = await controller.queue.take(signal);
     try {
+      await askForUnanswered(key, controller);
       // Not yet fresh: set aside without holding up this worker, and added again once the caches have caught up.
       if (controller.ownWrites.areSeen(key)) await reconcileKey(key, controller);
     } catch (error) {
@@ -121,12 +127,40 @@ async function runWorker<Snapshot>(controller: Controller<Snapshot>, signal: Abo
   }
 }
 
+/**
+ * A creation without an answer may have been carried out, under a name that only the server knows: before anybody decides again, the caches must show
+ * whatever there is of that kind now.
+ */
+async function askForUnanswered<Snapshot>(key: string, { unanswered, ownWrites, deps }: Controller<Snapshot>): Promise<void> {
+  const creations = unanswered.get(key);
+  if (creations === undefined) return;
+  for (const { type, object } of creations) {
+    const { namespace } = object.metadata;
+    const { items } = await deps.client.resource(type).list(namespace === undefined ? {} : { namespace });
+    ownWrites.record(
+      key,
+      items.map((item) => ({ outcome: 'written', type, key: keyOf(item), revision: revisionOf(item) })),
+    );
+  }
+  unanswered.delete(key);
+}
+
+function unansweredAmong(failures: readonly { readonly action: Action; readonly error: unknown }[]): readonly Creation[] {
+  const creations = failures.flatMap(({ action, error }) =>
+    action.verb === 'create' && isReason(error, 'ServiceUnavailable', 'Timeout', 'InternalError') ? [action] : [],
+  );
+  // Asking once for each kind and namespace is enough.
+  return [...new Map(creations.map((creation) => [`${creation.type.plural} ${creation.object.metadata.namespace}`, creation])).values()];
+}
+
 async function reconcileKey<Snapshot>(key: string, controller: Controller<Snapshot>): Promise<void> {
-  const { definition, deps, log, queue, ownWrites, lastFailures } = controller;
+  const { definition, deps, log, queue, ownWrites, lastFailures, unanswered } = controller;
   const snapshot = await definition.snapshot(parseKey(key), lastFailures.get(key));
   const actions = snapshot === undefined ? [] : definition.reconcile(snapshot);
   const { writes, failures, requeueAfterMs } = await applyActions(actions, deps);
   ownWrites.record(key, writes);
+  const lost = unansweredAmong(failures);
+  if (lost.length > 0) unanswered.set(key, lost);
   lastFailures.delete(key);
   if (actions.length > 0) log.debug({ key, actions: actions.map((action) => action.verb), failures: failures.length }, 'reconciled');
   const [first] = failures;

@@ -12,4 +12,9 @@ export const regressions: readonly Regression[] = [
     seed: 2,
     reason: 'a ReplicaSet got more pods than it was asked for when its controller was killed between two creations',
   },
+  {
+    scenario: 'indexed-job-completes-each-index-once',
+    seed: 5,
+    reason: 'an index got a second pod after the answer to the creation of its first was lost',
+  },
 ];
