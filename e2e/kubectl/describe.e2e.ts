@@ -150,6 +150,12 @@ const clusterwide: readonly Sample[] = [
   ['storage.k8s.io/v1', 'VolumeAttributesClass', { driverName: 'example.org', parameters: { a: 'b' } }, /Driver ?Name: +example\.org\n/],
   ['node.k8s.io/v1', 'RuntimeClass', { handler: 'none' }, /Handler: +none\n/],
   ['networking.k8s.io/v1', 'IngressClass', { spec: { controller: 'example.org/none' } }, /\nController: +example\.org\/none\n/],
+  [
+    'storagemigration.k8s.io/v1',
+    'StorageVersionMigration',
+    { spec: { resource: { group: 'example.org', resource: 'nothings' } } },
+    /Resource:\n +Group: +example\.org\n +Resource: +nothings\n/,
+  ],
   ['networking.k8s.io/v1', 'ServiceCIDR', { spec: { cidrs: ['198.51.100.0/24'] } }, /CIDRs: +198\.51\.100\.0\/24\n/],
 ];
 
