@@ -356,6 +356,8 @@ describe('subresources', () => {
     const headers = { 'content-type': 'application/merge-patch+json' };
     assert.equal((await call('GET', `${DEPLOYMENTS}/scaled`)).at('spec.replicas'), 7);
     assert.equal((await call('PATCH', `${DEPLOYMENTS}/scaled/scale`, { spec: { replicas: 1 } }, { headers })).at('spec.replicas'), 1);
+    const other = await call('PATCH', `${DEPLOYMENTS}/scaled/scale`, { kind: 'Deployment' }, { headers });
+    assert.deepEqual([other.statusCode, other.at('reason')], [400, 'BadRequest']);
   });
 });
 

@@ -163,10 +163,11 @@ function scaleOf(object: ApiObject, definition: Definition): Scale & ApiObject {
   return asScale(scale);
 }
 
-/** What is made as a Scale is one; this only tells the compiler. */
+/** What is made as a Scale is one, until a patch or a webhook says that it is something else. */
 function asScale(scale: ApiObject): Scale & ApiObject {
-  if (!isOfType(scales, scale)) throw new ApiError('InternalError', 'a Scale could not be made');
-  return scale;
+  if (isOfType(scales, scale)) return scale;
+  const { apiVersion, kind } = scale;
+  throw new ApiError('BadRequest', `invalid object type: ${apiVersion}, Kind=${kind}: a scale is autoscaling/v1, Kind=Scale`);
 }
 
 /** The part of the object that a Scale shows, with so many replicas in it. */
