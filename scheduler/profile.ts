@@ -32,6 +32,24 @@ export type ExtensionPoint =
   | 'bind'
   | 'postBind';
 
+/** What `make` gives for each point, by its name. */
+export function atEachPoint<Made>(make: (point: ExtensionPoint) => Made): Readonly<Record<ExtensionPoint, Made>> {
+  return {
+    preEnqueue: make('preEnqueue'),
+    queueSort: make('queueSort'),
+    preFilter: make('preFilter'),
+    filter: make('filter'),
+    postFilter: make('postFilter'),
+    preScore: make('preScore'),
+    score: make('score'),
+    reserve: make('reserve'),
+    permit: make('permit'),
+    preBind: make('preBind'),
+    bind: make('bind'),
+    postBind: make('postBind'),
+  };
+}
+
 export interface EnabledPlugin {
   readonly plugin: SchedulerPlugin;
   /** By how much its score counts among the others'. */

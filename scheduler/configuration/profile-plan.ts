@@ -4,7 +4,7 @@
  */
 import { duplicate, invalidValue, notFoundValue, notSupported } from '#api/meta/field-path.ts';
 import { type PluginDeps, type PluginEntry, type PluginFactory, plugins } from '../plugins/index.ts';
-import type { ExtensionPoint, Profile } from '../profile.ts';
+import { atEachPoint, type ExtensionPoint, type Profile } from '../profile.ts';
 import { createFieldReader, type FieldReader } from './field-reader.ts';
 
 export interface ProfilePlan {
@@ -33,20 +33,7 @@ export function planProfile(schedulerName: string, percentageOfNodesToScore: num
   const sets = reader.child('plugins');
   const multiPoint = mergeDefaults(readPluginSet(sets, 'multiPoint'));
   const at = (point: ExtensionPoint) => expandPoint(point, multiPoint, readPluginSet(sets, point, point));
-  const points: ProfilePlan['points'] = {
-    preEnqueue: at('preEnqueue'),
-    queueSort: at('queueSort'),
-    preFilter: at('preFilter'),
-    filter: at('filter'),
-    postFilter: at('postFilter'),
-    preScore: at('preScore'),
-    score: at('score'),
-    reserve: at('reserve'),
-    permit: at('permit'),
-    preBind: at('preBind'),
-    bind: at('bind'),
-    postBind: at('postBind'),
-  };
+  const points: ProfilePlan['points'] = atEachPoint(at);
   sets?.finish();
   if (points.bind.length === 0) reader.report(invalidValue(reader.pathOf('plugins.bind'), [], 'at least one bind plugin is needed'));
   if (points.queueSort.length !== 1) {
@@ -67,20 +54,7 @@ export function createProfile({ schedulerName, percentageOfNodesToScore, points,
   return {
     schedulerName,
     ...(percentageOfNodesToScore === undefined ? {} : { percentageOfNodesToScore }),
-    points: {
-      preEnqueue: at('preEnqueue'),
-      queueSort: at('queueSort'),
-      preFilter: at('preFilter'),
-      filter: at('filter'),
-      postFilter: at('postFilter'),
-      preScore: at('preScore'),
-      score: at('score'),
-      reserve: at('reserve'),
-      permit: at('permit'),
-      preBind: at('preBind'),
-      bind: at('bind'),
-      postBind: at('postBind'),
-    },
+    points: atEachPoint(at),
   };
 }
 
