@@ -1,8 +1,8 @@
 /** What happens to a claim, step by step, and what its author is told meanwhile. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { BIND_COMPLETED, BOUND_BY_CONTROLLER, SELECTED_NODE } from '#api/core/v1/volume-matching.ts';
 import { type ClaimSnapshot, reconcileClaim, STORAGE_PROVISIONER } from './claim-binder.ts';
-import { BIND_COMPLETED, BOUND_BY_CONTROLLER, SELECTED_NODE } from './persistent-volume-matching.ts';
 import { aClaim, aClass, annotated, aVolume, referenceToClaim, tellActions } from './testing/volume-builders.ts';
 
 function snapshotOf(more: Partial<ClaimSnapshot>): ClaimSnapshot {

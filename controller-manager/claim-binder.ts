@@ -3,12 +3,7 @@
  * that they are bound; and notices when a bound claim has lost its volume. Each step is a write of its own, and the next one is decided on what the caches
  * show of it: killed anywhere, it goes on. Its other half is `volume-binder.ts`. Upstream: pkg/controller/volume/persistentvolume.
  */
-import { persistentvolumeclaims, persistentvolumes } from '#api/generated/resources.ts';
-import type { PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from '#api/generated/types.ts';
-import { jsonEquals } from '#api/meta/json.ts';
-import { keyOf, type ObjectKey } from '#api/meta/object-key.ts';
-import { type Action, update, updateStatus } from '#client/apply-actions.ts';
-import { type ControllerDefinition, onChange, onRelatedChange } from '#client/controller.ts';
+
 import {
   BIND_COMPLETED,
   BOUND_BY_CONTROLLER,
@@ -18,7 +13,13 @@ import {
   isReservedFor,
   mismatchOf,
   SELECTED_NODE,
-} from './persistent-volume-matching.ts';
+} from '#api/core/v1/volume-matching.ts';
+import { persistentvolumeclaims, persistentvolumes } from '#api/generated/resources.ts';
+import type { PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from '#api/generated/types.ts';
+import { jsonEquals } from '#api/meta/json.ts';
+import { keyOf, type ObjectKey } from '#api/meta/object-key.ts';
+import { type Action, update, updateStatus } from '#client/apply-actions.ts';
+import { type ControllerDefinition, onChange, onRelatedChange } from '#client/controller.ts';
 import type { SharedCaches } from './shared-caches.ts';
 
 /** On a claim: who is to make its volume. Provisioners of before Kubernetes 1.23 look for the second. */

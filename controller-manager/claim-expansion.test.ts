@@ -1,10 +1,10 @@
 /** Claims that ask for more than they have, and the claims of ephemeral volumes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { PROVISIONED_BY } from '#api/core/v1/volume-matching.ts';
 import type { Pod } from '#api/generated/types.ts';
 import { type ExpansionSnapshot, reconcileExpansion } from './claim-expansion.ts';
 import { reconcileEphemeralVolumes } from './claim-of-ephemeral-volume.ts';
-import { PROVISIONED_BY } from './persistent-volume-matching.ts';
 import { metadataOf } from './testing/builders.ts';
 import { aClaim, aClass, annotated, aVolume, tellActions } from './testing/volume-builders.ts';
 

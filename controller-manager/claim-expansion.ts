@@ -2,13 +2,14 @@
  * A bound claim that asks for more than it has: says who is to enlarge its volume, by annotation and event, when its class allows it. The volume is enlarged by
  * its provisioner's resizer, its file system by the node. Upstream: pkg/controller/volume/expand.
  */
+
+import { classOf, PROVISIONED_BY } from '#api/core/v1/volume-matching.ts';
 import { persistentvolumeclaims } from '#api/generated/resources.ts';
 import type { PersistentVolume, PersistentVolumeClaim, StorageClass } from '#api/generated/types.ts';
 import type { ObjectKey } from '#api/meta/object-key.ts';
 import { compareQuantities, parseQuantity } from '#api/meta/quantity.ts';
 import { type Action, update } from '#client/apply-actions.ts';
 import { type ControllerDefinition, onChange, onRelatedChange } from '#client/controller.ts';
-import { classOf, PROVISIONED_BY } from './persistent-volume-matching.ts';
 import type { SharedCaches } from './shared-caches.ts';
 
 /** On a claim: who is to enlarge its volume. */

@@ -1,7 +1,7 @@
 /** A volume's phases, and what becomes of it after its claim. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BOUND_BY_CONTROLLER, PROVISIONED_BY } from './persistent-volume-matching.ts';
+import { BOUND_BY_CONTROLLER, PROVISIONED_BY } from '#api/core/v1/volume-matching.ts';
 import { aClaim, annotated, aVolume, referenceToClaim, tellActions } from './testing/volume-builders.ts';
 import { reconcileVolume, type VolumeSnapshot } from './volume-binder.ts';
 

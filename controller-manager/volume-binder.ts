@@ -3,12 +3,13 @@
  * volume deletes it; one that nobody can delete or recycle says so and fails. The other half of a binding is `claim-binder.ts`.
  * Upstream: pkg/controller/volume/persistentvolume.
  */
+
+import { BOUND_BY_CONTROLLER, hasAnnotation, PROVISIONED_BY } from '#api/core/v1/volume-matching.ts';
 import { persistentvolumes } from '#api/generated/resources.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '#api/generated/types.ts';
 import type { ObjectKey } from '#api/meta/object-key.ts';
 import { type Action, update, updateStatus } from '#client/apply-actions.ts';
 import { type ControllerDefinition, onChange, onRelatedChange } from '#client/controller.ts';
-import { BOUND_BY_CONTROLLER, hasAnnotation, PROVISIONED_BY } from './persistent-volume-matching.ts';
 import type { SharedCaches } from './shared-caches.ts';
 
 export interface VolumeSnapshot {

@@ -2,6 +2,8 @@
  * Why a pod has no node, node by node and plugin by plugin: the scheduler's own plugins asked once more, about lists of objects rather than
  * a cluster that is being followed. `keelson why` prints it. Decides and changes nothing.
  */
+
+import { classOf } from '#api/core/v1/volume-matching.ts';
 import type {
   CSIDriver,
   CSINode,
@@ -31,7 +33,6 @@ import { type PodCycle, preparePodCycle } from './pod-cycle.ts';
 import { podInfoOf } from './pod-info.ts';
 import { findLikePods } from './pod-likeness.ts';
 import { DEFAULT_SCHEDULER_NAME, type Profile } from './profile.ts';
-import { classNameOf } from './volumes/claim.ts';
 import { createStorage, type Storage } from './volumes/storage.ts';
 
 export interface ClusterObjects {
@@ -152,7 +153,7 @@ function storageOf({ claims, volumes, classes, csiNodes, drivers, capacities }: 
   return createStorage({
     findClaim: (key) => claimByKey.get(key),
     findVolume: byName(volumes),
-    listVolumes: (className) => volumes.filter((volume) => classNameOf(volume) === className),
+    listVolumes: (className) => volumes.filter((volume) => classOf(volume) === className),
     findClass: byName(classes),
     findCsiNode: byName(csiNodes),
     findDriver: byName(drivers),

@@ -2,10 +2,11 @@
  * A node takes no more volumes of a driver than the driver says in its CSINode. A volume that several pods on the node use counts once.
  * Upstream: nodevolumelimits, CSILimits.
  */
+
+import { classOf } from '#api/core/v1/volume-matching.ts';
 import { always } from '../cluster-event.ts';
 import { doesNotFit, fits, type SchedulerPlugin } from '../plugin.ts';
 import type { PodInfo } from '../pod-info.ts';
-import { classNameOf } from '../volumes/claim.ts';
 import { claimNamesOf } from '../volumes/pod-claims.ts';
 import type { Storage } from '../volumes/storage.ts';
 
@@ -57,7 +58,7 @@ function attachmentsOf({ claimKeys }: PodInfo, storage: Storage): ReadonlyMap<st
     if (claim === undefined) continue;
     const csi = storage.findVolume(claim.spec.volumeName ?? '')?.spec.csi;
     if (csi !== undefined) attachments.set(`${csi.driver}/${csi.volumeHandle}`, csi.driver);
-    const provisioner = (claim.spec.volumeName ?? '') === '' ? storage.findClass(classNameOf(claim))?.provisioner : undefined;
+    const provisioner = (claim.spec.volumeName ?? '') === '' ? storage.findClass(classOf(claim))?.provisioner : undefined;
     if (provisioner !== undefined) attachments.set(`${provisioner}/${key}`, provisioner);
   }
   return attachments;

@@ -2,12 +2,14 @@
  * A pod goes where its volumes are, or can be. Claims that wait for their first pod get a volume there before the pod is bound. Upstream:
  * pkg/scheduler/framework/plugins/volumebinding.
  */
+
+import { classOf } from '#api/core/v1/volume-matching.ts';
 import type { PersistentVolumeClaim, Pod } from '#api/generated/types.ts';
 import { isControlledBy } from '#api/meta/owner-reference.ts';
 import { always, type Hints } from '../cluster-event.ts';
 import { type BindingPoints, type FilterPoint, fits, type Misfit, neverFits, type SchedulerPlugin } from '../plugin.ts';
 import { assumePlan, bindClaims, type ClaimBindingDeps } from '../volumes/bind-claims.ts';
-import { classNameOf, isFullyBound } from '../volumes/claim.ts';
+import { isFullyBound } from '../volumes/claim.ts';
 import { type PodClaims, planNodeVolumes, type VolumePlan } from '../volumes/plan-node-volumes.ts';
 import { claimNamesOf, podClaimsOf } from '../volumes/pod-claims.ts';
 import type { Storage } from '../volumes/storage.ts';
@@ -61,7 +63,7 @@ function findTrouble(pod: Pod, name: string, claim: PersistentVolumeClaim | unde
 
 /** A claim that a user has given a volume by name waits for the binder alone. */
 function isDelayed(claim: PersistentVolumeClaim, storage: Storage): boolean {
-  return (claim.spec.volumeName ?? '') === '' && storage.findClass(classNameOf(claim))?.volumeBindingMode === 'WaitForFirstConsumer';
+  return (claim.spec.volumeName ?? '') === '' && storage.findClass(classOf(claim))?.volumeBindingMode === 'WaitForFirstConsumer';
 }
 
 function createCycle(claims: PodClaims, deps: ClaimBindingDeps): FilterPoint & BindingPoints {

@@ -2,13 +2,15 @@
  * Does what was planned for a pod's claims, before the pod is bound: reserves volumes for claims, tells provisioners the node, and waits until
  * the binder and the provisioners have done their part.
  */
+
+import { BOUND_BY_CONTROLLER, SELECTED_NODE } from '#api/core/v1/volume-matching.ts';
 import { persistentvolumeclaims, persistentvolumes } from '#api/generated/resources.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '#api/generated/types.ts';
 import { formatKey, keyOf } from '#api/meta/object-key.ts';
 import type { Client } from '#client/client.ts';
 import type { Clock } from '#component/clock.ts';
 import { doesNotFit, fits, neverFits, type Verdict } from '../plugin.ts';
-import { BOUND_BY_CONTROLLER, isFullyBound, SELECTED_NODE } from './claim.ts';
+import { isFullyBound } from './claim.ts';
 import type { VolumePlan } from './plan-node-volumes.ts';
 import type { Storage } from './storage.ts';
 

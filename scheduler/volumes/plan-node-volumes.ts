@@ -2,11 +2,13 @@
  * What a pod's claims need on one node: that the volumes of bound claims can be reached from there, and for claims that wait for their first
  * pod a volume that is free, or one that can be made. Pure. Source: upstream's volumebinding/binder.go, FindPodVolumes.
  */
+
+import { classOf, SELECTED_NODE } from '#api/core/v1/volume-matching.ts';
 import type { Node, PersistentVolume, PersistentVolumeClaim, StorageClass } from '#api/generated/types.ts';
 import { compileLabelSelector } from '#api/meta/label-selector.ts';
 import { compareQuantities, parseQuantity } from '#api/meta/quantity.ts';
 import { type Misfit, neverFits } from '../plugin.ts';
-import { classNameOf, compareRequests, findVolumeFor, isReachable, SELECTED_NODE } from './claim.ts';
+import { compareRequests, findVolumeFor, isReachable } from './claim.ts';
 import type { Storage } from './storage.ts';
 
 const NOTHING_TO_BIND = "node(s) didn't find available persistent volumes to bind";
@@ -53,7 +55,7 @@ function matchVolumes(delayed: readonly PersistentVolumeClaim[], node: Node, sto
   for (const claim of delayed.toSorted(compareRequests)) {
     const selected = claim.metadata.annotations?.[SELECTED_NODE];
     if (selected !== undefined && selected !== node.metadata.name) isConflict = true;
-    const volume = selected === undefined ? findVolumeFor(claim, storage.listVolumes(classNameOf(claim)), node, taken) : undefined;
+    const volume = selected === undefined ? findVolumeFor(claim, storage.listVolumes(classOf(claim)), node, taken) : undefined;
     if (volume === undefined) {
       toProvision.push(claim);
     } else {
@@ -65,7 +67,7 @@ function matchVolumes(delayed: readonly PersistentVolumeClaim[], node: Node, sto
 }
 
 function findProvisioningTrouble(claim: PersistentVolumeClaim, node: Node, storage: Storage): string | undefined {
-  const storageClass = storage.findClass(classNameOf(claim));
+  const storageClass = storage.findClass(classOf(claim));
   if (storageClass === undefined || storageClass.provisioner === '' || storageClass.provisioner === NO_PROVISIONER) return NOTHING_TO_BIND;
   if (!isAllowedOn(storageClass, node)) return NOTHING_TO_BIND;
   return hasCapacity(claim, storageClass, node, storage) ? undefined : NOT_ENOUGH_STORAGE;

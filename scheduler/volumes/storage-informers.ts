@@ -1,4 +1,6 @@
 /** The copies of everything that `Storage` is made of, and what their changes mean for the queue. */
+
+import { classOf } from '#api/core/v1/volume-matching.ts';
 import {
   csidrivers,
   csinodes,
@@ -10,7 +12,6 @@ import {
 import type { ApiObject } from '#api/meta/resource-type.ts';
 import { createInformer, type Informer, type InformerDeps } from '#client/informer.ts';
 import type { ClusterEvent } from '../cluster-event.ts';
-import { classNameOf } from './claim.ts';
 import type { StoredStorage } from './storage.ts';
 
 export interface StorageInformers {
@@ -24,7 +25,7 @@ export interface StorageInformers {
 
 export function createStorageInformers(deps: InformerDeps): StorageInformers {
   const claims = createInformer({ type: persistentvolumeclaims }, deps);
-  const volumes = createInformer({ type: persistentvolumes, indexes: { class: (volume) => [classNameOf(volume)] } }, deps);
+  const volumes = createInformer({ type: persistentvolumes, indexes: { class: (volume) => [classOf(volume)] } }, deps);
   const classes = createInformer({ type: storageclasses }, deps);
   const nodes = createInformer({ type: csinodes }, deps);
   const drivers = createInformer({ type: csidrivers }, deps);

@@ -1,8 +1,8 @@
 /** Which volume a claim gets. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { findVolumeFor, mismatchOf } from '#api/core/v1/volume-matching.ts';
 import type { PersistentVolume } from '#api/generated/types.ts';
-import { findVolumeFor, mismatchOf } from './persistent-volume-matching.ts';
 import { aClaim, aVolume, referenceToClaim } from './testing/volume-builders.ts';
 
 const reserved = { claimRef: { namespace: 'default', name: 'data' } };

@@ -1,11 +1,12 @@
 /**
- * Which persistent volume fits a claim. Pure: the binder asks it for claims that no scheduler decides about. A volume that is reserved for the claim comes first,
+ * Which persistent volume fits a claim. Pure: the binder asks `findVolumeFor` for claims that no scheduler decides about; the scheduler, which
+ * chooses for a node, asks the same of each volume. A volume that is reserved for the claim comes first,
  * then the one with the fewest access modes beyond what is asked for, then the smallest. Upstream: pkg/controller/volume/persistentvolume/index.go.
  */
-import type { PersistentVolume, PersistentVolumeClaim } from '#api/generated/types.ts';
-import { compileLabelSelector } from '#api/meta/label-selector.ts';
-import { compareQuantities, parseQuantity } from '#api/meta/quantity.ts';
-import type { ApiObject } from '#api/meta/resource-type.ts';
+import type { PersistentVolume, PersistentVolumeClaim } from '../../generated/types.ts';
+import { compileLabelSelector } from '../../meta/label-selector.ts';
+import { compareQuantities, parseQuantity } from '../../meta/quantity.ts';
+import type { ApiObject } from '../../meta/resource-type.ts';
 
 /** On both: the binding was made here, not by a user. */
 export const BOUND_BY_CONTROLLER = 'pv.kubernetes.io/bound-by-controller';
@@ -57,7 +58,7 @@ function isStaying({ metadata }: PersistentVolume): boolean {
 }
 
 /** Nobody's, seen to be available, and of the labels and class that are asked for. */
-function isChoosable(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
+export function isChoosable(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
   const { metadata, spec, status } = volume;
   if (!isStaying(volume) || spec.claimRef !== undefined || status?.phase !== 'Available') return false;
   if (classOf(volume) !== classOf(claim)) return false;
@@ -65,7 +66,7 @@ function isChoosable(volume: PersistentVolume, claim: PersistentVolumeClaim): bo
 }
 
 /** What a volume must have whoever chose it, except that a user's choice is told why not: `mismatchOf`. */
-function fits(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
+export function fits(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
   return isLargeEnough(volume, claim) && modeOf(volume) === modeOf(claim) && hasSameAttributes(volume, claim) && allowsModes(volume, claim);
 }
 
@@ -82,7 +83,7 @@ function isLargeEnough(volume: PersistentVolume, { spec }: PersistentVolumeClaim
   return compareQuantities(sizeOf(volume), parseQuantity(spec.resources?.requests?.storage ?? '0')) >= 0;
 }
 
-function sizeOf({ spec }: PersistentVolume) {
+export function sizeOf({ spec }: PersistentVolume) {
   return parseQuantity(spec.capacity?.storage ?? '0');
 }
 
